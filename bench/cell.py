@@ -77,7 +77,7 @@ def make_runtime(
         cache=settings.store.cache,
         # By folder, as the cell's lock: other suites have cells of the same key.
         scratch=settings.store.cache / "scratch" / content_key(str(cell.folder)),
-        open_llm=None if llm is None else lambda: models.llm(llm, cell.task, cell.seed),
+        open_llm=None if llm is None else lambda: models.llm(llm, data, cell.task, cell.seed),
         open_encoder=None if encoder is None else lambda: models.encoder(encoder),
         progress=progress,
         population=data.split(cell.task, data.suite.train).examples,
@@ -107,6 +107,7 @@ def _run(cell: Cell, settings: Settings, data: Data, models: Models, progress: P
         "identity": cell.identity,
         "key": cell.key,
         "suite": cell.suite,
+        "data": cell.source,
         "task": cell.task.name,
         "method": cell.variant,
         "config": cell.config.model_dump(mode="json"),

@@ -230,6 +230,23 @@ def table(
 
 
 @app.command()
+def plot(
+    suite: Suite = None,
+    method: Methods = [],  # noqa: B006
+    task: Tasks = [],  # noqa: B006
+    set: Set = [],  # noqa: B006
+    out: Annotated[Path, typer.Option(help="The picture: .svg, .png, .pdf …")] = Path("plot.svg"),
+    config: Config = CONFIG,
+) -> None:
+    """Draw a suite's stored results against its data sources, a panel for each task."""
+    from bench.plot import draw
+
+    settings, grid = _plan(suite, method, task, set, config)
+    draw(settings, grid, out)
+    typer.echo(f"written: {out}")
+
+
+@app.command()
 def check(
     method: Annotated[str, typer.Argument(help="A registered method or a variant.")],
     task: Tasks = [],  # noqa: B006

@@ -21,17 +21,17 @@ VALIDATION_CAP = 256
 
 
 class Data:
-    """The data of one suite. Splits are read at first use and kept."""
+    """One data source of a suite. Splits are read at first use and kept."""
 
-    def __init__(self, settings: Settings, suite: Suite) -> None:
-        self.settings, self.suite = settings, suite
+    def __init__(self, settings: Settings, suite: Suite, source: str) -> None:
+        self.settings, self.suite, self.source = settings, suite, settings.source(source)
         self._splits: dict[tuple[str, str], Split] = {}
         self._fingerprints: dict[tuple[str, str], str] = {}
 
     @cached_property
     def root(self) -> Path:
         """The data folder; what is generated is written to the cache at first use."""
-        source = self.settings.source(self.suite.data)
+        source = self.source
         cache = self.settings.store.cache / "data"
         if source.root is not None:
             return source.root
@@ -65,7 +65,7 @@ class Data:
             split=suite.split,
             set=set,
             limit=suite.train_limit if set == suite.train else suite.evaluate_limit,
-            known_faults=self.settings.source(suite.data).known_faults,
+            known_faults=self.source.known_faults,
         )
 
     @property

@@ -26,18 +26,18 @@ def run_grid(
         StorageError: results can't be written, so nothing further could be kept.
     """
     _, suite = settings.suite(grid.suite)
-    data = Data(settings, suite)
+    datas = {source: Data(settings, suite, source) for source in suite.data}
     if not all(store.is_done(cell.folder) for cell in grid.cells):
         store.require_writable(settings.store.runs)  # told before anything is computed, as is
     for cell in grid.cells:
         if not store.is_done(cell.folder):  # faulty data
-            data.split(cell.task, suite.train)
-            data.split(cell.task, suite.evaluate)
+            datas[cell.source].split(cell.task, suite.train)
+            datas[cell.source].split(cell.task, suite.evaluate)
     outcomes = []
     with Bars(console, len(grid.cells)) as bars:
-        models = Models(settings, data, bars)
+        models = Models(settings, bars)
         for cell in grid.cells:
-            outcome = run_cell(cell, settings, data, models, bars)
+            outcome = run_cell(cell, settings, datas[cell.source], models, bars)
             outcomes.append(outcome)
             tell(outcome)
             bars.cell_done()

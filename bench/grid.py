@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,11 @@ KEY_VERSION = 1
 
 @dataclass(frozen=True)
 class Cell:
-    """One task × LLM × encoder × method × seed of a suite.
+    """One data source × task × LLM × encoder × method × seed of a suite.
 
     Attributes:
+        source: of the data, by its name in bench.toml.
+        place: the task, and the source too where the suite has several.
         variant: the method's name in the suite; `method` is the class behind it.
         llm, encoder: names in bench.toml; None where the method doesn't use one.
         identity: everything that decides the predictions, as JSON; `key` is its hash.
@@ -32,6 +35,8 @@ class Cell:
     """
 
     suite: str
+    source: str
+    place: str
     task: type[Task]
     llm: str | None
     encoder: str | None
@@ -60,7 +65,7 @@ class Cell:
     def title(self) -> str:
         """A short name for messages."""
         models = "".join(f" · {name}" for name in (self.llm, self.encoder) if name)
-        return f"{self.task.name} · {self.variant}{models} · seed {self.seed}"
+        return f"{self.place} · {self.variant}{models} · seed {self.seed}"
 
 
 @dataclass(frozen=True)
@@ -94,8 +99,8 @@ def plan(
         _named_method(settings, variant)  # `--set methods.bm52.k=2` would change nothing
     for variant in chosen_methods:
         _resolve(settings, suite, variant, None)  # a typo is told before any data is read
-    data = Data(settings, suite)
-    cells: dict[str, Cell] = {}
+    datas = {source: Data(settings, suite, source) for source in suite.data}
+    cells: dict[tuple[str, Path], Cell] = {}
     inapplicable: list[tuple[str, str]] = []
     for task in [TASKS.get(task_name) for task_name in chosen_tasks]:
         variants = [(v, *_resolve(settings, suite, v, task.name)) for v in chosen_methods]
@@ -104,12 +109,10 @@ def plan(
         fitting = [entry for entry in variants if entry[1].applicable(task)]
         left_out = [variant for variant, *_ in variants if variant not in {f[0] for f in fitting}]
         inapplicable += [(variant, task.name) for variant in left_out]
-        for seed in suite.seeds:
-            for llm, encoder, (variant, method, config) in _combinations(suite, fitting):
-                cell = _cell(
-                    settings, name, data, task, llm, encoder, variant, method, config, seed
-                )
-                cells.setdefault(f"{cell.folder}", cell)
+        places = product(suite.data, suite.seeds, _combinations(suite, fitting))
+        for source, seed, (llm, encoder, row) in places:
+            cell = _cell(settings, name, source, datas[source], task, llm, encoder, *row, seed)
+            cells.setdefault((cell.place, cell.folder), cell)
     return Grid(name, tuple(cells.values()), tuple(inapplicable))
 
 
@@ -195,6 +198,7 @@ def _combinations(
 def _cell(
     settings: Settings,
     suite_name: str,
+    source: str,
     data: Data,
     task: type[Task],
     llm: str | None,
@@ -236,7 +240,20 @@ def _cell(
             settings.encoder(encoder), cache=settings.store.cache
         )
     key = content_key(identity, length=12)
+    place = task.name if len(suite.data) == 1 else f"{task.name} {source}"
     folder = settings.store.runs / suite_name / task.name / variant / f"{seed}-{key}"
     return Cell(
-        suite_name, task, llm, encoder, variant, method, config, seed, identity, key, folder
+        suite_name,
+        source,
+        place,
+        task,
+        llm,
+        encoder,
+        variant,
+        method,
+        config,
+        seed,
+        identity,
+        key,
+        folder,
     )

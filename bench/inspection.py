@@ -61,7 +61,8 @@ def _example(
     settings: Settings, suite_name: str | None, task: str, id: str | None, methods: Sequence[str]
 ) -> str:
     grid = plan(settings, suite_name, methods=methods, tasks=[task])
-    data = Data(settings, settings.suite(suite_name)[1])
+    suite = settings.suite(suite_name)[1]
+    data = Data(settings, suite, suite.data[0])
     split = data.split(TASKS.get(task), data.suite.evaluate)
     example = next((e for e in split.examples if id in (None, e.id)), None)
     if example is None:
@@ -77,10 +78,11 @@ def _example(
         f"gold: {gold}",
         f"query: {example.query}",
     ]
-    models = Models(settings, data, Progress())
+    models = Models(settings, Progress())
     seen: set[str] = set()
     for cell in grid.cells:
-        if issubclass(cell.method, PromptMethod) and cell.variant not in seen:
+        new = cell.source == suite.data[0] and cell.variant not in seen
+        if new and issubclass(cell.method, PromptMethod):
             seen.add(cell.variant)
             lines += ["", f"--- {cell.variant}", *_prompt(cell, settings, data, models, example)]
     return "\n".join(lines)

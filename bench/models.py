@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class Models:
     """At most one LLM and one encoder in memory; cells that share one are neighbours."""
 
-    def __init__(self, settings: Settings, data: Data, progress: Progress) -> None:
-        self.settings, self.data, self.progress = settings, data, progress
+    def __init__(self, settings: Settings, progress: Progress) -> None:
+        self.settings, self.progress = settings, progress
         self._open: dict[str, tuple[tuple[Any, ...], Any]] = {}
 
     def _kept(self, kind: str, key: tuple[Any, ...], open: Callable[[], Any]) -> Any:
@@ -26,7 +26,7 @@ class Models:
             self._open[kind] = (key, open())
         return self._open[kind][1]
 
-    def llm(self, name: str, task: type[Task], seed: int) -> "LanguageModel":
+    def llm(self, name: str, data: Data, task: type[Task], seed: int) -> "LanguageModel":
         """The LLM `name`, adapted to the task's train split if bench.toml says so."""
         from methods.models.language_model import LanguageModel
 
@@ -34,17 +34,17 @@ class Models:
             return LanguageModel.open(
                 self.settings.llm(name),
                 task=task(),
-                train=self.data.split(task, self.data.suite.train),
+                train=data.split(task, data.suite.train),
                 seed=seed,
                 cache=self.settings.store.cache,
                 progress=self.progress,
             )
 
         config = self.settings.llm(name)
-        depends = config.adapt != "none" or config.scratch is not None
-        found: LanguageModel = self._kept(
-            "llm", (name, task.name, seed) if depends else (name,), open
-        )
+        key: tuple[Any, ...] = (name,)
+        if config.adapt != "none" or config.scratch is not None:
+            key = (name, task.name, data.fingerprint(task, data.suite.train), seed)
+        found: LanguageModel = self._kept("llm", key, open)
         return found
 
     def encoder(self, name: str) -> "Encoder":

@@ -47,10 +47,10 @@ def rescore(settings: Settings, grid: Grid) -> int:
     Raises StorageError where a stored file is damaged or can't be written.
     """
     _, suite = settings.suite(grid.suite)
-    data = Data(settings, suite)
+    datas = {source: Data(settings, suite, source) for source in suite.data}
     scored = 0
     for cell in grid.cells:
-        split = data.split(cell.task, suite.evaluate)
+        split = datas[cell.source].split(cell.task, suite.evaluate)
         if store.is_done(cell.folder) and split.golds is not None:
             predictions = store.read_predictions(cell.folder / store.PREDICTIONS)
             scores = score_cell(cell.task(), split, predictions, settings.scoring)

@@ -14,6 +14,7 @@ from pydantic import (
     NonNegativeInt,
     PositiveInt,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
@@ -80,7 +81,7 @@ class Suite(_Strict):
     """A named grid: tasks × LLMs × encoders × methods × seeds, at equal terms.
 
     Attributes:
-        data: name of a [data.*] table.
+        data: name of a [data.*] table, or several: then each task has a column for each of them.
         split: LaMP's "user" or "time" split.
         train, evaluate: the sets to fit on and to answer.
         methods: names of [methods.*] variants or of registered methods; "NAME@CONTROL" is that
@@ -97,7 +98,7 @@ class Suite(_Strict):
     """
 
     about: str = ""
-    data: str
+    data: tuple[str, ...] = Field(min_length=1)
     split: SplitName = "time"
     train: SetName = "train"
     evaluate: SetName = "dev"
@@ -114,6 +115,11 @@ class Suite(_Strict):
     validation_share: float = Field(0.05, ge=0, lt=1)
     reference: str = "zero-shot"
     instruction_only: str = "pplug-instruction-only"
+
+    @field_validator("data", mode="before")
+    @classmethod
+    def _one_name(cls, data: Any) -> Any:
+        return (data,) if isinstance(data, str) else data
 
     @model_validator(mode="after")
     def _sets_differ(self) -> Self:

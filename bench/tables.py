@@ -31,7 +31,10 @@ METRICS_SHOWN = 2
 
 @dataclass(frozen=True)
 class Column:
-    """One metric of one task; `n` examples were scored."""
+    """One metric of one task; `n` examples were scored.
+
+    `task` names the data source too where the suite has several.
+    """
 
     task: str
     metric: str
@@ -104,8 +107,8 @@ def build(settings: Settings, grid: Grid, *, all_metrics: bool = False) -> Table
     lines: dict[tuple[str, str | None, str | None], dict[str, _Line]] = {}
     for cell in grid.cells:
         row = lines.setdefault((cell.variant, cell.llm, cell.encoder), {})
-        _add(row.setdefault(cell.task.name, _Line()), cell)
-    tasks = {cell.task.name: cell.task for cell in grid.cells}
+        _add(row.setdefault(cell.place, _Line()), cell)
+    tasks = {cell.place: cell.task for cell in grid.cells}
     columns: list[Column] = []
     entries: dict[tuple[Any, ...], dict[Column, Entry]] = {key: {} for key in lines}
     for name, task in tasks.items():

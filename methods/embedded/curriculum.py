@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerFast
 
 from methods.models.training import MEGABATCH, bucketed
 from tasks.common.seeds import Seeds
-from tasks.mini.pretraining import Pair, Stage, pretraining_pairs
+from tasks.mini.pretraining import TASKS, Pair, Stage, pretraining_pairs
 
 HELD_OUT = 0
 """The seed of `pretraining_pairs` that nothing is ever trained on: of measurements."""
@@ -23,20 +23,28 @@ class Lesson:
     """A stage of the curriculum.
 
     Attributes:
-        name: of the stage.
-        shares: stage of `pretraining_pairs` → parts of each batch from it, out of their sum.
+        name: of the lesson, no other's.
+        shares: stage of `pretraining_pairs` → parts of each batch from it, out of their sum; the
+            first is what the lesson is about.
         steps: optimizer steps.
         learning_rate: at its highest.
         batch_size: pairs a step.
         longest: tokens of an input; longer ones are left out.
+        tasks: in turn; one that stands there twice comes twice as often.
     """
 
-    name: Stage
+    name: str
     shares: dict[Stage, int]
     steps: int
     learning_rate: float
     batch_size: int = 96
     longest: int = 512
+    tasks: tuple[str, ...] = TASKS
+
+    @property
+    def stage(self) -> Stage:
+        """What the lesson is about."""
+        return next(iter(self.shares))
 
 
 @dataclass(frozen=True)
@@ -86,7 +94,8 @@ class Lectures:
 
     def _rows(self, stage: Stage, seed: int) -> Iterator[Row]:
         """Token ids of inputs that are not too long, and of their outputs, without end."""
-        for pair in pretraining_pairs(seed, stage, max_words=MAX_WORDS):
+        pairs = pretraining_pairs(seed, stage, max_words=MAX_WORDS, tasks=self.lesson.tasks)
+        for pair in pairs:
             input, output = self.tokenizer(list(pair))["input_ids"]
             if len(input) <= self.lesson.longest:
                 yield input, output

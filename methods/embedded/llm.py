@@ -97,7 +97,7 @@ def teach(
     answered exactly, by task.
     """
     lectures = Lectures(lesson, seed, tokenizer)
-    examined = held_out(lesson.name, MEASURED * len(GRAMMARS))
+    examined = held_out(lesson.stage, MEASURED * len(GRAMMARS))
 
     def loss(step: int) -> torch.Tensor:
         with torch.autocast(model.device.type, torch.bfloat16, enabled=bf16):

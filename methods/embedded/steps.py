@@ -26,22 +26,23 @@ class Schedule:
     """AdamW, its learning rate constant between a linear rise and a linear fall.
 
     Attributes:
-        warmup, decay: shares of all steps.
+        warmup, decay: steps of the rise and of the fall; what lies between can be made longer or
+            shorter afterwards without another start.
         measure_every: steps between points of the log, each with a checkpoint.
     """
 
     steps: int
     learning_rate: float
     weight_decay: float = 0.01
-    warmup: float = 0.05
-    decay: float = 0.3
+    warmup: int = 100
+    decay: int = 400
     max_grad_norm: float = 1.0
     measure_every: int = 100
 
     def rate(self, step: int) -> float:
         """The learning rate of step number `step`, from 0 on."""
-        rising = (step + 1) / max(1.0, self.warmup * self.steps)
-        falling = (self.steps - step) / max(1.0, self.decay * self.steps)
+        rising = (step + 1) / max(1, self.warmup)
+        falling = (self.steps - step) / max(1, self.decay)
         return self.learning_rate * min(1.0, rising, falling)
 
 

@@ -6,7 +6,7 @@ either to worlds or to pretraining (`tasks.mini.life.Side`).
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import Any, Literal
 
@@ -25,6 +25,7 @@ VERSION = 1
 Stage = Literal["stated", "demonstrations", "everything"]
 Pair = tuple[str, str]
 
+TASKS = tuple(grammar.task.name for grammar in GRAMMARS)
 SHARES = (0.0, 0.5, 1.0)
 NOISE = 0.05
 MOST_DEMONSTRATIONS = 6
@@ -41,8 +42,10 @@ class Words:
         return " ".join(text.split()[: max(tokens, 0)])
 
 
-def pretraining_pairs(seed: int, stage: Stage, *, max_words: int = 200) -> Iterator[Pair]:
-    """(input, output) pairs without end, each of a new user, the six tasks in turn.
+def pretraining_pairs(
+    seed: int, stage: Stage, *, max_words: int = 200, tasks: Sequence[str] = TASKS
+) -> Iterator[Pair]:
+    """(input, output) pairs without end, each of a new user, of `tasks` in turn.
 
     The output is what the user's taste says, without noise.
 
@@ -52,12 +55,15 @@ def pretraining_pairs(seed: int, stage: Stage, *, max_words: int = 200) -> Itera
             random ones. "everything": either, or the plain prompt, whose answer a random user
             gives, so that the best guess is the user-blind answer.
         max_words: budget of a profile prompt, in words.
+        tasks: names; one that stands there twice comes twice as often.
     """
     makers = {"stated": _stated, "demonstrations": _demonstrated, "plain": _plain}
     kinds = sorted(makers) if stage == "everything" else [stage]
     rng = stream(ROOT, VERSION, seed, "pairs", stage)
+    named = {grammar.task.name: grammar for grammar in GRAMMARS}
     for number in count():
-        life = _life(GRAMMARS[number % len(GRAMMARS)], rng, seed, "pairs", stage, number)
+        grammar = named[tasks[number % len(tasks)]]
+        life = _life(grammar, rng, seed, "pairs", stage, number)
         yield makers[rng.choice(kinds)](rng, life, max_words)
 
 

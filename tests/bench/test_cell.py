@@ -149,8 +149,8 @@ def test_cells_of_one_key_in_two_suites_do_not_share_unfinished_work(project):
         project.suite("zero-shot", name=name)
         (cell,) = project.plan(suite=name).cells
         settings = project.load(suite=name)
-        data = Data(settings, settings.suite(name)[1])
-        models = Models(settings, data, Progress())
+        data = Data(settings, settings.suite(name)[1], cell.source)
+        models = Models(settings, Progress())
         places.append((cell.key, make_runtime(cell, settings, data, models, Progress()).scratch))
     (key, first), (same_key, second) = places
     assert key == same_key
@@ -234,7 +234,8 @@ def test_a_set_without_golds_is_exported_not_scored(project):
 
 def data(project, *overrides):
     settings = project.load(*overrides)
-    return Data(settings, settings.suites["s"])
+    suite = settings.suites["s"]
+    return Data(settings, suite, suite.data[0])
 
 
 def test_no_method_watches_the_golds_that_it_is_scored_on(project):

@@ -1,6 +1,7 @@
 """The table model of stored cells, against scores counted by hand."""
 
 import json
+import shutil
 
 import pytest
 
@@ -189,3 +190,23 @@ def test_cells_scored_in_another_mode_are_refused(project):
     run(project, "wrong", "unreadable")
     with pytest.raises(StorageError, match="bench score"):
         build(project, "scoring.unparsed=pplug")
+
+
+def test_a_suite_over_several_sources_has_a_column_for_each(project):
+    """The second source has other golds: what is right in one is wrong in the other."""
+    shutil.copytree(project.root / "data", project.root / "other")
+    outputs = project.root / "other" / "time" / "LaMP_3" / "dev" / "dev_outputs.json"
+    content = json.loads(outputs.read_text())
+    content["golds"] = [{"id": gold["id"], "output": "1"} for gold in content["golds"]]
+    outputs.write_text(json.dumps(content))
+    project.add('[data.other]\nroot = "other"\n')
+    project.suite("right", "wrong", more='reference = "wrong"')
+    both = 'data=["tiny", "other"]'
+    assert {row.missing["LaMP-3 other"] for row in build(project, both).rows} == {"not run"}
+    project.run(both)
+    table = build(project, both)
+    assert list(dict.fromkeys(c.task for c in table.columns)) == ["LaMP-3 tiny", "LaMP-3 other"]
+    (row,) = [row for row in table.rows if row.method == "right"]
+    values = {c.task: e.interval.value for c, e in row.entries.items() if c.metric == "mae"}
+    assert values == {"LaMP-3 tiny": 0, "LaMP-3 other": (4 + 3 + 0 + 1) / 4}
+    assert len(project.plan(both).cells) == 2 * len(project.plan().cells) == 4

@@ -34,7 +34,7 @@ def points(folder):
 
 
 def test_the_rate_rises_stays_and_falls():
-    schedule = Schedule(steps=100, learning_rate=1.0, warmup=0.1, decay=0.2)
+    schedule = Schedule(steps=100, learning_rate=1.0, warmup=10, decay=20)
     rates = [schedule.rate(step) for step in (0, 4, 9, 50, 80, 90, 99)]
     assert rates == pytest.approx([0.1, 0.5, 1.0, 1.0, 1.0, 0.5, 0.05])
 

@@ -1,0 +1,100 @@
+"""A suite over several data sources as a picture: one panel a task, one line a row."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.grid import Grid
+from bench.settings import Settings, Suite
+from bench.tables import build, frame
+from tasks.common.errors import ConfigError, StorageError
+
+PANEL = (4.2, 3.2)
+"""Inches of one panel."""
+PANELS_A_LINE = 3
+
+
+def draw(settings: Settings, grid: Grid, out: Path) -> None:
+    """Write the primary metric of every row against the data source, with its intervals.
+
+    Sources of LaMP-mini that differ in their dial stand at its value; others side by side.
+
+    Raises:
+        ConfigError: the suite has one source, nothing is stored yet, or matplotlib is missing.
+        StorageError: the file can't be written.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            "plots need matplotlib", mend="Install it: pip install 'pplug-bench[plot]'"
+        ) from error
+    _, suite = settings.suite(grid.suite)
+    if len(suite.data) == 1:
+        raise ConfigError(
+            f"suite {grid.suite!r} has one data source: there is nothing to plot against",
+            mend="Name a suite whose `data` lists several, such as mini-dial",
+        )
+    scores = _primary(frame(build(settings, grid)), grid)
+    if scores.empty:
+        raise ConfigError(
+            f"no cell of suite {grid.suite!r} is done", mend=f"Run `bench run {grid.suite}` first"
+        )
+    tasks = list(dict.fromkeys(scores["task"]))
+    across = min(PANELS_A_LINE, len(tasks))
+    down = -(-len(tasks) // across)
+    figure = Figure((PANEL[0] * across, PANEL[1] * down + 0.8), layout="constrained")
+    panels = figure.subplots(down, across, squeeze=False).flatten()
+    axis, label = _axis(settings, suite)
+    for panel, task in zip(panels, tasks, strict=False):
+        _panel(panel, scores[scores["task"] == task], axis)
+        panel.set(title=task, xlabel=label, ylabel=_metric(scores[scores["task"] == task]))
+    for panel in panels[len(tasks) :]:
+        panel.set_axis_off()
+    lines, names = panels[0].get_legend_handles_labels()
+    figure.legend(lines, names, loc="outside lower center", ncols=4, frameon=False)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(out, metadata={"Date": None} if out.suffix == ".svg" else None)
+    except (OSError, ValueError) as error:
+        raise StorageError(
+            f"the picture can't be written ({error})",
+            file=out,
+            mend="Choose a writable place and an ending such as .svg, .png or .pdf",
+        ) from error
+
+
+def _primary(scores: pd.DataFrame, grid: Grid) -> pd.DataFrame:
+    """The primary metric's rows, the task and its source in columns of their own."""
+    places = {cell.place: (cell.task.name, cell.source) for cell in grid.cells}
+    first = {cell.place: cell.task.metrics[0] for cell in grid.cells}
+    chosen = scores[scores["metric"] == scores["task"].map(first)].copy()
+    chosen["source"] = chosen["task"].map({place: both[1] for place, both in places.items()})
+    chosen["task"] = chosen["task"].map({place: both[0] for place, both in places.items()})
+    return chosen
+
+
+def _axis(settings: Settings, suite: Suite) -> tuple[dict[str, Any], str]:
+    """(source → its place on the axis, the axis's name)."""
+    worlds = [settings.source(source).mini for source in suite.data]
+    dials = [None if world is None else world.global_share for world in worlds]
+    if None in dials or len(set(dials)) < len(dials):
+        return {source: source for source in suite.data}, "data"
+    return dict(zip(suite.data, dials, strict=True)), "global share of the preferences"
+
+
+def _metric(scores: pd.DataFrame) -> str:
+    first = scores.iloc[0]
+    return f"{first['metric']} {'↑' if first['higher_is_better'] else '↓'}"
+
+
+def _panel(panel: Any, scores: pd.DataFrame, axis: dict[str, Any]) -> None:
+    names: Sequence[str] = list(dict.fromkeys(scores["method"]))
+    for number, name in enumerate(names):
+        own = scores[scores["method"] == name]
+        places = own["source"].map(axis)
+        colour, style = f"C{number % 10}", "-" if number < 10 else "--"
+        panel.plot(places, own["value"], style, color=colour, marker=".", label=name)
+        panel.fill_between(places, own["low"], own["high"], color=colour, alpha=0.12, linewidth=0)
