@@ -230,6 +230,21 @@ def table(
 
 
 @app.command()
+def export(
+    out: Annotated[Path, typer.Argument(help="The folder to write.")],
+    suite: Suite = None,
+    set: Set = [],  # noqa: B006
+    config: Config = CONFIG,
+) -> None:
+    """Write a finished suite's tables, scores, costs and provenance to a folder to be kept."""
+    from bench import export as exporting
+
+    settings, grid = _plan(suite, [], [], set, config)
+    exporting.export(settings, grid, out)
+    typer.echo(f"written: {out}")
+
+
+@app.command()
 def plot(
     suite: Suite = None,
     method: Methods = [],  # noqa: B006

@@ -1,0 +1,77 @@
+"""A suite's outcome in a folder small enough to commit: tables, scores and their provenance."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from bench import render, store
+from bench.grid import Grid
+from bench.settings import Settings
+from bench.tables import build
+from tasks.common.errors import ConfigError
+from tasks.common.files import write_json, write_text
+
+TABLES, SCORES, CELLS, PROVENANCE = "tables.md", "scores.csv", "cells.jsonl", "provenance.json"
+LEFT_OUT = ("environment", "identity", "models")
+"""Parts of a cell's record that are the same for many: told once, in the provenance."""
+
+
+def export(settings: Settings, grid: Grid, out: Path) -> None:
+    """Write a finished suite's outcome to `out`, in place of what stood there.
+
+    tables.md (scores and differences), scores.csv (every metric with its intervals), cells.jsonl
+    (of each cell its key, config, seconds, memory, what training did, cost), and provenance.json
+    (the suite's settings, the models, and each environment with the number of its cells).
+
+    Raises:
+        ConfigError: a cell isn't done.
+        StorageError: a stored file is damaged, or `out` can't be written.
+    """
+    left = [cell.title for cell in grid.cells if not store.is_done(cell.folder)]
+    if left:
+        raise ConfigError(
+            f"{len(left)} of {len(grid.cells)} cells of suite {grid.suite!r} are not done, such as "
+            f"{left[0]}",
+            mend=f"Run `bench run {grid.suite}` first",
+        )
+    records = [store.read_json(cell.folder / store.RECORD) for cell in grid.cells]
+    write_text(out / TABLES, render.markdown(build(settings, grid)))
+    write_text(out / SCORES, render.long_csv(build(settings, grid, all_metrics=True)))
+    write_text(out / CELLS, "".join(json.dumps(_short(r)) + "\n" for r in records))
+    write_json(out / PROVENANCE, _provenance(settings, grid, records))
+
+
+def _short(record: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in record.items() if name not in LEFT_OUT}
+    fit = {name: value for name, value in record["fit"].items() if name != "curve"}
+    return {**kept, "fit": fit}
+
+
+def _provenance(settings: Settings, grid: Grid, records: list[dict[str, Any]]) -> dict[str, Any]:
+    _, suite = settings.suite(grid.suite)
+    environments = [json.dumps(record["environment"], sort_keys=True) for record in records]
+    sources = {name: settings.source(name).model_dump(mode="json") for name in suite.data}
+    seconds = sum(sum(record["seconds"].values()) for record in records)
+    return {
+        "suite": grid.suite,
+        "settings": suite.model_dump(mode="json"),
+        "data": {name: source for name, source in sources.items() if not source["root"]},
+        "models": _distinct([record["models"] for record in records]),
+        "environments": [
+            {"cells": environments.count(text), **json.loads(text)}
+            for text in dict.fromkeys(environments)
+        ],
+        "cells": len(records),
+        "hours": round(seconds / 3600, 2),
+    }
+
+
+def _distinct(models: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Kind → what stands in any of the records, each once."""
+    found: dict[str, list[Any]] = {}
+    for record in models:
+        for kind, description in record.items():
+            known = found.setdefault(kind, [])
+            if description is not None and description not in known:
+                known.append(description)
+    return found
