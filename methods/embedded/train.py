@@ -18,17 +18,22 @@ from tasks.common.errors import BenchError, ConfigError, StorageError
 from tasks.common.files import write_text
 from tasks.mini.pretraining import TASKS
 
-OFTEN, TWICE = 11 * ("LaMP-1",) + TASKS, ("LaMP-1",) + TASKS
-"""LaMP-1 asks for matching topic with topic and school with school: learned far more slowly."""
+MATCHING, CUES = 11 * ("LaMP-1",) + TASKS, 6 * ("LaMP-2",) + TASKS
+TWICE = ("LaMP-1",) + TASKS
 CURRICULUM = (
     Lesson("stated", {"stated": 1}, 1000, 2e-3, batch_size=64),
-    Lesson("citations", {"stated": 1}, 1000, 1e-3, batch_size=64, tasks=OFTEN),
+    Lesson("citations", {"stated": 1}, 1000, 1e-3, batch_size=64, tasks=MATCHING),
+    Lesson("tags", {"plain": 2, "stated": 1}, 500, 1e-3, batch_size=64, tasks=CUES),
     Lesson(
-        "demonstrations", {"demonstrations": 4, "stated": 1}, 6000, 2e-3, batch_size=64,
-        longest=160, tasks=TWICE,
+        "demonstrations", {"demonstrations": 4, "stated": 1, "plain": 1}, 4000, 1e-3,
+        batch_size=64, longest=128, tasks=TWICE,
     ),
     Lesson("everything", {"everything": 1}, 2000, 1e-3, batch_size=64, tasks=TWICE),
 )  # fmt: skip
+"""Two tasks need lessons of their own. LaMP-1 asks for matching topics and schools, which is learned
+far more slowly. LaMP-2's stated tastes name the very tags to choose from, so that they can be
+followed without reading what is evident in the film.
+"""
 LARGEST = 25_000_000
 """Bytes that both folders may take together."""
 

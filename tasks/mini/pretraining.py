@@ -22,7 +22,7 @@ ROOT = "LaMP-mini pretraining"
 VERSION = 1
 """A bump means: other pairs for the same seed."""
 
-Stage = Literal["stated", "demonstrations", "everything"]
+Stage = Literal["stated", "demonstrations", "plain", "everything"]
 Pair = tuple[str, str]
 
 TASKS = tuple(grammar.task.name for grammar in GRAMMARS)
@@ -52,8 +52,8 @@ def pretraining_pairs(
     Args:
         stage: "stated": the taste in words, then the official prompt. "demonstrations": the
             official profile prompt of 1 to 6 items of the user's history, the most similar ones or
-            random ones. "everything": either, or the plain prompt, whose answer a random user
-            gives, so that the best guess is the user-blind answer.
+            random ones. "plain": the official prompt alone, whose answer a random user gives, so
+            that the best guess is the user-blind answer. "everything": any of the three.
         max_words: budget of a profile prompt, in words.
         tasks: names; one that stands there twice comes twice as often.
     """

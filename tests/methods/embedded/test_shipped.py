@@ -1,0 +1,71 @@
+"""The models that the package carries: what the recipe says, and what the card claims at least."""
+
+import json
+from dataclasses import asdict
+
+import pytest
+
+from methods.embedded.curriculum import held_out
+from methods.embedded.train import Recipe, bytes_of, check_size
+from methods.models.config import EncoderConfig
+from methods.models.encoder import Encoder
+from methods.models.language_model import LanguageModel
+from methods.models.loading import resolve
+from tasks.example import Prediction
+from tasks.mini.grammars import GRAMMARS
+
+LLM, ENCODER = (f"package:methods/embedded/weights/{name}" for name in ("llm", "encoder"))
+ASKED = 20
+"""Held-out pairs a task."""
+
+
+@pytest.fixture(scope="module")
+def llm(tmp_path_factory):
+    cache = tmp_path_factory.mktemp("digests")
+    return LanguageModel.from_pretrained(LLM, cache=cache, decoding={"num_beams": 1})
+
+
+def test_they_are_of_the_recipe_that_the_command_follows():
+    folder = resolve(LLM, None).parent
+    recipe = json.loads((folder / "recipe.json").read_text())
+    assert recipe == json.loads(json.dumps(asdict(Recipe())))
+    log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    ends = {point["training"]: point["step"] for point in log}
+    assert ends == {lesson["name"]: lesson["steps"] for lesson in recipe["lessons"]} | {
+        "encoder": recipe["encoder_steps"]
+    }
+
+
+def test_they_are_small_and_safe():
+    folders = [resolve(name, None) for name in (LLM, ENCODER)]
+    check_size(folders)
+    for folder in folders:
+        suffixes = {file.suffix for file in folder.rglob("*") if file.is_file()}
+        assert suffixes <= {".json", ".safetensors", ".md", ""}, suffixes
+        assert bytes_of(folder) > 1_000_000
+
+
+@pytest.mark.parametrize("number", range(len(GRAMMARS)), ids=lambda n: GRAMMARS[n].task.name)
+def test_stated_preferences_are_followed(llm, number):
+    """Beyond what the same prompts without the statement give."""
+    task = GRAMMARS[number].task
+    pairs = held_out("stated", ASKED * len(GRAMMARS))[number :: len(GRAMMARS)]
+    golds = {str(row): output for row, (_, output) in enumerate(pairs)}
+
+    def score(prompts):
+        answers = llm.generate(prompts, max_new_tokens=task.max_new_tokens, max_input_tokens=256)
+        told = [Prediction(str(row), answer.text) for row, answer in enumerate(answers)]
+        return task.score(told, golds)[task.metrics[0]]
+
+    starts = ("For an", "Which tag", "What is", "Generate", "Generate", "Paraphrase")
+    bare = [input[input.index(starts[number]) :] for input, _ in pairs]
+    stated, plain = score([input for input, _ in pairs]), score(bare)
+    better = stated.value - plain.value
+    assert (better if stated.higher_is_better else -better) > 0.1, (stated.value, plain.value)
+
+
+def test_the_encoder_brings_topics_together(tmp_path):
+    encoder = Encoder.open(EncoderConfig(model=ENCODER), cache=tmp_path)
+    texts = ["the hidden coral near the reef", "a busy whale in the lagoon", "the loan at the bank"]
+    first, second, third = encoder.encode(texts, side="document")
+    assert first @ second > first @ third
