@@ -122,7 +122,9 @@ class _Subject:
         """The instance that most checks ask."""
         method = self.new()
         method.runtime.progress = self.advances
-        return method, method.fit(self.train, self.dev)
+        report = method.fit(self.train, self.dev)
+        self.fit_steps = self.advances.steps  # `predict` may report progress too
+        return method, report
 
     @cached_property
     def expected(self) -> list[Prediction]:
@@ -274,7 +276,7 @@ def _save_and_load(subject: _Subject) -> None:
 def _killed_and_resumed(subject: _Subject) -> None:
     if not subject.fitted[1].steps:
         raise _Skipped("nothing is trained")
-    steps = subject.advances.steps
+    steps = subject.fit_steps
     if not steps:
         raise _Failed("`fit` reports no progress")
     for end in sorted({max(1, steps // 2), steps}):  # in the middle, and with all but the end done
