@@ -1,0 +1,227 @@
+"""ROPG: a dense retriever tuned by the frozen LLM's feedback on its candidates (SIGIR 2024)."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from statistics import fmean
+from typing import Any, ClassVar, Literal
+
+import torch
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from methods.feedback import Feedback, Judged
+from methods.method import Cost, FitReport, MethodConfig
+from methods.models import padding
+from methods.models.config import TrainingConfig
+from methods.models.embedding_store import EmbeddingStore
+from methods.models.training import TrainingData, train_module
+from methods.models.tuned_encoder import TunedEncoder
+from methods.prompt_method import RetrievalConfig, RetrievalMethod
+from methods.retrieval import Retriever
+from methods.retrieval.bm25 import BM25Retriever
+from methods.retrieval.dense import DenseRetriever
+from tasks.common.files import content_key
+from tasks.example import Split
+
+BYTES_PER_VALUE = 4
+"""Vectors are stored in float32."""
+
+
+class RetrieverTraining(TrainingConfig):
+    """The paper's optimizer (methods.md §4): Adam, which is AdamW without weight decay.
+
+    A query's forward pass encodes all its candidates, hence the small `micro_batch_size`.
+    """
+
+    learning_rate: PositiveFloat = 1e-5
+    weight_decay: float = Field(0, ge=0)
+    epochs: PositiveInt = 10
+    micro_batch_size: PositiveInt | None = 4
+
+
+class RopgConfig(RetrievalConfig):
+    """Options of both.
+
+    Attributes:
+        candidates: l, behaviours of a train query that the LLM judges; fewer where the history is
+            shorter.
+        first_retriever: what chooses and ranks them; "dense" is the encoder before it is tuned.
+        temperature: T of the retriever's softmax over a query's candidates, softmax(q·d / T).
+        training: the paper's unless said otherwise; dev queries are judged too only for an early
+            stop.
+    """
+
+    candidates: int = Field(16, ge=2)
+    first_retriever: Literal["dense", "bm25"] = "dense"
+    temperature: PositiveFloat = 1.0
+    training: RetrieverTraining = RetrieverTraining()
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the retriever would choose for B queries of up to L candidates.
+
+    Attributes:
+        queries: B queries with their candidates.
+        log_probabilities: [B, L], log softmax(q·d / T) over a row's real candidates; -inf at pads.
+        utilities: [B, L]; 0 at pads.
+        real: [B, L], False at pads.
+    """
+
+    queries: Sequence[Judged]
+    log_probabilities: torch.Tensor
+    utilities: torch.Tensor
+    real: torch.Tensor
+
+
+class ROPG(RetrievalMethod):
+    """Tunes one tower for queries and behaviours; at prediction, its top k in the official prompt.
+
+    Each train query's top l by a first retriever are judged by `Feedback`: the utility of the LLM's
+    answer with that one behaviour. A subclass says what the retriever loses on them. Queries with
+    fewer than two candidates teach nothing and are left out, and counted in the notes.
+    """
+
+    uses_encoder = True
+    Config: ClassVar[type[MethodConfig]] = RopgConfig
+    config: RopgConfig
+
+    @abstractmethod
+    def losses(self, policy: Policy, epoch: int) -> torch.Tensor:
+        """One loss per query, [B], with a gradient to `policy.log_probabilities`."""
+
+    def dev_losses(self, policy: Policy) -> torch.Tensor:
+        """What an early stop looks at, [B]. Default: the training losses."""
+        return self.losses(policy, 0)
+
+    @classmethod
+    def identity(cls, config: MethodConfig) -> list[Any]:
+        return [*cls.fit_identity(config), config.model_dump(include={"k"})]
+
+    @classmethod
+    def fit_identity(cls, config: MethodConfig) -> list[Any]:
+        """`k` stays out: it is of prediction alone."""
+        assert isinstance(config, RopgConfig)  # noqa: S101  its own Config
+        own = config.model_dump(mode="json", exclude={"k", "training"})
+        return [cls.name, cls.version, own, config.training.decisive()]
+
+    @cached_property
+    def module(self) -> TunedEncoder:
+        """The tower, on the encoder's device; until it is fitted, the encoder's own weights."""
+        return TunedEncoder(self.runtime.encoder)
+
+    def open_retriever(self) -> Retriever:
+        store = self.runtime.cache / "embeddings"
+        return DenseRetriever(EmbeddingStore(self.module.frozen(), store, self.runtime.progress))
+
+    def fit(self, train: Split, dev: Split | None) -> FitReport:
+        self._forget_vectors()
+        training, feedback = self.config.training, Feedback(self.runtime)
+        judged = self._judged(feedback, train)
+        stops_early = training.early_stop_patience is not None
+        watched = self._judged(feedback, dev) if stops_early and dev is not None else []
+        report = train_module(
+            self.module,
+            self._data(judged, self.losses),
+            training,
+            seeds=self.runtime.seeds.child(self.name),
+            identity=self._training_identity(train),
+            checkpoint=self.runtime.scratch / "training",
+            progress=self.runtime.progress,
+            dev=self._data(watched, lambda policy, _: self.dev_losses(policy)) if watched else None,
+        )
+        firsts, bests = [j.utilities[0] for j in judged], [max(j.utilities) for j in judged]
+        notes = {
+            "untrained_queries": len(train) - len(judged),
+            "feedback_computed": feedback.journal.computed,
+            "feedback_damaged": feedback.journal.damaged,
+            "utility_of_first": fmean(firsts) if firsts else None,
+            "utility_of_best": fmean(bests) if bests else None,
+        }
+        return replace(report, notes={**report.notes, **notes})
+
+    def save(self, folder: Path) -> None:
+        self.module.save(folder, self._about())
+
+    def load(self, folder: Path) -> None:
+        self._forget_vectors()
+        self.module.load(folder, self._about())
+
+    def cost(self) -> Cost:
+        """The tower's weights, and a vector of each behaviour of a user."""
+        sizes = [len(example.history) for example in self.runtime.population]
+        values = (fmean(sizes) if sizes else 0.0) * self.runtime.encoder.dimension
+        return Cost(
+            trainable_shared=sum(weight.numel() for weight in self.module.parameters()),
+            bytes_per_user=BYTES_PER_VALUE * values,
+        )
+
+    def policy(self, queries: Sequence[Judged]) -> Policy:
+        """The retriever as it is now on B ≥ 1 judged queries, each with a candidate at least."""
+        asked = [judged.example.query for judged in queries]
+        texts = [[behavior.text for behavior in judged.candidates] for judged in queries]
+        row_of = {text: row for row, text in enumerate({t: None for some in texts for t in some})}
+        questions, documents = self.module(asked, "query"), self.module(list(row_of), "document")
+        device = questions.device
+        rows, mask = padding.padded(
+            [[row_of[text] for text in some] for some in texts], 0, device=device
+        )
+        real = mask.bool()
+        utilities = torch.zeros(rows.shape, device=device)
+        utilities[real] = torch.tensor([u for j in queries for u in j.utilities], device=device)
+        # In full precision under autocast too: dot products differ in their third digit.
+        with torch.autocast(device.type, enabled=False):
+            scores = torch.einsum("bd,bld->bl", questions.float(), documents.float()[rows])
+            scores = (scores / self.config.temperature).masked_fill(~real, -torch.inf)
+            return Policy(queries, torch.log_softmax(scores, dim=1), utilities, real)
+
+    def _judged(self, feedback: Feedback, split: Split) -> list[Judged]:
+        """The queries of `split` that leave something to choose."""
+        dense = self.config.first_retriever == "dense"
+        first = DenseRetriever(self.runtime.embeddings) if dense else BM25Retriever()
+        pairs = [pair for pair in split.pairs() if len(pair[0].history) > 1]
+        return feedback.judge(pairs, first, self.config.candidates)
+
+    def _data(
+        self, judged: Sequence[Judged], losses: Callable[[Policy, int], torch.Tensor]
+    ) -> TrainingData:
+        """A row a query; each counts as one token, so that a step's loss is its queries' mean."""
+
+        def loss(rows: Sequence[int], epoch: int) -> tuple[torch.Tensor, torch.Tensor]:
+            policy = self.policy([judged[row] for row in rows])
+            return losses(policy, epoch), torch.ones(len(rows))
+
+        texts = [[j.example.query, *(b.text for b in j.candidates)] for j in judged]
+        return TrainingData(
+            ids=[j.example.id for j in judged],
+            lengths=[max(len(text.split()) for text in some) for some in texts],  # in words
+            nll=loss,
+        )
+
+    def _training_identity(self, train: Split) -> str:
+        """Content key of what decides the outcome, beside the training's own config."""
+        runtime, task = self.runtime, self.task
+        return content_key(
+            [
+                self.fit_identity(self.config),
+                [task.name, task.version, train.fingerprint],
+                [runtime.llm.identity, runtime.max_input_tokens],
+                runtime.encoder.identity,
+            ]
+        )
+
+    def _about(self) -> dict[str, Any]:
+        """What saved weights fit, beside the encoder."""
+        llm = self.runtime.llm
+        return {
+            "method": self.name,
+            "method version": self.version,
+            "task": self.task.name,
+            "LLM": {"name": llm.name, "identity": llm.weights},
+        }
+
+    def _forget_vectors(self) -> None:
+        """For the weights change."""
+        vars(self).pop("retriever", None)
