@@ -1,0 +1,36 @@
+"""Densely retrieved behaviours, re-ranked by the frozen LLM itself, in the prompt."""
+
+from typing import ClassVar
+
+from pydantic import PositiveInt
+
+from methods.method import MethodConfig
+from methods.prompt_method import RetrievalConfig, RetrievalMethod
+from methods.retrieval import Retriever
+
+
+class RerankConfig(RetrievalConfig):
+    """`depth`: behaviours that the encoder retrieves for the LLM to re-rank."""
+
+    depth: PositiveInt = 20
+
+
+class Rerank(RetrievalMethod):
+    """The encoder's top 20, re-ranked by how much each raises the query's likelihood.
+
+    RePlug tunes a retriever by the likelihood of the gold; at prediction there is none, so the LLM
+    scores the query given the behaviour, as in UPR (arXiv 2204.07496) and in-context RALM's
+    zero-shot re-ranking (arXiv 2302.00083); methods.md §4. Nothing is trained.
+    """
+
+    name = "rerank"
+    uses_encoder = True
+    Config: ClassVar[type[MethodConfig]] = RerankConfig
+    config: RerankConfig
+
+    def open_retriever(self) -> Retriever:
+        from methods.retrieval.dense import DenseRetriever
+        from methods.retrieval.query_likelihood import QueryLikelihoodReranker
+
+        first = DenseRetriever(self.runtime.embeddings)
+        return QueryLikelihoodReranker(first, self.config.depth, self.runtime)

@@ -1,0 +1,92 @@
+"""Re-ranking by the frozen LLM: how much a behaviour helps it to foresee the query."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from methods.journal import Journal
+from methods.models.batching import BatchSize, in_batches
+from methods.retrieval.retriever import Retriever
+from methods.runtime import Runtime
+from tasks.common.errors import ModelError
+from tasks.common.files import content_key
+from tasks.example import Behavior, Example
+
+KEY_DIGITS = 32
+Pair = tuple[str, str]
+
+
+class QueryLikelihoodReranker(Retriever):
+    """The first retriever's best, re-ranked by the LLM's log-likelihood of the query.
+
+    gain(d) = log p(query | d) - log p(query), over the query's tokens and its end; d is read as
+    the task's official item prompt. The second term and the number of tokens, by which a mean would
+    divide, are the same for all candidates of a query, so both are left out. Behaviours beyond `depth` follow in the first retriever's order, as
+    do equal gains. Item and query get half of the prompt budget each.
+
+    Likelihoods are taken in batches and kept in the runtime's cache, one per (item, query).
+
+    Attributes:
+        journal: how many likelihoods were computed here, and how many lines were found damaged.
+    """
+
+    def __init__(self, first: Retriever, depth: int, runtime: Runtime) -> None:
+        self.first, self.depth, self.runtime = first, depth, runtime
+        self.half = runtime.max_input_tokens // 2
+        key = content_key([runtime.llm.identity, self.half])
+        path = Path(runtime.cache, "query-likelihoods", key, "values.jsonl")
+        self.journal = Journal(path, runtime.progress)
+        self._known: dict[Pair, float] = {}
+
+    def prepare(self, examples: Sequence[Example]) -> None:
+        self.first.prepare(examples)
+        pairs = [
+            self._pair(example, example.history[i])
+            for example in examples
+            for i in self.first.rank(example)[: self.depth]
+        ]
+        new = [pair for pair in dict.fromkeys(pairs) if pair not in self._known]
+        if new:
+            keys = [content_key(pair, KEY_DIGITS) for pair in new]
+            values = self.journal.get(
+                keys, lambda rows: self._likelihoods([new[row] for row in rows]), "query likelihood"
+            )
+            self._known |= dict(zip(new, values, strict=True))
+
+    def rank(self, example: Example) -> list[int]:
+        order = self.first.rank(example)
+        head, tail = order[: self.depth], order[self.depth :]
+        pairs = {i: self._pair(example, example.history[i]) for i in head}
+        if not all(pair in self._known for pair in pairs.values()):
+            self.prepare([example])
+        return sorted(head, key=lambda i: -self._known[pairs[i]]) + tail
+
+    def _pair(self, example: Example, behavior: Behavior) -> Pair:
+        task, tokens = self.runtime.task, self.runtime.llm.tokens
+        return task.demonstration(behavior, None, tokens), example.query
+
+    @torch.no_grad()
+    def _likelihoods(self, pairs: Sequence[Pair]) -> list[float]:
+        """Log-likelihood in nats of each pair's query after its item."""
+        llm = self.runtime.llm
+
+        def score(rows: Sequence[int]) -> list[float]:
+            nll, _ = llm.loss(
+                [pairs[row][0] for row in rows],
+                [pairs[row][1] for row in rows],
+                max_input_tokens=self.half,
+                max_response_tokens=self.half,
+            )
+            return (-nll).tolist()
+
+        lengths = [llm.tokens.count(item) + llm.tokens.count(query) for item, query in pairs]
+        found = in_batches(lengths, BatchSize(llm.config.batch_size), score)
+        if not all(math.isfinite(value) for value in found):
+            raise ModelError(
+                "gives likelihoods that are not finite",
+                file=llm.name,
+                mend='Set `dtype = "float32"` for the LLM, or fetch its weights again',
+            )
+        return found
