@@ -23,8 +23,9 @@ class QueryLikelihoodReranker(Retriever):
 
     gain(d) = log p(query | d) - log p(query), over the query's tokens and its end; d is read as
     the task's official item prompt. The second term and the number of tokens, by which a mean would
-    divide, are the same for all candidates of a query, so both are left out. Behaviours beyond `depth` follow in the first retriever's order, as
-    do equal gains. Item and query get half of the prompt budget each.
+    divide, are the same for all candidates of a query, so both are left out. Behaviours beyond
+    `depth` follow in the first retriever's order, as do equal gains. Item and query get half of the
+    prompt budget each.
 
     Likelihoods are taken in batches and kept in the runtime's cache, one per (item, query).
 
