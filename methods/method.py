@@ -48,11 +48,13 @@ class Cost:
         trainable_shared: parameters trained once for all users.
         trainable_per_user: parameters trained for each user.
         bytes_per_user: mean bytes stored for a user at prediction time (beside the history's text).
+        seconds_per_user: mean time of the training that a user's own part took, in seconds.
     """
 
     trainable_shared: int = 0
     trainable_per_user: int = 0
     bytes_per_user: float = 0.0
+    seconds_per_user: float = 0.0
 
 
 class Method(ABC):

@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import NonNegativeInt, PositiveInt
 from torch import nn
 
 from methods.histories import Batch, HistoryEncoder, subset
@@ -20,8 +20,8 @@ from methods.models.training import TrainingData, train_module
 from methods.plug_file import load_module, save_module
 from methods.prompt_method import PromptMethod
 from methods.retrieval.retriever import newest_first
+from methods.text_side import TextSideConfig
 from methods.user_state import Stored, UserState
-from tasks.common.errors import ConfigError
 from tasks.common.files import content_key
 from tasks.example import Behavior, Example, Prediction, Split
 
@@ -38,12 +38,10 @@ SHORTEST_AUGMENTED = 2
 """Histories of up to so many behaviours are not sub-sampled (methods.md §1c)."""
 
 
-class PrefixConfig(MethodConfig):
+class PrefixConfig(TextSideConfig):
     """Options of every prefix method.
 
     Attributes:
-        text, text_options: the prompt method on the text side and its options; with "dense" it is
-            PPlug+retrieval.
         training: the paper's defaults (methods.md §1c) unless said otherwise.
         max_response_tokens: budget of a training response, end of sequence included.
         max_history: only the newest so many behaviours are encoded.
@@ -52,30 +50,11 @@ class PrefixConfig(MethodConfig):
             the history left out (methods.md §0.3: released PPlug: 10).
     """
 
-    text: str = "zero-shot"
-    text_options: dict[str, Any] = Field(default_factory=dict)
     training: TrainingConfig = TrainingConfig()
     max_response_tokens: PositiveInt = 128
     max_history: PositiveInt = 512
     labels_in_history: bool = False
     augment: NonNegativeInt = 0
-
-    @model_validator(mode="after")
-    def _text_side_exists(self) -> Self:
-        self.text_side()
-        return self
-
-    def text_side(self) -> tuple[type[PromptMethod], MethodConfig]:
-        """The prompt method on the text side and its options. Raises ConfigError: wrong ones."""
-        from methods import METHODS
-
-        method = METHODS.get(self.text)
-        if not issubclass(method, PromptMethod):
-            raise ConfigError(
-                f"text = {self.text!r} is no prompt method",
-                mend='Choose one that writes prompts, such as "zero-shot", "bm25" or "dense"',
-            )
-        return method, method.configured(self.text_options, f"text_options of {self.text!r}")
 
 
 class PrefixMethod(Method):

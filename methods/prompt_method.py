@@ -94,10 +94,16 @@ class PromptMethod(Method):
         return self.answer(examples)
 
     def answer(
-        self, examples: Sequence[Example], prefix: "torch.Tensor | None" = None
+        self,
+        examples: Sequence[Example],
+        prefix: "torch.Tensor | None" = None,
+        prompts: Sequence[Prompt] | None = None,
     ) -> list[Prediction]:
-        """Predictions for N examples, with soft tokens [N, P, H] before the prompts if given."""
-        prompts = self.prompts(examples)
+        """Predictions for N examples, with soft tokens [N, P, H] before the prompts if given.
+
+        `prompts`: those of `examples`, where they were made before.
+        """
+        prompts = self.prompts(examples) if prompts is None else prompts
         made = [row for row, prompt in enumerate(prompts) if prompt.text is not None]
         generations = self.runtime.llm.generate(
             [prompts[row].text or "" for row in made],

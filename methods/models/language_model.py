@@ -1,7 +1,7 @@
 """One frozen LLM behind one face, encoder-decoder or decoder-only."""
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -56,6 +56,8 @@ class LanguageModel:
         config, model, tokenizer: as loaded; the model in eval mode, without gradients.
         tokens: the `tasks.Tokenizer`, and the way between prompts and ids.
         hidden_size: of the input embeddings.
+        before_batch: told, before each batch of `generate` and `label_likelihoods`, which prompts
+            are its rows (indices), for what treats rows differently; beams stand beside their row.
 
     Args:
         weights: `identity` where not given.
@@ -88,6 +90,7 @@ class LanguageModel:
         self.tokens = PromptTokenizer(tokenizer, chat_template=config.chat_template, name=name)
         self.hidden_size: int = self.model.get_input_embeddings().weight.shape[1]
         self._batch_size = BatchSize(config.batch_size)
+        self.before_batch: Callable[[Sequence[int]], object] = lambda rows: rows
         self._embedding_norm: float | None = None
         self._accepted = set(inspect.signature(self.model.forward).parameters)
         self._eos = _ends(self.model.generation_config.eos_token_id) | {self.tokens.eos}
@@ -226,6 +229,7 @@ class LanguageModel:
         self._check_positions(max(lengths, default=0) + soft, limit)
 
         def answer(rows: Sequence[int]) -> list[Generation]:
+            self.before_batch(rows)
             inputs = self._inputs(
                 [encoded[row].ids for row in rows],
                 None if prefix is None else prefix[list(rows)],
@@ -291,6 +295,7 @@ class LanguageModel:
 
         def score(pairs: Sequence[int]) -> list[torch.Tensor]:
             rows = [pair // len(labels) for pair in pairs]
+            self.before_batch(rows)
             nll, _ = self.loss(
                 [prompts[row] for row in rows],
                 [labels[pair % len(labels)] for pair in pairs],

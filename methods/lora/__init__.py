@@ -1,0 +1,1 @@
+"""Low-rank adapters, many over one frozen LLM: layers, training, storage."""

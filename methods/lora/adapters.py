@@ -1,0 +1,146 @@
+"""Adapters on disk, as standard peft folders."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from methods.lora.layers import target_layers
+from methods.models.checkpoint import Weights
+from methods.models.config import LoraTargets
+from methods.plug_file import write_tensors
+from tasks.common.errors import ModelError
+from tasks.common.files import write_json
+
+if TYPE_CHECKING:
+    from methods.models.language_model import LanguageModel
+
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+PREFIX = "base_model.model."
+"""What peft puts before a weight's name."""
+_A, _B = ".lora_A.weight", ".lora_B.weight"
+
+
+def write_adapter(
+    folder: Path,
+    weights: Weights,
+    lora: LoraTargets,
+    llm: "LanguageModel",
+    facts: dict[str, str] | None = None,
+) -> None:
+    """Write one adapter so that `peft.PeftModel.from_pretrained(model, folder)` reads it.
+
+    Beside the weights, in the file's metadata: their digest and the content key of the LLM's
+    weights, by which `read_adapter` tells another LLM and damage; and `facts`.
+
+    Raises StorageError where it can't be written.
+    """
+    metadata = {"format": "pt", "llm": llm.weights, "sha256": digest(weights)} | (facts or {})
+    stored = {f"{PREFIX}{name}": weight.contiguous() for name, weight in weights.items()}
+    write_tensors(folder / WEIGHTS, stored, metadata)
+    write_json(folder / CONFIG, _config(weights, lora, llm))
+
+
+def read_adapter(
+    folder: Path, llm: "LanguageModel", lora: LoraTargets
+) -> tuple[Weights, dict[str, str]]:
+    """The adapter in `folder` and its facts.
+
+    Raises ModelError where it was trained for another LLM, rank, alpha or targets (named), or is
+    damaged or cut off.
+    """
+    file = folder / WEIGHTS
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        with safe_open(file, "pt") as tensors:
+            facts = tensors.metadata() or {}
+            names = tensors.keys()
+            weights = {name.removeprefix(PREFIX): tensors.get_tensor(name) for name in names}
+        found = {"rank": config["r"], "alpha": config["lora_alpha"]}
+        targets = set(config["target_modules"])
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise ModelError(
+            f"holds no readable adapter ({error})", file=folder, mend="Train it again"
+        ) from error
+    if facts.get("llm") != llm.weights:
+        raise ModelError(
+            f"the adapter was trained for the LLM {config.get('base_model_name_or_path')} "
+            f"({facts.get('llm', 'its weights are not recorded')}), not {llm.name} ({llm.weights})",
+            file=folder,
+            mend="Open it with that LLM, or train one for this LLM",
+        )
+    wanted: dict[str, Any] = {"rank": lora.rank, "alpha": lora.alpha}
+    for name, value in wanted.items():
+        if found[name] != value:
+            raise ModelError(
+                f"the adapter has {name} {found[name]}, not {value}",
+                file=folder,
+                mend=f"Set `lora.{name}` = {found[name]}, or train one anew",
+            )
+    own = target_layers(llm, lora.targets).keys()
+    if targets != own:
+        raise ModelError(
+            f"the adapter is of other layers, {min(targets ^ own)} among them",
+            file=folder,
+            mend="Set `lora.targets` as it was trained, or train one anew",
+        )
+    if facts.get("sha256") != digest(weights):
+        raise ModelError("the adapter's weights are damaged", file=file, mend="Train it again")
+    return weights, facts
+
+
+def digest(weights: Weights) -> str:
+    """SHA-256 of an adapter's weights, names and shapes, in hex."""
+    found = hashlib.sha256()
+    for name, weight in sorted(weights.items()):
+        found.update(f"{name} {weight.dtype} {list(weight.shape)}".encode())
+        found.update(weight.contiguous().view(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
+
+
+def joined(
+    first: Weights, first_lora: LoraTargets, second: Weights, second_lora: LoraTargets
+) -> tuple[Weights, LoraTargets]:
+    """One adapter that does what both do together: their ranks one after the other.
+
+    W x + s·B A x + s'·B' A' x = W x + [s·B, s'·B'] [A; A'] x. Its own scale is 1; a layer that only
+    one of them adapts has zeros for the other.
+    """
+    parts = [(first, first_lora), (second, second_lora)]
+    layers = {name.removesuffix(_A) for name in (*first, *second) if name.endswith(_A)}
+    weights: Weights = {}
+    for layer in sorted(layers):
+        some = next(part for part, _ in parts if f"{layer}{_A}" in part)
+        inputs, outputs = some[f"{layer}{_A}"].shape[1], some[f"{layer}{_B}"].shape[0]
+        downs, ups = [], []
+        for part, lora in parts:
+            down = part.get(f"{layer}{_A}", torch.zeros(lora.rank, inputs))
+            up = part.get(f"{layer}{_B}", torch.zeros(outputs, lora.rank))
+            downs.append(down)
+            ups.append(up * (lora.alpha / lora.rank))
+        weights[f"{layer}{_A}"], weights[f"{layer}{_B}"] = torch.cat(downs), torch.cat(ups, dim=1)
+    rank = first_lora.rank + second_lora.rank
+    targets = tuple(sorted(layers))
+    return weights, LoraTargets(rank=rank, alpha=rank, dropout=0.0, targets=targets)
+
+
+def _config(weights: Weights, lora: LoraTargets, llm: "LanguageModel") -> dict[str, Any]:
+    """As peft writes it."""
+    from peft import LoraConfig, TaskType
+    from transformers.pytorch_utils import Conv1D
+
+    layers = sorted(name.removesuffix(_A) for name in weights if name.endswith(_A))
+    config = LoraConfig(
+        task_type=TaskType.SEQ_2_SEQ_LM if llm.is_encoder_decoder else TaskType.CAUSAL_LM,
+        base_model_name_or_path=llm.name,
+        inference_mode=True,
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        fan_in_fan_out=any(isinstance(llm.model.get_submodule(name), Conv1D) for name in layers),
+    )
+    found: dict[str, Any] = config.to_dict()
+    return found | {"target_modules": layers}  # peft keeps a set, whose order changes

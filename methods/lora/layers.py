@@ -1,0 +1,203 @@
+"""Many low-rank adapters over one frozen LLM, one for each row of a batch."""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from transformers.pytorch_utils import Conv1D
+
+from methods.lora.dropout import kept
+from methods.models.checkpoint import Weights
+from methods.models.config import LoraTargets
+from tasks.common.errors import ConfigError, ModelError
+from tasks.common.registry import did_you_mean
+from tasks.common.seeds import Seeds
+
+if TYPE_CHECKING:
+    from methods.models.language_model import LanguageModel
+
+
+def target_layers(llm: "LanguageModel", targets: Sequence[str] | None) -> dict[str, nn.Module]:
+    """The linear layers to adapt by their full names, in the model's order.
+
+    Args:
+        targets: ends of the layers' names; None: peft's own choice for the architecture.
+
+    Raises:
+        ConfigError: a target is the end of no linear layer's name, or peft knows no choice.
+    """
+    from peft.utils import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as DEFAULTS
+
+    linear = {
+        name: layer
+        for name, layer in llm.model.named_modules()
+        if isinstance(layer, nn.Linear | Conv1D)
+    }
+    ends = sorted({name.rpartition(".")[2] for name in linear})
+    if targets is None:
+        kind = llm.model.config.model_type
+        if kind not in DEFAULTS:
+            raise ConfigError(
+                f"peft has no default LoRA targets for {kind!r}",
+                mend=f"Name some in `lora.targets`; its linear layers: {', '.join(ends)}",
+            )
+        targets = DEFAULTS[kind]
+    for target in targets:
+        if not any(_is_called(name, target) for name in linear):
+            raise ConfigError(
+                f"LoRA target {target!r} is no linear layer of {llm.name}",
+                mend=did_you_mean(target, ends),
+            )
+    return {
+        name: layer
+        for name, layer in linear.items()
+        if any(_is_called(name, target) for target in targets)
+    }
+
+
+def _is_called(name: str, target: str) -> bool:
+    return name == target or name.endswith(f".{target}")
+
+
+def sizes(layer: Any) -> tuple[int, int]:
+    """(inputs, outputs) of a linear layer; GPT-2's Conv1D keeps its weight transposed."""
+    rows, columns = layer.weight.shape
+    return (rows, columns) if isinstance(layer, Conv1D) else (columns, rows)
+
+
+class AdapterStack(nn.Module):
+    """U adapters: within `attached`, row b of a batch reads y = Wx + (alpha/r)·B_u(A_u x).
+
+    u = adapters[b] of the last `use`. At least float32, whatever the LLM's dtype. A new stack is
+    all zero and changes nothing; `draw` and `put` fill it. It holds no weight of the LLM.
+
+    Attributes:
+        down: for each adapted layer A, [U, r, inputs].
+        up: for each adapted layer B, [U, outputs, r].
+    """
+
+    def __init__(self, llm: "LanguageModel", lora: LoraTargets, count: int = 1) -> None:
+        super().__init__()
+        self.lora, self.count, self.llm_name = lora, count, llm.name
+        self._layers = target_layers(llm, lora.targets)  # a plain dict: no submodules of this one
+        dtype = torch.promote_types(llm.dtype, torch.float32)
+        self.down, self.up = nn.ParameterList(), nn.ParameterList()
+        for layer in self._layers.values():
+            inputs, outputs = sizes(layer)
+            device: Any = layer.weight.device
+            down = torch.zeros(count, lora.rank, inputs, dtype=dtype, device=device)
+            up = torch.zeros(count, outputs, lora.rank, dtype=dtype, device=device)
+            self.down.append(nn.Parameter(down))
+            self.up.append(nn.Parameter(up))
+        self._rows: torch.Tensor | None = None
+        self._keys: torch.Tensor | None = None
+
+    @property
+    def parameters_each(self) -> int:
+        """Of one adapter."""
+        return sum(weight.numel() for weight in self.parameters()) // self.count
+
+    @torch.no_grad()
+    def draw(self, adapter: int, seeds: Seeds) -> None:
+        """Fresh weights as peft's: A Kaiming-uniform (a = √5), B zero; by the seeds alone."""
+        random = torch.Generator().manual_seed(seeds.seed("initial weights"))
+        for down, up in zip(self.down, self.up, strict=True):
+            new = torch.empty(down.shape[1:], dtype=down.dtype)
+            nn.init.kaiming_uniform_(new, a=math.sqrt(5), generator=random)
+            down[adapter] = new.to(down.device)
+            up[adapter] = 0
+
+    def weights(self, adapter: int) -> Weights:
+        """One adapter by the names that peft gives its weights, on the CPU."""
+        found = {}
+        for name, down, up in zip(self._layers, self.down, self.up, strict=True):
+            found[f"{name}.lora_A.weight"] = down[adapter].detach().cpu().clone()
+            found[f"{name}.lora_B.weight"] = up[adapter].detach().cpu().clone()
+        return found
+
+    @torch.no_grad()
+    def put(self, adapter: int, weights: Weights) -> None:
+        """Overwrite one adapter. Raises ModelError where names or shapes are of other ones."""
+        own = self.weights(adapter)
+        wrong = [n for n in own.keys() | weights.keys() if _shape(own, n) != _shape(weights, n)]
+        if wrong:
+            name = min(wrong)
+            raise ModelError(
+                f"the adapter doesn't fit {self.llm_name}: {name} is {_shape(weights, name)}, "
+                f"wanted {_shape(own, name)}",
+                mend="Give an adapter of this LLM, rank and targets",
+            )
+        for name, down, up in zip(self._layers, self.down, self.up, strict=True):
+            down[adapter] = weights[f"{name}.lora_A.weight"].to(down)
+            up[adapter] = weights[f"{name}.lora_B.weight"].to(up)
+
+    def use(self, adapters: Sequence[int], dropout_keys: Sequence[int] = ()) -> None:
+        """Say which adapter each row of the next batches reads: [B].
+
+        Args:
+            dropout_keys: in [0, 2**32), what each row's dropout is drawn from: [B]; needed while
+                the stack is in training mode and its dropout is not 0.
+        """
+        self._rows = torch.tensor(list(adapters))
+        signed = [key - (1 << 32) if key >= 1 << 31 else key for key in dropout_keys]
+        self._keys = torch.tensor(signed, dtype=torch.int32)
+
+    @contextmanager
+    def attached(self) -> Iterator[None]:
+        """Within, the LLM's forward passes read the adapters."""
+        with ExitStack() as hooks:
+            for number, layer in enumerate(self._layers.values()):
+                handle = layer.register_forward_hook(partial(self._adapted, number))
+                hooks.callback(handle.remove)
+            yield
+
+    @contextmanager
+    def following(self, llm: "LanguageModel", adapters: Sequence[int]) -> Iterator[None]:
+        """Within, the rows of each batch of prompts read the `adapters` [N] of their prompts."""
+        before = llm.before_batch
+        llm.before_batch = lambda rows: self.use([adapters[row] for row in rows])
+        try:
+            yield
+        finally:
+            llm.before_batch = before
+
+    def _adapted(
+        self, number: int, layer: nn.Module, inputs: tuple[torch.Tensor], output: torch.Tensor
+    ) -> torch.Tensor:
+        """`output` of the layer and the low-rank update: [B, T, outputs]."""
+        down, up = self.down[number], self.up[number]
+        x = inputs[0].to(down.dtype)
+        if self.training and self.lora.dropout:
+            assert self._keys is not None  # noqa: S101  training says `use` before each batch
+            keys = self._of_rows(self._keys, x, layer)
+            mask = kept(keys, number, x.shape[1], x.shape[2], self.lora.dropout)
+            x = x * mask / (1 - self.lora.dropout)
+        if self.count == 1:
+            update = F.linear(F.linear(x, down[0]), up[0])
+        else:
+            assert self._rows is not None  # noqa: S101  as above
+            rows = self._of_rows(self._rows, x, layer)
+            update = torch.bmm(torch.bmm(x, down[rows].mT), up[rows].mT)
+        scale = self.lora.alpha / self.lora.rank
+        return (output + scale * update).to(output.dtype)
+
+    def _of_rows(self, values: torch.Tensor, x: torch.Tensor, layer: nn.Module) -> torch.Tensor:
+        """`values` [B] for the rows of x: a row's beams follow it directly."""
+        beams, left = divmod(len(x), len(values))
+        if x.dim() != 3 or left:
+            raise ModelError(
+                f"{type(layer).__name__} is given {tuple(x.shape)} for {len(values)} rows: no "
+                "telling whose they are",
+                file=self.llm_name,
+                mend="Take other `lora.targets`, of layers that see [rows, tokens, features]",
+            )
+        return values.to(x.device).repeat_interleave(beams)
+
+
+def _shape(weights: Weights, name: str) -> tuple[int, ...] | None:
+    return tuple(weights[name].shape) if name in weights else None

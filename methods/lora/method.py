@@ -1,0 +1,218 @@
+"""What the LoRA methods share: the text side, lessons, and one adapter trained for all users."""
+
+import dataclasses
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from pydantic import NonNegativeInt, PositiveInt, model_validator
+
+from methods.method import Cost, FitReport, Method, MethodConfig
+from methods.models.config import LoraTargets, TrainingConfig
+from methods.prompt_method import PromptMethod, RetrievalMethod
+from methods.text_side import TextSideConfig
+from tasks.common.errors import ConfigError
+from tasks.common.files import content_key
+from tasks.example import Example, Prediction, Split
+
+if TYPE_CHECKING:
+    import torch
+
+    from methods.lora.layers import AdapterStack
+    from methods.models.training import TrainingData
+
+BYTES_PER_VALUE = 4
+"""Adapters are kept in float32."""
+
+
+class HistoryTraining(TrainingConfig):
+    """How a LoRA learns from a history (methods.md §3b: OPPU's batch, epochs, clip, schedule)."""
+
+    weight_decay: float = 0.01
+    warmup_share: float = 0.1
+    max_grad_norm: float = 0.3
+    batch_size: PositiveInt = 16
+
+
+class LoraMethodConfig(TextSideConfig):
+    """Options of every LoRA method; `text` is the text side at prediction.
+
+    Attributes:
+        lora: rank, alpha, dropout and targets; `targets` None takes peft's own for the LLM.
+        training: of the adapters that learn from histories.
+        retrieval_in_training: items before each training input, retrieved by `text` from the items
+            before it in time; 0: the plain input.
+        max_response_tokens: budget of a training response, end of sequence included.
+    """
+
+    lora: LoraTargets = LoraTargets(alpha=8, dropout=0.0)
+    training: HistoryTraining = HistoryTraining()
+    retrieval_in_training: NonNegativeInt = 0
+    max_response_tokens: PositiveInt = 128
+
+    @model_validator(mode="after")
+    def _text_fits(self) -> Self:
+        method, _ = self.text_side()
+        if method.uses_encoder:
+            raise ConfigError(
+                f"text = {self.text!r} needs an encoder, which LoRA rows have none of",
+                mend='Choose "zero-shot", "bm25", "recency" or "random"',
+            )
+        if self.retrieval_in_training and not issubclass(method, RetrievalMethod):
+            raise ConfigError(
+                f"retrieval_in_training needs a retriever, and text = {self.text!r} has none",
+                mend='Set text = "bm25", or retrieval_in_training = 0',
+            )
+        return self
+
+
+class LoraMethod(Method):
+    """A method that adds low-rank updates to the frozen LLM's linear layers.
+
+    The LLM itself is left as it is: updates are added beside its layers while this method runs.
+    `shared` is the adapter that all users read, if there is one; `fit` trains it.
+    """
+
+    Config: ClassVar[type[MethodConfig]] = LoraMethodConfig
+    config: LoraMethodConfig
+
+    @property
+    def shared_lora(self) -> LoraTargets | None:
+        """Shape of the adapter that all users read; None: there is none."""
+        raise NotImplementedError
+
+    @classmethod
+    def identity(cls, config: MethodConfig) -> list[Any]:
+        """Its own and its text side's; what only decides how training goes about it stays out."""
+        assert isinstance(config, LoraMethodConfig)  # noqa: S101  its own Config
+        text, options = config.text_side()
+        left_out = {"text", "text_options", "training"}
+        own = config.model_dump(mode="json", exclude=left_out)
+        return [cls.name, cls.version, own, config.training.decisive(), text.identity(options)]
+
+    @cached_property
+    def text_side(self) -> PromptMethod:
+        """Writes the prompts at prediction."""
+        method, config = self.config.text_side()
+        return method(config, self.runtime)
+
+    @cached_property
+    def text_in_training(self) -> PromptMethod | None:
+        """Writes the prompts of lessons; None: the plain inputs."""
+        if not self.config.retrieval_in_training:
+            return None
+        method, config = self.config.text_side()
+        k = {"k": self.config.retrieval_in_training}
+        return method(config.model_copy(update=k), self.runtime)
+
+    @cached_property
+    def shared(self) -> "AdapterStack | None":
+        """The adapter that all users read, freshly drawn until `fit` or `load`."""
+        from methods.lora.layers import AdapterStack
+
+        if self.shared_lora is None:
+            return None
+        stack = AdapterStack(self.runtime.llm, self.shared_lora)
+        stack.draw(0, self.runtime.seeds.child(self.name))
+        return stack.eval().requires_grad_(requires_grad=False)
+
+    def fit_shared(
+        self,
+        ids: Sequence[str],
+        prompts: Sequence[str],
+        responses: Sequence[str],
+        training: TrainingConfig,
+        data_key: str,
+    ) -> FitReport:
+        """Train `shared` on N prompts and responses; killed, it goes on from its checkpoint.
+
+        `data_key`: content key of them. Raises as `train_module` does.
+        """
+        from methods.models.training import train_module
+
+        assert self.shared is not None  # noqa: S101  asked only by methods that have one
+        llm, runtime = self.runtime.llm, self.runtime
+        parts = [self.fit_identity(self.config), data_key, runtime.max_input_tokens, llm.identity]
+        self.shared.requires_grad_()
+        with self.shared.attached(), llm.checkpointed(training.gradient_checkpointing):
+            report = train_module(
+                self.shared,
+                self._data(ids, prompts, responses),
+                training,
+                seeds=runtime.seeds.child(self.name),
+                identity=content_key(parts),
+                checkpoint=runtime.scratch / "training",
+                progress=runtime.progress,
+            )
+        self.shared.requires_grad_(requires_grad=False)
+        return report
+
+    def answered(
+        self,
+        examples: Sequence[Example],
+        stack: "AdapterStack | None" = None,
+        places: Sequence[int] = (),
+    ) -> list[Prediction]:
+        """Predictions of N examples, each over the shared adapter and its own of `stack`.
+
+        `places`: [N], which adapter of the stack is an example's.
+        """
+        llm = self.runtime.llm
+        prompts = self.text_side.prompts(examples)
+        with ExitStack() as attached:
+            if self.shared is not None:
+                attached.enter_context(self.shared.attached())
+            if stack is not None:
+                # Examples without a prompt are not asked: the LLM numbers those that are.
+                asked = [
+                    p for p, prompt in zip(places, prompts, strict=True) if prompt.text is not None
+                ]
+                attached.enter_context(stack.attached())
+                attached.enter_context(stack.following(llm, asked))
+            return self.text_side.answer(examples, prompts=prompts)
+
+    def save(self, folder: Path) -> None:
+        """`shared` as a peft folder; nothing where there is none."""
+        from methods.lora.adapters import write_adapter
+
+        if self.shared is not None and self.shared_lora is not None:
+            write_adapter(folder, self.shared.weights(0), self.shared_lora, self.runtime.llm)
+
+    def load(self, folder: Path) -> None:
+        from methods.lora.adapters import read_adapter
+
+        if self.shared is not None and self.shared_lora is not None:
+            weights, _ = read_adapter(folder, self.runtime.llm, self.shared_lora)
+            self.shared.put(0, weights)
+
+    def cost(self) -> Cost:
+        return Cost(trainable_shared=0 if self.shared is None else self.shared.parameters_each)
+
+    def _data(
+        self, ids: Sequence[str], prompts: Sequence[str], responses: Sequence[str]
+    ) -> "TrainingData":
+        from methods.lora.training import dropout_key
+        from methods.models.training import TrainingData
+
+        llm, shared, seeds = self.runtime.llm, self.shared, self.runtime.seeds.child(self.name)
+
+        def nll(rows: Sequence[int], epoch: int) -> "tuple[torch.Tensor, torch.Tensor]":
+            assert shared is not None  # noqa: S101  as in `fit_shared`
+            shared.use([0] * len(rows), [dropout_key(seeds, epoch, row) for row in rows])
+            return llm.loss(
+                [prompts[row] for row in rows],
+                [responses[row] for row in rows],
+                max_input_tokens=self.runtime.max_input_tokens,
+                max_response_tokens=self.config.max_response_tokens,
+            )
+
+        lengths = [len(p.ids) for p in llm.tokens.encode(prompts, self.runtime.max_input_tokens)]
+        return TrainingData(ids=list(ids), lengths=lengths, nll=nll)
+
+
+def counted(train: Split, report: FitReport) -> FitReport:
+    """The report with the number of train examples that have no history."""
+    empty = sum(not example.history for example in train.examples)
+    return dataclasses.replace(report, notes={**report.notes, "empty_histories": empty})

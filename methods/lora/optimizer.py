@@ -1,0 +1,100 @@
+"""AdamW over stacked adapters, each stepped, clipped and scheduled as if it were alone."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from methods.models.config import TrainingConfig
+
+BETAS, EPSILON = (0.9, 0.999), 1e-8  # torch's defaults
+
+
+class PerUserAdamW:
+    """torch's AdamW with linear decay after warm-up, for parameters [U, ...] of U users.
+
+    User u takes `totals[u]` steps. After those neither moments nor weight decay move it, whatever
+    its gradients.
+
+    Args:
+        totals: [U] steps, falling: those still in training are always the first.
+    """
+
+    def __init__(
+        self, parameters: Sequence[nn.Parameter], totals: Sequence[int], config: TrainingConfig
+    ) -> None:
+        if list(totals) != sorted(totals, reverse=True):
+            raise ValueError("users must stand in falling order of their steps")
+        self.parameters, self.totals, self.config = list(parameters), list(totals), config
+        self.taken = 0
+        self.first = [torch.zeros_like(weight) for weight in self.parameters]
+        self.second = [torch.zeros_like(weight) for weight in self.parameters]
+
+    @property
+    def active(self) -> int:
+        """Users that have steps left: the first so many."""
+        return sum(total > self.taken for total in self.totals)
+
+    def rates(self) -> list[float]:
+        """Learning rates of the next step, one for each active user."""
+        return [
+            self.config.learning_rate * _factor(self.taken, total, self.config.warmup_share)
+            for total in self.totals[: self.active]
+        ]
+
+    def norms(self) -> torch.Tensor:
+        """L2 norms of the active users' gradients: [active]."""
+        parts = [gradient.flatten(1).norm(dim=1) for _, gradient, *_ in self._stacks()]
+        return torch.stack([part.to(parts[0].device) for part in parts]).norm(dim=0)
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """One step of every active user."""
+        shares = (self.config.max_grad_norm / (self.norms() + 1e-6)).clamp(max=1.0)
+        rates = torch.tensor(self.rates(), dtype=torch.float64)
+        stacks = self._stacks()
+        self.taken += 1
+        corrections = [1 - beta**self.taken for beta in BETAS]
+        for weight, gradient, first, second in stacks:
+            rate = rates.to(weight).view(-1, 1, 1)
+            clipped = gradient * shares.to(weight).view(-1, 1, 1)
+            weight.mul_(1 - rate * self.config.weight_decay)
+            first.lerp_(clipped, 1 - BETAS[0])
+            second.mul_(BETAS[1]).addcmul_(clipped, clipped, value=1 - BETAS[1])
+            divisor = second.sqrt().div_(math.sqrt(corrections[1])).add_(EPSILON)
+            weight.sub_(rate / corrections[0] * first / divisor)
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for weight in self.parameters:
+            weight.grad = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """For a checkpoint: steps taken and both moments."""
+        return {"taken": self.taken, "first": self.first, "second": self.second}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state_dict()`."""
+        self.taken = int(state["taken"])
+        for own, given in (*zip(self.first, state["first"], strict=True),
+                           *zip(self.second, state["second"], strict=True)):  # fmt: skip
+            own.copy_(given)
+
+    def _stacks(self) -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]]:
+        """Weights, gradients and moments of the active users, as views."""
+        n = self.active
+        return [
+            (weight.detach()[:n], weight.grad[:n], first[:n], second[:n])
+            for weight, first, second in zip(self.parameters, self.first, self.second, strict=True)
+            if weight.grad is not None
+        ]
+
+
+def _factor(step: int, total: int, warmup_share: float) -> float:
+    """Of the learning rate at a step from 0 on, as transformers' linear schedule."""
+    warmup = math.ceil(warmup_share * total)
+    if step < warmup:
+        return step / max(1, warmup)
+    return max(0.0, (total - step) / max(1, total - warmup))

@@ -1,0 +1,62 @@
+"""One LoRA on all users' histories: the control of one LoRA a user."""
+
+from collections.abc import Sequence
+
+from methods.lora.lessons import as_queries, prompts_of
+from methods.lora.method import LoraMethod, LoraMethodConfig, counted
+from methods.method import FitReport, MethodConfig
+from methods.models.config import LoraTargets
+from tasks.common.errors import DataError
+from tasks.example import Example, Prediction, Split
+
+
+class PooledLora(LoraMethod):
+    """`user-lora` with one adapter for everybody, trained on the train users' own histories.
+
+    The same pairs, layers and schedule without knowing whose they are: what user-lora gains over it
+    is personal. An item that several of a user's train queries list counts once.
+    """
+
+    name = "pooled-lora"
+
+    @classmethod
+    def is_personal(cls, config: MethodConfig) -> bool:
+        """Only as far as its text side is."""
+        assert isinstance(config, LoraMethodConfig)  # noqa: S101  its own Config
+        text, options = config.text_side()
+        return text.is_personal(options)
+
+    @classmethod
+    def fit_identity(cls, config: MethodConfig) -> list[object]:
+        """All but the text side at prediction, unless its retriever serves in training too."""
+        whole = cls.identity(config)
+        assert isinstance(config, LoraMethodConfig)  # noqa: S101  as above
+        return whole if config.retrieval_in_training else whole[:-1]
+
+    @property
+    def shared_lora(self) -> LoraTargets:
+        return self.config.lora
+
+    def fit(self, train: Split, dev: Split | None) -> FitReport:  # noqa: ARG002
+        lessons = {
+            (asked.user_id, asked.input, response): asked
+            for example in train.examples
+            for asked, response in as_queries(self.task, example)
+        }
+        if not lessons:
+            raise DataError(
+                f"no history in the train set of {train.task} teaches anything",
+                mend="Take more train queries, or leave pooled-lora out",
+            )
+        queries = list(lessons.values())
+        report = self.fit_shared(
+            [query.id for query in queries],
+            prompts_of(queries, self.text_in_training),
+            [response for _, _, response in lessons],
+            self.config.training,
+            train.fingerprint,
+        )
+        return counted(train, report)
+
+    def predict(self, examples: Sequence[Example]) -> list[Prediction]:
+        return self.answered(examples)

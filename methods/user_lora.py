@@ -1,0 +1,249 @@
+"""One LoRA a user over a frozen LLM: OPPU, and Salemi & Zamani's PEFT (methods.md §3b)."""
+
+import dataclasses
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from pydantic import PositiveInt, model_validator
+
+from methods.lora.lessons import as_queries, prompts_of
+from methods.lora.method import BYTES_PER_VALUE, LoraMethod, LoraMethodConfig, counted
+from methods.method import Cost, FitReport, MethodConfig
+from methods.models.config import LoraTargets, TrainingConfig
+from tasks.common.errors import ConfigError, DataError
+from tasks.common.files import content_key
+from tasks.example import Example, Prediction, Split
+
+if TYPE_CHECKING:
+    from methods.lora.library import AdapterLibrary
+    from methods.lora.training import Lessons
+
+NO_LESSONS = "no history to learn from: shared model"
+
+
+class TaskAdaptation(MethodConfig):
+    """OPPU's first stage: a LoRA for the task, trained on the train split and then frozen.
+
+    Defaults: OPPU's rank, alpha, learning rate and epochs (methods.md §3b).
+    """
+
+    lora: LoraTargets = LoraTargets(alpha=8, dropout=0.0)
+    training: TrainingConfig = TrainingConfig(epochs=3, batch_size=16)
+
+
+class UserLoraConfig(LoraMethodConfig):
+    """Options of user-lora.
+
+    Attributes:
+        users_at_once: adapters trained and read together; decides speed and memory alone.
+        task_adaptation: a LoRA below the users' own that all of them share; None: none.
+    """
+
+    users_at_once: PositiveInt = 32
+    task_adaptation: TaskAdaptation | None = None
+
+    @model_validator(mode="after")
+    def _no_dev_of_a_user(self) -> Self:
+        if self.training.early_stop_patience is not None:
+            raise ConfigError(
+                "early stopping needs a dev set, and a user has none",
+                mend="Unset early_stop_patience for user-lora",
+            )
+        return self
+
+
+class UserLora(LoraMethod):
+    """A LoRA for each user, trained on the user's own history when its examples are answered.
+
+    Equal histories of a user share one adapter, which is kept in the cache: nothing is trained
+    twice. Users whose history teaches nothing are answered by the shared model, and noted.
+    """
+
+    name = "user-lora"
+    Config: ClassVar[type[MethodConfig]] = UserLoraConfig
+    config: UserLoraConfig
+
+    @classmethod
+    def identity(cls, config: MethodConfig) -> list[Any]:
+        assert isinstance(config, UserLoraConfig)  # noqa: S101  its own Config
+        name, version, own, *others = super().identity(config)
+        adaptation = config.task_adaptation
+        if adaptation is not None:
+            own["task_adaptation"]["training"] = adaptation.training.decisive()
+        del own["users_at_once"]
+        return [name, version, own, *others]
+
+    @classmethod
+    def fit_identity(cls, config: MethodConfig) -> list[Any]:
+        """The task adaptation and the prompts that it reads."""
+        *_, own, _, text = cls.identity(config)
+        adaptation = own["task_adaptation"]
+        budget = own["max_response_tokens"]
+        return [cls.name, cls.version, *([adaptation, budget, text] if adaptation else [])]
+
+    @property
+    def shared_lora(self) -> LoraTargets | None:
+        adaptation = self.config.task_adaptation
+        return None if adaptation is None else adaptation.lora
+
+    def fit(self, train: Split, dev: Split | None) -> FitReport:  # noqa: ARG002
+        """Train the task adaptation, if there is one."""
+        self._forget()
+        if self.config.task_adaptation is None:
+            return counted(train, FitReport())
+        pairs = list(train.pairs())
+        prompts = self.text_side.prompts(train.examples)
+        rows = [row for row, prompt in enumerate(prompts) if prompt.text is not None]
+        report = self.fit_shared(
+            [pairs[row][0].id for row in rows],
+            [prompts[row].text or "" for row in rows],
+            [pairs[row][1] for row in rows],
+            self.config.task_adaptation.training,
+            train.fingerprint,
+        )
+        notes = {**report.notes, "failed_prompts": len(pairs) - len(rows)}
+        return counted(train, dataclasses.replace(report, notes=notes))
+
+    def load(self, folder: Path) -> None:
+        self._forget()
+        super().load(folder)
+
+    def predict(self, examples: Sequence[Example]) -> list[Prediction]:
+        """One by one the groups of `users_at_once` users: trained, kept, answered."""
+        rows: dict[str | None, list[int]] = {}
+        for row, example in enumerate(examples):
+            rows.setdefault(self.adapter_key(example), []).append(row)
+        keys = list(rows)
+        found: dict[int, Prediction] = {}
+        for start in range(0, len(keys), self.config.users_at_once):
+            group = keys[start : start + self.config.users_at_once]
+            asked = {key: examples[rows[key][0]] for key in group}
+            chosen = [row for key in group for row in rows[key]]
+            places = [place for place, key in enumerate(group) for _ in rows[key]]
+            answers = self._answer([examples[row] for row in chosen], places, asked)
+            found.update(zip(chosen, answers, strict=True))
+        return [found[row] for row in range(len(examples))]
+
+    def export(self, example: Example, folder: Path) -> None:
+        """Write the adapter that answers `example` as a peft folder, which peft loads alone.
+
+        With a task adaptation both are joined into one adapter of their ranks together.
+
+        Raises:
+            DataError: the user's history teaches nothing: there is no adapter.
+            StorageError: it can't be written.
+        """
+        from methods.lora.adapters import joined, write_adapter
+
+        key = self.adapter_key(example)
+        if key is None:
+            raise DataError(
+                f"user {example.user_id!r} has no history to learn from, so no adapter",
+                id=example.id,
+                mend="Use the shared model as it is",
+            )
+        (kept,) = self.library.adapters([key], lambda key: self._lessons(key, example))
+        weights, lora = kept.weights, self.config.lora
+        if self.shared is not None and self.shared_lora is not None:
+            weights, lora = joined(self.shared.weights(0), self.shared_lora, weights, lora)
+        write_adapter(folder, weights, lora, self.runtime.llm)
+
+    def cost(self) -> Cost:
+        from methods.lora.layers import AdapterStack
+
+        each = AdapterStack(self.runtime.llm, self.config.lora).parameters_each
+        seconds = self.library.seconds()
+        return dataclasses.replace(
+            super().cost(),
+            trainable_per_user=each,
+            bytes_per_user=float(BYTES_PER_VALUE * each),
+            seconds_per_user=fmean(seconds) if seconds else 0.0,
+        )
+
+    @cached_property
+    def library(self) -> "AdapterLibrary":
+        """The users' adapters over the shared model as it is now."""
+        from methods.lora.library import AdapterLibrary
+
+        runtime, config = self.runtime, self.config
+        return AdapterLibrary(
+            runtime.llm,
+            config.lora,
+            config.training,
+            shared=self.shared,
+            max_input_tokens=runtime.max_input_tokens,
+            max_response_tokens=config.max_response_tokens,
+            cache=runtime.cache / "user-lora",
+            scratch=runtime.scratch / "user-lora",
+            progress=runtime.progress,
+        )
+
+    @cached_property
+    def _user_free_identity(self) -> list[Any]:
+        """What any adapter depends on beside its user."""
+        from methods.lora.adapters import digest
+
+        name, version, own, training, text = self.identity(self.config)
+        shared = None if self.shared is None else digest(self.shared.weights(0))
+        used = {key: own[key] for key in ("lora", "retrieval_in_training", "max_response_tokens")}
+        text = text if self.config.retrieval_in_training else None
+        task, runtime = self.task, self.runtime
+        surroundings = [task.name, task.version, runtime.seeds.axes, runtime.max_input_tokens]
+        return [name, version, used, training, text, shared, *surroundings, runtime.llm.identity]
+
+    def adapter_key(self, example: Example) -> str | None:
+        """Content key of the example's adapter; None where the history teaches nothing."""
+        if not self.task.training_pairs(example):
+            return None
+        history = [dataclasses.astuple(item) for item in example.history]
+        # As a whole digest: the key is a folder's name, and user ids are arbitrary texts.
+        return content_key([self._user_free_identity, example.user_id, history], length=64)
+
+    def _forget(self) -> None:
+        """What was found over an earlier shared adapter."""
+        for name in ("library", "_user_free_identity"):
+            vars(self).pop(name, None)
+
+    def _answer(
+        self,
+        examples: Sequence[Example],
+        places: Sequence[int],
+        users: dict[str | None, Example],
+    ) -> list[Prediction]:
+        """Answers of N examples; `places` [N] tells whose they are among `users`."""
+        from methods.lora.layers import AdapterStack
+
+        keys = [key for key in users if key is not None]
+        adapters = self.library.adapters(keys, lambda key: self._lessons(key, users[key]))
+        kept = dict(zip(keys, adapters, strict=True))
+        stack = AdapterStack(self.runtime.llm, self.config.lora, len(users)).eval()
+        notes: list[str | None] = []
+        for place, key in enumerate(users):
+            if key is None:  # an adapter of zeros: the shared model
+                notes.append(NO_LESSONS)
+            else:
+                stack.put(place, kept[key].weights)
+                notes.append(kept[key].note)
+        answers = self.answered(examples, stack, places)
+        return [
+            dataclasses.replace(answer, note=notes[place] or answer.note)
+            for answer, place in zip(answers, places, strict=True)
+        ]
+
+    def _lessons(self, key: str, example: Example) -> "Lessons":
+        from methods.lora.training import Lessons
+
+        pairs = as_queries(self.task, example)
+        prompts = prompts_of([query for query, _ in pairs], self.text_in_training)
+        tokens = self.runtime.llm.tokens.encode(prompts, self.runtime.max_input_tokens)
+        return Lessons(
+            user=example.user_id,
+            key=key,
+            seeds=self.runtime.seeds.child(self.name, "user", example.user_id),
+            prompts=prompts,
+            responses=[response for _, response in pairs],
+            lengths=[len(prompt.ids) for prompt in tokens],
+        )

@@ -1,0 +1,133 @@
+"""Rows of one batch under adapters of their own: by hand, with beams, on three architectures."""
+
+import pytest
+import torch
+
+from methods.lora.layers import AdapterStack, target_layers
+from methods.models.config import LoraTargets
+from tasks.common.errors import ConfigError, ModelError
+from tasks.common.seeds import Seeds
+from tests.methods.lora.builders import TARGETS, exact, lora
+from tests.methods.models.builders import KINDS, PROMPTS, llm
+
+ASK = {"max_new_tokens": 6, "max_input_tokens": 20}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+def filled(model, kind, count, **options):
+    """Adapters strong enough to change answers; the last one is zero."""
+    stack = AdapterStack(model, lora(kind, **options), count).eval()
+    random = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for weight in stack.parameters():
+            weight[:-1] = torch.randn(weight[:-1].shape, generator=random, dtype=weight.dtype)
+    return stack
+
+
+def merged_logits(model, kind, stack, adapter, prompt):
+    """Logits after W + (alpha/r)·B A was put in place of W, by plain matrix products."""
+    weights, scale = stack.weights(adapter), stack.lora.alpha / stack.lora.rank
+    layers = target_layers(model, TARGETS[kind])
+    before = {name: layer.weight.data.clone() for name, layer in layers.items()}
+    for name, layer in layers.items():
+        update = scale * weights[f"{name}.lora_B.weight"] @ weights[f"{name}.lora_A.weight"]
+        layer.weight.data += update.T if kind == "gpt2" else update
+    nll, _ = model.loss([prompt], ["the river bank"], max_input_tokens=20, max_response_tokens=8)
+    answer = model.generate([prompt], **ASK)[0].text
+    for name, layer in layers.items():
+        layer.weight.data = before[name]
+    return nll[0], answer
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_row_reads_its_own_adapter_as_if_merged(kind, beams):
+    model = exact(kind, batch_size=3, decoding={"num_beams": beams, "max_new_tokens": 6})
+    stack = filled(model, kind, 4)
+    adapters = [2, 0, 3, 1, 0, 2, 3]
+    wanted = [
+        merged_logits(model, kind, stack, u, p) for u, p in zip(adapters, PROMPTS, strict=True)
+    ]
+    with stack.attached():
+        stack.use(adapters)
+        nll, _ = model.loss(
+            PROMPTS, ["the river bank"] * 7, max_input_tokens=20, max_response_tokens=8
+        )
+        with stack.following(model, adapters):
+            answers = model.generate(PROMPTS, **ASK)
+    torch.testing.assert_close(nll, torch.stack([n for n, _ in wanted]), rtol=1e-9, atol=1e-9)
+    assert [answer.text for answer in answers] == [text for _, text in wanted]
+    plain = model.generate(PROMPTS, **ASK)
+    same = [one == other for one, other in zip(answers, plain, strict=True)]
+    assert (same[2], same[6]) == (True, True)  # zero adapters
+    assert not all(same)
+
+
+def test_label_likelihoods_follow_their_prompts():
+    model = exact("t5", batch_size=3)
+    stack = filled(model, "t5", 3)
+    adapters, labels = [1, 0, 2, 1, 1, 0, 2], ["fox", "a river bank"]
+    with stack.attached(), stack.following(model, adapters):
+        found = model.label_likelihoods(PROMPTS, labels, max_input_tokens=20)
+        alone = []
+        for adapter, prompt in zip(adapters, PROMPTS, strict=True):
+            with stack.following(model, [adapter]):
+                alone.append(model.label_likelihoods([prompt], labels, max_input_tokens=20)[0])
+    torch.testing.assert_close(found, torch.stack(alone), rtol=1e-9, atol=1e-9)
+    assert model.before_batch([1]) == [1]  # nobody listens any more
+
+
+@pytest.mark.parametrize(
+    ("kind", "ends"), [("t5", {"q", "v"}), ("llama", {"q_proj", "v_proj"}), ("gpt2", {"c_attn"})]
+)
+def test_default_targets_are_pefts(kind, ends):
+    found = target_layers(llm(kind, device="cpu"), None)
+    assert {name.rpartition(".")[2] for name in found} == ends
+
+
+def test_an_unknown_target_names_the_near_ones():
+    with pytest.raises(ConfigError, match=r"'q_prj' is no linear layer of in memory.*q_proj"):
+        target_layers(llm("llama", device="cpu"), ["q_prj"])
+    model = llm("t5", device="cpu")
+    with pytest.raises(ConfigError, match="'shared'"):  # an embedding is no linear layer
+        target_layers(model, ["shared"])
+    model.model.config.model_type = "unheard-of"
+    with pytest.raises(ConfigError, match=r"no default LoRA targets for 'unheard-of'.*\bwi\b"):
+        target_layers(model, None)
+
+
+def test_a_users_initial_weights_are_its_own_and_pefts_kind():
+    model = llm("t5", device="cpu")
+    shape = LoraTargets(rank=2)
+    many, one = AdapterStack(model, shape, 3), AdapterStack(model, shape)
+    many.draw(2, Seeds.root("user", 7))
+    one.draw(0, Seeds.root("user", 7))
+    for name, weight in one.weights(0).items():
+        assert torch.equal(weight, many.weights(2)[name])
+        if "lora_A" in name:  # Kaiming-uniform with a = √5: U(±1/√inputs)
+            bound = weight.shape[1] ** -0.5
+            assert 0.8 * bound < weight.abs().max() <= bound
+        else:
+            assert not weight.any()
+    many.draw(0, Seeds.root("user", 8))
+    assert not torch.equal(many.down[0][0], many.down[0][2])
+
+
+def test_adapters_of_another_shape_are_refused():
+    model = llm("t5", device="cpu")
+    stack = AdapterStack(model, LoraTargets(rank=2))
+    other = AdapterStack(model, LoraTargets(rank=3)).weights(0)
+    with pytest.raises(ModelError, match=r"lora_A.weight is \(3, 16\), wanted \(2, 16\)"):
+        stack.put(0, other)
+
+
+def test_rows_that_cannot_be_told_apart_are_refused():
+    model = llm("t5", device="cpu")
+    stack = filled(model, "t5", 2)
+    stack.use([0, 1, 0])
+    with stack.attached(), pytest.raises(ModelError, match="for 3 rows"):
+        model.loss(PROMPTS[:2], ["a", "b"], max_input_tokens=20, max_response_tokens=4)

@@ -1,0 +1,69 @@
+"""Users a minute, trained together and one by one, in one run; memory that a user more takes.
+
+On LaMP-mini's users and a random T5 of the embedded LLM's size. Prints; fails only where training
+together is no faster. `python -m pytest tests/perf/test_user_lora.py -s`.
+"""
+
+import time
+from pathlib import Path
+from statistics import fmean
+
+import pytest
+import torch
+
+from methods.lora.layers import AdapterStack
+from methods.lora.training import train_together
+from methods.models.config import LLMConfig, ScratchT5
+from methods.models.language_model import LanguageModel
+from methods.models.pretrained import device_of
+from methods.models.scratch import random_t5, texts, trained_tokenizer
+from methods.runtime import Progress, Runtime
+from methods.user_lora import UserLora
+from tasks import TASKS
+from tasks.common.seeds import Seeds
+from tasks.loading import load_split
+from tasks.mini.world import WorldConfig, write_world
+
+USERS = 32
+SIZE = ScratchT5(d_model=128, d_ff=384, layers=4, decoder_layers=2, heads=4, vocab_size=2048)
+
+
+@pytest.mark.parametrize(
+    ("task_name", "batch_size"), [("LaMP-3", 16), ("LaMP-7", 16), ("LaMP-7", 4)]
+)
+def test_users_a_minute_together_against_one_by_one(
+    tmp_path: Path, task_name: str, batch_size: int
+) -> None:
+    task = TASKS.get(task_name)()
+    write_world(tmp_path / "data", WorldConfig(users=USERS, cold_share=0), tasks=[task_name])
+    split = load_split(task, tmp_path / "data", split="user", set="train")
+    tokenizer = trained_tokenizer(texts(split), SIZE.vocab_size)
+    model = random_t5(SIZE, len(tokenizer)).to(device_of("auto"))
+    llm = LanguageModel(model, tokenizer, LLMConfig(model="random"))
+    runtime = Runtime(task, Seeds.root("perf"), 256, tmp_path, tmp_path, lambda: llm)
+    config = UserLora.Config(training={"batch_size": batch_size, "epochs": 1})
+    method = UserLora(config, runtime)
+    users = {e.user_id: e for e in split.examples}
+    lessons = [method._lessons(id, e) for id, e in list(users.items())[:USERS]]
+    sizes = [len(one.prompts) for one in lessons]
+
+    def trained(users_at_once: int) -> float:
+        start = time.perf_counter()
+        for first in range(0, len(lessons), users_at_once):
+            train_together(
+                llm, lessons[first : first + users_at_once], config.lora, config.training,
+                max_input_tokens=256, max_response_tokens=16, checkpoints=tmp_path / "training",
+                progress=Progress(),
+            )  # fmt: skip
+        return time.perf_counter() - start
+
+    trained(USERS)  # warm
+    each = AdapterStack(llm, config.lora).parameters_each
+    together, alone = trained(USERS), trained(1)
+    print(
+        f"\n{task_name}, {len(lessons)} users of {fmean(sizes):.0f} items, batch {batch_size}, "
+        f"{torch.get_num_threads()} threads: {60 * USERS / together:.0f} users/minute together, "
+        f"{60 * USERS / alone:.0f} one by one: {alone / together:.1f} ×; "
+        f"a user more takes {16 * each / 1024:.0f} KiB (weights, gradients, two moments)"
+    )
+    assert alone > together
