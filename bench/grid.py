@@ -97,6 +97,13 @@ def plan(
     chosen_tasks = _chosen("task", tasks, suite.tasks)
     for variant in settings.methods:
         _named_method(settings, variant)  # `--set methods.bm52.k=2` would change nothing
+    known = [row.partition(SEPARATOR)[0] for row in suite.methods]
+    for variant in suite.options:
+        if variant not in known:
+            raise ConfigError(
+                f"suite {name!r} has options for {variant!r}, which is none of its methods",
+                mend=did_you_mean(variant, known),
+            )
     for variant in chosen_methods:
         _resolve(settings, suite, variant, None)  # a typo is told before any data is read
     datas = {source: Data(settings, suite, source) for source in suite.data}
@@ -169,6 +176,7 @@ def _resolve(
         method = controlled(method, control)
     if "training" in method.Config.model_fields:
         options = merged(options, {"training": suite.training})
+    options = merged(options, suite.options.get(variant, {}))
     return method, method.configured(options, f"[methods.{variant}]")
 
 

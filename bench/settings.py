@@ -89,6 +89,7 @@ class Suite(_Strict):
         controls: add NAME@shuffled-user for every method that reads the history.
         training: in place of the same keys of every trained method's own `training`: for LLMs far
             from the sizes that the variants are written for.
+        options: method → options in place of its variant's own, after `training`.
         max_input_tokens: the prompt budget of every row, special tokens included (law 2).
         train_limit, evaluate_limit: take only the first so many queries (a smoke test).
         validation_share: share of the train queries kept from training for the dev loss where the
@@ -109,6 +110,7 @@ class Suite(_Strict):
     encoders: tuple[str, ...] = ()
     seeds: tuple[NonNegativeInt, ...] = Field((0,), min_length=1)
     training: dict[str, Any] = {}
+    options: dict[str, dict[str, Any]] = {}
     max_input_tokens: PositiveInt = 256
     train_limit: PositiveInt | None = None
     evaluate_limit: PositiveInt | None = None

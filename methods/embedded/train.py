@@ -19,20 +19,25 @@ from tasks.common.files import write_text
 from tasks.mini.pretraining import TASKS
 
 MATCHING, CUES = 11 * ("LaMP-1",) + TASKS, 6 * ("LaMP-2",) + TASKS
-TWICE = ("LaMP-1",) + TASKS
+TWICE, HARD = ("LaMP-1",) + TASKS, ("LaMP-1", "LaMP-2", "LaMP-2", "LaMP-3") + TASKS
 CURRICULUM = (
     Lesson("stated", {"stated": 1}, 1000, 2e-3, batch_size=64),
     Lesson("citations", {"stated": 1}, 1000, 1e-3, batch_size=64, tasks=MATCHING),
     Lesson("tags", {"plain": 2, "stated": 1}, 500, 1e-3, batch_size=64, tasks=CUES),
     Lesson(
-        "demonstrations", {"demonstrations": 4, "stated": 1, "plain": 1}, 4000, 1e-3,
-        batch_size=64, longest=128, tasks=TWICE,
+        "one taste", {"uniform": 3, "explained": 2, "stated": 1}, 1200, 1e-3, batch_size=64,
+        longest=128, tasks=TWICE,
     ),
-    Lesson("everything", {"everything": 1}, 2000, 1e-3, batch_size=64, tasks=TWICE),
+    Lesson(
+        "demonstrations", {"demonstrations": 3, "uniform": 2, "hinted": 2, "plain": 1}, 2000,
+        1e-3, batch_size=64, longest=160, tasks=HARD,
+    ),
+    Lesson("everything", {"everything": 1}, 1500, 1e-3, batch_size=64, tasks=HARD),
 )  # fmt: skip
-"""Two tasks need lessons of their own. LaMP-1 asks for matching topics and schools, which is learned
-far more slowly. LaMP-2's stated tastes name the very tags to choose from, so that they can be
-followed without reading what is evident in the film.
+"""Two tasks need lessons of their own: LaMP-1 asks for matching topics and schools, which is
+learned far more slowly, and LaMP-2's stated tastes name the very tags to choose from, so that they
+can be followed without reading the film's description. Demonstrations come after users of one
+taste, whose every item tells it, and after saying in words what demonstrations show.
 """
 LARGEST = 25_000_000
 """Bytes that both folders may take together."""

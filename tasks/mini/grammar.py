@@ -72,6 +72,10 @@ class Grammar(ABC, Generic[C, T]):
     def stated(self, rng: random.Random, content: C, taste: T) -> str:
         """What of the taste decides on this content, in words."""
 
+    def hinted(self, rng: random.Random, content: C, taste: T) -> str:
+        """The same in words that don't hold the answer itself. Default: as `stated`."""
+        return self.stated(rng, content, taste)
+
 
 def sentences(rng: random.Random, phrases: list[str]) -> str:
     """Phrases in random order, each ended by a full stop of its own."""

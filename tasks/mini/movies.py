@@ -83,8 +83,16 @@ class Movies(Grammar[Movie, MovieTaste]):
 
     def stated(self, rng: random.Random, content: Movie, taste: MovieTaste) -> str:
         """The best tag before the others; now and then by tags of the same kinds in their stead."""
+        return self._ordered(rng, content, taste, by_kind=rng.randrange(4) == 0)
+
+    def hinted(self, rng: random.Random, content: Movie, taste: MovieTaste) -> str:
+        """By tags of the same kinds: only with the description do they tell the answer."""
+        return self._ordered(rng, content, taste, by_kind=True)
+
+    def _ordered(
+        self, rng: random.Random, content: Movie, taste: MovieTaste, *, by_kind: bool
+    ) -> str:
         best = self.answer(content, taste)
-        by_kind = rng.randrange(4) == 0
         phrases = []
         for other in content.tags:
             if other != best:

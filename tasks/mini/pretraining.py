@@ -22,10 +22,12 @@ ROOT = "LaMP-mini pretraining"
 VERSION = 1
 """A bump means: other pairs for the same seed."""
 
-Stage = Literal["stated", "demonstrations", "plain", "everything"]
+Stage = Literal["stated", "demonstrations", "plain", "hinted", "uniform", "explained", "everything"]
 Pair = tuple[str, str]
 
 TASKS = tuple(grammar.task.name for grammar in GRAMMARS)
+ASKING = "what i prefer ?"
+"""Before a profile prompt: the taste is asked for, in words that the language has anyway."""
 SHARES = (0.0, 0.5, 1.0)
 NOISE = 0.05
 MOST_DEMONSTRATIONS = 6
@@ -50,20 +52,32 @@ def pretraining_pairs(
     The output is what the user's taste says, without noise.
 
     Args:
-        stage: "stated": the taste in words, then the official prompt. "demonstrations": the
+        stage: "stated": the taste in words, then the official prompt. "hinted": likewise, in words
+            that don't hold the answer itself. "demonstrations": the
             official profile prompt of 1 to 6 items of the user's history, the most similar ones or
-            random ones. "plain": the official prompt alone, whose answer a random user gives, so
-            that the best guess is the user-blind answer. "everything": any of the three.
+            random ones. "uniform": the same of users with one taste for all topics, so that every
+            item tells it. "explained": such prompts after ASKING, answered by the taste in words,
+            as far as the query asks for it. "plain": the official prompt alone, whose answer a
+            random user gives, so that the best guess is the user-blind answer. "everything":
+            stated, demonstrations or plain.
         max_words: budget of a profile prompt, in words.
         tasks: names; one that stands there twice comes twice as often.
     """
-    makers = {"stated": _stated, "demonstrations": _demonstrated, "plain": _plain}
-    kinds = sorted(makers) if stage == "everything" else [stage]
+    makers = {
+        "stated": _stated,
+        "demonstrations": _demonstrated,
+        "plain": _plain,
+        "hinted": _hinted,
+        "uniform": _demonstrated,
+        "explained": _explained,
+    }
+    kinds = ["demonstrations", "plain", "stated"] if stage == "everything" else [stage]
+    share = 1.0 if stage in {"uniform", "explained"} else None
     rng = stream(ROOT, VERSION, seed, "pairs", stage)
     named = {grammar.task.name: grammar for grammar in GRAMMARS}
     for number in count():
         grammar = named[tasks[number % len(tasks)]]
-        life = _life(grammar, rng, seed, "pairs", stage, number)
+        life = _life(grammar, rng, seed, "pairs", stage, number, share=share)
         yield makers[rng.choice(kinds)](rng, life, max_words)
 
 
@@ -117,12 +131,30 @@ def _stated(rng: random.Random, life: Life, max_words: int) -> Pair:  # noqa: AR
     return f"{stated} {life.grammar.input(act.content)}", act.oracle
 
 
+def _hinted(rng: random.Random, life: Life, max_words: int) -> Pair:  # noqa: ARG001
+    act = life.act()
+    hinted = life.grammar.hinted(rng, act.content, act.taste)
+    return f"{hinted} {life.grammar.input(act.content)}", act.oracle
+
+
 def _plain(rng: random.Random, life: Life, max_words: int) -> Pair:  # noqa: ARG001
     act = life.act()
     return life.grammar.input(act.content), act.oracle
 
 
 def _demonstrated(rng: random.Random, life: Life, max_words: int) -> Pair:
+    act, prompt = _shown(rng, life, max_words)
+    return prompt, act.oracle
+
+
+def _explained(rng: random.Random, life: Life, max_words: int) -> Pair:
+    act, prompt = _shown(rng, life, max_words)
+    same_wording = random.Random(0)
+    return f"{ASKING} {prompt}", life.grammar.stated(same_wording, act.content, act.taste)
+
+
+def _shown(rng: random.Random, life: Life, max_words: int) -> tuple[Act, str]:
+    """What the user does next, and the profile prompt that asks for it."""
     history = [
         _behavior(life, life.act(), number)
         for number in range(rng.randrange(1, LONGEST_HISTORY + 1))
@@ -133,8 +165,7 @@ def _demonstrated(rng: random.Random, life: Life, max_words: int) -> Pair:
     if rng.randrange(2):
         history.sort(key=lambda behavior: -_shared_words(behavior.text, example.query))
     chosen = history[: rng.randrange(1, MOST_DEMONSTRATIONS + 1)]
-    prompt = life.grammar.task.personalized_prompt(example, chosen, Words(), max_words)
-    return prompt, act.oracle
+    return act, life.grammar.task.personalized_prompt(example, chosen, Words(), max_words)
 
 
 def _behavior(life: Life, act: Act, number: int) -> Behavior:

@@ -302,3 +302,20 @@ def test_a_control_that_the_suite_adds_can_be_asked_for(project):
     assert [cell.variant for cell in asked.cells] == ["bm25@shuffled-user"]
     with pytest.raises(ConfigError, match="not in the suite"):
         project.plan(suite="t", methods=["dense@shuffled-user"])
+
+
+def test_a_suite_sets_options_of_single_methods_over_its_training(project):
+    more = "training = { epochs = 3 }\noptions.pplug = { n_tokens = 2, training = { epochs = 5 } }"
+    project.suite("pplug", "pplug@shuffled-user", "pplug-twice", name="two", more=more)
+    project.add('[methods.pplug-twice]\nmethod = "pplug"\n')
+    cells = project.cells(suite="two")
+    found = {
+        row: (cell.config.n_tokens, cell.config.training.epochs) for row, cell in cells.items()
+    }
+    assert found == {"pplug": (2, 5), "pplug@shuffled-user": (2, 5), "pplug-twice": (1, 3)}
+
+
+def test_a_suite_has_no_options_for_a_method_that_it_does_not_run(project):
+    project.suite("bm25", name="two", more="options.bm52 = { k = 2 }")
+    with pytest.raises(ConfigError, match="bm25"):
+        project.plan(suite="two")
