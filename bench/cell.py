@@ -82,6 +82,7 @@ def make_runtime(
         progress=progress,
         population=data.split(cell.task, data.suite.train).examples,
         limits=data.limits(cell.task),
+        golds=(cell.method.sees_golds and data.split(cell.task, data.suite.evaluate).golds) or {},
     )
 
 

@@ -104,7 +104,7 @@ class _Subject:
     def __post_init__(self) -> None:
         self.before = copy.deepcopy((self.train.examples, self.dev.examples))
         self.folders = (self.root / str(number) for number in count())
-        self.advances = _Counting()
+        self.steps = 0
 
     def new(self, *, batch_size: int = BATCH_SIZE, folder: Path | None = None) -> Method:
         """An instance that knows nothing of any other."""
@@ -119,7 +119,7 @@ class _Subject:
 
     @cached_property
     def fitted(self) -> tuple[Method, FitReport]:
-        """The instance that most checks ask."""
+        """The instance that most checks ask; `steps` are those that its `fit` reports."""
         method = self.new()
         method.runtime.progress = self.advances
         report = method.fit(self.train, self.dev)
@@ -276,7 +276,11 @@ def _save_and_load(subject: _Subject) -> None:
 def _killed_and_resumed(subject: _Subject) -> None:
     if not subject.fitted[1].steps:
         raise _Skipped("nothing is trained")
+<<<<<<< HEAD
     steps = subject.fit_steps
+=======
+    steps = subject.steps
+>>>>>>> 35acfd6 (RSPG-Pre, RSPG-Post and the pool's oracle, over one store of the members' predictions)
     if not steps:
         raise _Failed("`fit` reports no progress")
     for end in sorted({max(1, steps // 2), steps}):  # in the middle, and with all but the end done

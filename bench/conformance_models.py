@@ -4,6 +4,7 @@ Random weights drawn wide, so that answers and vectors differ from input to inpu
 mixes examples up can't hide behind a model that always says the same.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -110,6 +111,7 @@ def tiny_runtimes(task: Task, folder: Path) -> "MakeRuntime":
             open_llm=lambda: open_llm(batch_size),
             open_encoder=open_encoder,
             limits=_AnyLimit(),
+            golds=_AnyAnswer(task.labels),
         )
 
     return make_runtime
@@ -123,8 +125,13 @@ class _AnyLimit(dict[str, dict[str, str]]):
 
 
 class _AnyAnswer(dict[str, str]):
+    """The first of the labels; without labels, a text of the example's own."""
+
+    def __init__(self, labels: Sequence[str] = ()) -> None:
+        self.labels = labels
+
     def __missing__(self, id: str) -> str:
-        return f"the answer to {id}"
+        return self.labels[0] if self.labels else f"the answer to {id}"
 
 
 def _tokenizer(*, template: str, **special: str) -> "PreTrainedTokenizerFast":

@@ -223,6 +223,7 @@ def controlled(method: type[Method], control: str) -> type[Method]:
             "version": method.version,
             "uses_llm": method.uses_llm,
             "uses_encoder": method.uses_encoder,
+            "sees_golds": method.sees_golds,
             "Config": method.Config,
             "inner_class": method,
             "swap_class": SWAPS[name],

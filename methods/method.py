@@ -67,12 +67,14 @@ class Method(ABC):
         name: the registered name, a string literal in the class body.
         version: a bump means that results are not comparable with earlier ones.
         uses_llm, uses_encoder: False keeps that model out of the cell's key (and unloaded).
+        sees_golds: True gives its runtime the golds that it is scored on: a bound, no method.
     """
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
     uses_llm: ClassVar[bool] = True
     uses_encoder: ClassVar[bool] = False
+    sees_golds: ClassVar[bool] = False
     Config: ClassVar[type[MethodConfig]] = MethodConfig
 
     def __init__(self, config: MethodConfig, runtime: "Runtime") -> None:

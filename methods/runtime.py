@@ -1,6 +1,6 @@
 """What a method may use, handed to it by whoever runs it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -41,6 +41,7 @@ class Runtime:
         open_llm, open_encoder: load the model at first use; None where the suite names none.
         limits: answers of those who know more or less than a method can (`tasks.limits`); {} where
             the data has none.
+        golds: of the evaluated set, for a method that `sees_golds`; {} for all others.
         population: the train set's examples, without golds: the other users that controls need.
     """
 
@@ -54,6 +55,7 @@ class Runtime:
     progress: Progress = field(default_factory=Progress)
     population: Sequence[Example] = ()
     limits: Limits = field(default_factory=dict)
+    golds: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def llm(self) -> "LanguageModel":

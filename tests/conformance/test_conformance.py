@@ -50,7 +50,9 @@ def surroundings(folder):
 
 @pytest.mark.parametrize(("method", "task"), CELLS)
 def test_method_on_task(method, task, surroundings):
-    results = check(method, {}, **surroundings(task))
+    trained = "training" in METHODS.get(method).Config.model_fields
+    options = {"training": {"epochs": 1}} if trained else {}
+    results = check(method, options, **surroundings(task))
     failures = [f"{result.name}: {result.detail}" for result in results if not result.passed]
     assert not failures, "\n".join(failures)
 

@@ -1,0 +1,208 @@
+"""RSPG: a trained selector chooses, for each query, whose answer of a pool is taken (SIGIR 2024)."""
+
+import dataclasses
+import json
+from abc import abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+from pydantic import PositiveFloat, PositiveInt
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from methods.method import Cost, FitReport, MethodConfig
+from methods.models.config import EncoderConfig, TrainingConfig
+from methods.models.selector import Selector, divergence
+from methods.models.training import TrainingData, train_module
+from methods.plug_file import write_tensors
+from methods.pool import split_key
+from methods.pool_method import PoolConfig, PoolMethod
+from tasks.common.errors import ModelError
+from tasks.common.files import content_key, write_json
+from tasks.example import Example, Prediction, Split
+
+if TYPE_CHECKING:
+    from methods.models.encoder import Encoder
+
+WEIGHTS, ABOUT = "selector.safetensors", "selector.json"
+
+
+class RSPGConfig(PoolConfig):
+    """Options of both variants.
+
+    Attributes:
+        selector: the encoder that the selector starts from, such as Longformer-base-4096 with
+            pooling "cls"; None: the suite's sentence encoder.
+        max_tokens: of a text that the selector reads; fewer where its encoder has no more
+            positions.
+        teacher_temperature: of the softmax over utilities, which lie in [0, 1]; the paper has none.
+        student_temperature: of the softmax over scores.
+        training: the paper's 20 epochs and the released learning rate and weight decay.
+    """
+
+    selector: EncoderConfig | None = None
+    max_tokens: PositiveInt = 1024
+    teacher_temperature: PositiveFloat = 1.0
+    student_temperature: PositiveFloat = 1.0
+    training: TrainingConfig = TrainingConfig(epochs=20, learning_rate=1e-5, weight_decay=0.0)
+
+
+class RSPG(PoolMethod):
+    """argmax_m s(text_m), trained by KL between softmax(s) and the softmax of utilities.
+
+    The selector learns from the members' answers to the train queries. As in the paper, a member
+    that was itself trained on these queries (ROPG) has seen them, so the selector may trust it more
+    than it deserves on new ones. The texts are read as they are, not lower-cased.
+    """
+
+    Config: ClassVar[type[MethodConfig]] = RSPGConfig
+    config: RSPGConfig
+
+    @abstractmethod
+    def texts(self, examples: Sequence[Example]) -> list[list[str]]:
+        """What the selector reads for each member: [N][M]."""
+
+    @abstractmethod
+    def answers(self, examples: Sequence[Example], members: Sequence[int]) -> list[Prediction]:
+        """The answer of each example's chosen member (its place in the pool)."""
+
+    @classmethod
+    def identity(cls, config: MethodConfig) -> list[Any]:
+        """As of every pool; what only decides how training goes about it stays out."""
+        assert isinstance(config, RSPGConfig)  # noqa: S101  its own Config
+        name, version, own, members = super().identity(config)
+        return [name, version, {**own, "training": config.training.decisive()}, members]
+
+    @cached_property
+    def encoder(self) -> "Encoder":
+        """What the selector starts from."""
+        if self.config.selector is None:
+            return self.runtime.encoder
+        from methods.models.encoder import Encoder
+
+        return Encoder.open(self.config.selector, cache=self.runtime.cache)
+
+    @cached_property
+    def selector(self) -> Selector:
+        """The trained module."""
+        with torch.random.fork_rng():
+            torch.manual_seed(self.runtime.seeds.seed("initial weights"))
+            return Selector(self.encoder, self.config.max_tokens)
+
+    def fit(self, train: Split, dev: Split | None) -> FitReport:
+        """Fit the members, then the selector on their answers to the train queries.
+
+        The dev set is answered only where early stopping looks at it: M answers a query are dear.
+        """
+        super().fit(train, dev)
+        training = self.config.training
+        data, utilities = self._training_data(train)
+        watched = dev if training.early_stop_patience is not None else None
+        report = train_module(
+            self.selector,
+            data,
+            training,
+            seeds=self.runtime.seeds.child(self.name),
+            identity=self._training_identity(train),
+            checkpoint=self.runtime.scratch / "training",
+            progress=self.runtime.progress,
+            dev=None if watched is None else self._training_data(watched)[0],
+        )
+        names = [member.name for member in self.pool.members]
+        means = [round(fmean(column), 4) for column in zip(*utilities, strict=True)]
+        notes = {
+            "train_utility": dict(zip(names, means, strict=True)),
+            "train_utility_of_best": round(fmean(max(row) for row in utilities), 4),
+            "queries_where_members_differ": sum(max(row) > min(row) for row in utilities),
+            "damaged_predictions": self.pool.damaged,
+        }
+        return dataclasses.replace(report, notes={**report.notes, **notes})
+
+    def predict(self, examples: Sequence[Example]) -> list[Prediction]:
+        return self.answers(examples, self.select(examples))
+
+    @torch.no_grad()
+    def select(self, examples: Sequence[Example]) -> list[int]:
+        """The place of each example's chosen member in the pool, the first of equal ones.
+
+        Scored one example at a time, so that no neighbour's padding can tip a close choice.
+        """
+        self.selector.eval()
+        return [int(self.selector([row])[0].argmax()) for row in self.texts(examples)]
+
+    def save(self, folder: Path) -> None:
+        super().save(folder)
+        state = {name: value.contiguous() for name, value in self.selector.state_dict().items()}
+        write_tensors(folder / WEIGHTS, {name: value.cpu() for name, value in state.items()})
+        write_json(folder / ABOUT, self._about)
+
+    def load(self, folder: Path) -> None:
+        super().load(folder)
+        try:
+            about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+            weights = load_file(folder / WEIGHTS)
+        except (OSError, ValueError, SafetensorError) as error:
+            raise ModelError(
+                f"holds no readable selector ({error})", file=folder, mend="Fit it again"
+            ) from error
+        if about != self._about:
+            raise ModelError(
+                f"was trained as {about}, not as {self._about}",
+                file=folder / ABOUT,
+                mend="Open it with that method and encoder, or fit it again",
+            )
+        try:
+            self.selector.load_state_dict(weights)
+        except RuntimeError as error:
+            raise ModelError(
+                f"the selector's weights don't fit ({error})",
+                file=folder / WEIGHTS,
+                mend="Fit it again",
+            ) from error
+
+    def cost(self) -> Cost:
+        """The members' and the selector's."""
+        cost = super().cost()
+        own = sum(weight.numel() for weight in self.selector.parameters())
+        return dataclasses.replace(cost, trainable_shared=cost.trainable_shared + own)
+
+    @property
+    def _about(self) -> dict[str, Any]:
+        """What the weights belong to."""
+        return {"method": self.name, "version": self.version, "encoder": self.encoder.identity}
+
+    def _training_data(self, split: Split) -> tuple[TrainingData, list[list[float]]]:
+        """Rows to learn from, and the utilities [N][M] that are learned."""
+        examples = split.examples
+        golds = [gold for _, gold in split.pairs()]
+        utilities = self.pool.utilities(self.pool.answers(examples), golds)
+        texts = self.texts(examples)
+        targets = torch.tensor(utilities)
+
+        def kl(rows: Sequence[int], epoch: int) -> tuple[torch.Tensor, torch.Tensor]:  # noqa: ARG001
+            scores = self.selector([texts[row] for row in rows])
+            loss = divergence(
+                scores,
+                targets[list(rows)].to(scores.device),
+                teacher=self.config.teacher_temperature,
+                student=self.config.student_temperature,
+            )
+            return loss, torch.ones_like(loss, dtype=torch.long)
+
+        data = TrainingData(
+            ids=[example.id for example in examples],
+            lengths=[max(map(len, row)) for row in texts],
+            nll=kl,
+        )
+        return data, utilities
+
+    def _training_identity(self, train: Split) -> str:
+        """Content key of what decides the outcome, beside the training's own config."""
+        stored = [member.store.file.stem for member in self.pool.members]
+        return content_key(
+            [self.identity(self.config), stored, split_key(train), self.encoder.identity]
+        )
