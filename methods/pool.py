@@ -103,9 +103,7 @@ class Member:
             raise RuntimeError(f"pool member {self.name} is asked before `fit` or `load`")
         about = [VERSION, self._surroundings, self.kind.identity(self.config), self.fitted]
         folder = self.runtime.cache / "pool" / "predictions"
-        return RecordStore(
-            folder / f"{content_key(about, length=32)}.jsonl", self.runtime.progress
-        )
+        return RecordStore(folder / f"{content_key(about, length=32)}.jsonl", self.runtime.progress)
 
     @property
     def _surroundings(self) -> list[Any]:

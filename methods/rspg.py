@@ -1,4 +1,4 @@
-"""RSPG: a trained selector chooses, for each query, whose answer of a pool is taken (SIGIR 2024)."""
+"""RSPG: a trained selector chooses whose answer of a pool is taken (SIGIR 2024)."""
 
 import dataclasses
 import json
@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
@@ -31,6 +31,14 @@ if TYPE_CHECKING:
 WEIGHTS, ABOUT = "selector.safetensors", "selector.json"
 
 
+class SelectorTraining(TrainingConfig):
+    """The paper's epochs, the released code's learning rate and weight decay (methods.md §3d)."""
+
+    learning_rate: PositiveFloat = 1e-5
+    weight_decay: float = Field(0.0, ge=0)
+    epochs: PositiveInt = 20
+
+
 class RSPGConfig(PoolConfig):
     """Options of both variants.
 
@@ -41,14 +49,14 @@ class RSPGConfig(PoolConfig):
             positions.
         teacher_temperature: of the softmax over utilities, which lie in [0, 1]; the paper has none.
         student_temperature: of the softmax over scores.
-        training: the paper's 20 epochs and the released learning rate and weight decay.
+        training: of the selector; members are trained by their own options.
     """
 
     selector: EncoderConfig | None = None
     max_tokens: PositiveInt = 1024
     teacher_temperature: PositiveFloat = 1.0
     student_temperature: PositiveFloat = 1.0
-    training: TrainingConfig = TrainingConfig(epochs=20, learning_rate=1e-5, weight_decay=0.0)
+    training: SelectorTraining = SelectorTraining()
 
 
 class RSPG(PoolMethod):

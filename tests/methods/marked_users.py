@@ -72,9 +72,11 @@ def write_data(root):
         )
 
 
-def write_encoder(folder):
-    """A random one-layer BERT with a token for each word of the set."""
-    words = [*NOISE, *(word for words in MARKERS.values() for word in words)]
+WORDS = [*NOISE, *(word for words in MARKERS.values() for word in words)]
+
+
+def write_encoder(folder, words=WORDS):
+    """A random one-layer BERT with a token for each word."""
     special = {"pad_token": "[PAD]", "unk_token": "[UNK]"}
     ids = {word: id for id, word in enumerate([*special.values(), *words])}
     vocabulary = Tokenizer(models.WordLevel(ids, unk_token=special["unk_token"]))

@@ -1,0 +1,171 @@
+"""PAG: a summary of the user's profile in the prompt (Richardson et al., arXiv 2310.20081)."""
+
+import dataclasses
+from collections.abc import Sequence
+from functools import cached_property
+from statistics import fmean
+from typing import ClassVar
+
+from pydantic import NonNegativeInt, PositiveInt
+
+from methods.method import Cost, MethodConfig
+from methods.models.config import LLMConfig
+from methods.profile_summary import ProfileSummarizer
+from methods.prompt_method import NOTHING_FITS, Prompt, RetrievalConfig, RetrievalMethod
+from methods.retrieval import Retriever
+from methods.runtime import Runtime
+from tasks.example import Behavior, Example
+from tasks.prompts import INPUT_SHARES
+
+LEAD = "Profile of the user: {summary} . "
+EMPTY, UNWRITTEN = "empty history: plain input", "the summary is empty"
+NO_SUMMARY, NO_BEHAVIORS = "no room for the summary", "no room for behaviours beside the summary"
+SHORTEST = 8
+"""A summary that would have to be cut to fewer tokens is left out."""
+JOINT = 2
+"""Tokens by which two texts may take more together than each alone."""
+
+
+class PAGConfig(RetrievalConfig):
+    """Options of PAG.
+
+    Attributes:
+        k: retrieved behaviours beside the summary; 0: the summary alone.
+        summarizer: the LLM that writes summaries; None: the frozen LLM itself.
+        summary_items: newest behaviours that a summary is written from.
+        summary_input_tokens: budget of what the summarizer reads.
+        summary_tokens: budget of a summary, when it is written and in the prompt.
+    """
+
+    k: NonNegativeInt = 1
+    summarizer: LLMConfig | None = None
+    summary_items: PositiveInt = 10
+    summary_input_tokens: PositiveInt = 512
+    summary_tokens: PositiveInt = 64
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Layout:
+    """The prompt of one example.
+
+    Attributes:
+        text: the summary, if there is room, and the official prompt.
+        behaviors: those in it.
+        note: what the prediction's note says of it.
+    """
+
+    text: str
+    behaviors: tuple[Behavior, ...] = ()
+    note: str | None = None
+
+
+class PAG(RetrievalMethod):
+    """The user's summary before the official profile prompt of the `k` best behaviours by BM25.
+
+    The input stays whole wherever it fits the budget by itself. What it leaves goes to the summary,
+    up to `summary_tokens`, as long as the official prompt keeps the input whole in the rest; where
+    that is too little, the behaviours give way, and then the summary: what remains is the official
+    prompt of the retrieval rows. Notes count each case.
+    """
+
+    name = "pag"
+    Config: ClassVar[type[MethodConfig]] = PAGConfig
+    config: PAGConfig
+
+    def __init__(self, config: MethodConfig, runtime: Runtime) -> None:
+        super().__init__(config, runtime)
+        self._layouts: dict[str, tuple[Example, Layout]] = {}
+        self._bytes: dict[str, int] = {}
+
+    def open_retriever(self) -> Retriever:
+        from methods.retrieval.bm25 import BM25Retriever
+
+        return BM25Retriever()
+
+    @cached_property
+    def summarizer(self) -> ProfileSummarizer:
+        """Who writes the summaries."""
+        return ProfileSummarizer(
+            self.runtime,
+            self.config.summarizer,
+            items=self.config.summary_items,
+            max_input_tokens=self.config.summary_input_tokens,
+            max_new_tokens=self.config.summary_tokens,
+        )
+
+    def prepare(self, examples: Sequence[Example]) -> None:
+        if self.config.k:
+            super().prepare(examples)
+        summaries = self.summarizer.summaries(examples)
+        self._layouts = {}
+        for example, summary in zip(examples, summaries, strict=True):
+            self._layouts[example.id] = example, self._laid_out(example, summary)
+            self._bytes[example.user_id] = len(summary.encode())
+
+    def behaviors(self, example: Example) -> Sequence[Behavior]:
+        return self._layout(example).behaviors
+
+    def prompt(self, example: Example) -> str:
+        return self._layout(example).text
+
+    def prompts(self, examples: Sequence[Example]) -> list[Prompt]:
+        return [
+            dataclasses.replace(prompt, note=self._layout(example).note)
+            for example, prompt in zip(examples, super().prompts(examples), strict=True)
+        ]
+
+    def cost(self) -> Cost:
+        """A user is a summary: the mean over those who were asked for."""
+        return Cost(bytes_per_user=fmean(self._bytes.values()) if self._bytes else 0.0)
+
+    def _layout(self, example: Example) -> Layout:
+        prepared, layout = self._layouts.get(example.id, (None, None))
+        if layout is None or prepared is not example:
+            self.prepare([example])
+            return self._layouts[example.id][1]
+        return layout
+
+    def _laid_out(self, example: Example, summary: str) -> Layout:
+        k = self.config.k
+        if not summary:
+            return self._written(example, "", k, UNWRITTEN if example.history else EMPTY)
+        end = example.input[len(example.input) // 2 :]  # LaMP-1's items stand in the first half
+        for kept in dict.fromkeys((k, 0)):
+            lead = self._lead(example, summary, kept)
+            layout = self._written(example, lead, kept, None if kept == k else NO_BEHAVIORS)
+            if lead and layout.text.endswith(end) and bool(layout.behaviors) == bool(kept):
+                return layout
+        return self._written(example, "", k, NO_SUMMARY)
+
+    def _lead(self, example: Example, summary: str, k: int) -> str:
+        """The summary, cut, as it stands before an official prompt of `k` behaviours; "": no room.
+
+        An official prompt with behaviours keeps no more than a share of its length for the input.
+        """
+        tokens = self.runtime.llm.tokens
+        needed = tokens.count(example.input)
+        rest = int(needed / INPUT_SHARES[0]) + 1 if k else needed
+        room = self.budget - rest - tokens.count(LEAD.format(summary="")) - 2 * JOINT
+        cut = tokens.truncate(summary, min(room, self.config.summary_tokens))
+        return LEAD.format(summary=cut) if room >= SHORTEST or cut == summary else ""
+
+    def _written(self, example: Example, lead: str, k: int, note: str | None) -> Layout:
+        tokens = self.runtime.llm.tokens
+        behaviors = tuple(self.retriever.top(example, k)) if k else ()
+        room = self.budget - (tokens.count(lead) + JOINT if lead else 0)
+        prompt = self.task.personalized_prompt(example, behaviors, tokens, room)
+        if behaviors and prompt == example.input:
+            return Layout(lead + prompt, note=note or NOTHING_FITS)
+        return Layout(lead + prompt, behaviors, note)
+
+
+class DensePAG(PAG):
+    """The same with the `k` best behaviours by the suite's sentence encoder."""
+
+    name = "pag-dense"
+    uses_encoder = True
+
+    def open_retriever(self) -> Retriever:
+        from methods.retrieval.dense import DenseRetriever
+
+        return DenseRetriever(self.runtime.embeddings)

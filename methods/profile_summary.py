@@ -1,0 +1,115 @@
+"""A user's profile in a few sentences, written by a local LLM: once per history, kept on disk."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from methods.models.config import LLMConfig
+from methods.record_store import RecordStore
+from methods.retrieval.retriever import newest_first
+from methods.runtime import Runtime
+from tasks.common.files import content_key
+from tasks.example import Example
+from tasks.task import Kind
+
+if TYPE_CHECKING:
+    from methods.models.language_model import LanguageModel
+
+VERSION = 1
+"""A bump means that no stored summary is valid any more."""
+QUESTIONS = {
+    Kind.CLASSIFICATION: (
+        "Above are choices of one user. Say in one or two sentences what this user is interested "
+        "in and which answers the user prefers. Summary:"
+    ),
+    Kind.ORDINAL: (
+        "Above are ratings of one user. Say in one or two sentences what this user likes and "
+        "dislikes, and how high or low the user rates. Summary:"
+    ),
+    Kind.GENERATION: (
+        "Above are texts of one user. Say in one or two sentences what this user writes about and "
+        "in which style. Summary:"
+    ),
+}
+"""What is asked below the user's items, by the kind of the task's answers."""
+
+
+class ProfileSummarizer:
+    """Histories → summaries.
+
+    The LLM reads the newest behaviours as the task's official item prompts, oldest of them first,
+    each cut to an equal share of the budget, and then one of QUESTIONS.
+
+    Args:
+        summarizer: the LLM that writes; None: the frozen LLM that answers.
+        items: behaviours that it reads, at most.
+        max_input_tokens: of what it reads, its special tokens included.
+        max_new_tokens: of a summary, unless the LLM's own decoding states a budget.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        summarizer: LLMConfig | None,
+        *,
+        items: int,
+        max_input_tokens: int,
+        max_new_tokens: int,
+    ) -> None:
+        self.runtime, self.config = runtime, summarizer
+        self.items = items
+        self.max_input_tokens, self.max_new_tokens = max_input_tokens, max_new_tokens
+
+    def summaries(self, examples: Sequence[Example]) -> list[str]:
+        """One for each example; "" where the history is empty.
+
+        Only texts that no one has asked for before are written: equal histories, and those with
+        equal newest items, share one.
+        """
+        prompts = [self.prompt(example) if example.history else None for example in examples]
+        wanted = {self._key(prompt): prompt for prompt in prompts if prompt is not None}
+        found = self.store.get(wanted, self._write, "profile summaries")
+        return ["" if prompt is None else found[self._key(prompt)] for prompt in prompts]
+
+    def prompt(self, example: Example) -> str:
+        """What the LLM reads to summarize a history that is not empty."""
+        tokens, task = self.llm.tokens, self.runtime.task
+        question = QUESTIONS[task.kind]
+        newest = [example.history[i] for i in newest_first(example.history)[: self.items]]
+        room = self.max_input_tokens - self.llm.prompt_overhead - tokens.count(question)
+        share = room // len(newest) - tokens.count("\n") - 1
+        items = []
+        for behavior in reversed(newest):
+            try:
+                items.append(task.demonstration(behavior, share, tokens))
+            except ValueError:  # its label or title alone is longer than that
+                continue
+        return "\n".join([*items, question])
+
+    @cached_property
+    def llm(self) -> "LanguageModel":
+        """The LLM that writes."""
+        if self.config is None:
+            return self.runtime.llm
+        from methods.models.language_model import LanguageModel
+
+        return LanguageModel.open(
+            self.config, task=self.runtime.task, train=None, seed=0, cache=self.runtime.cache
+        )
+
+    @cached_property
+    def store(self) -> RecordStore:
+        """What was written before."""
+        about = [VERSION, self.llm.identity, self.max_input_tokens, self.max_new_tokens]
+        folder = self.runtime.cache / "summaries"
+        return RecordStore(folder / f"{content_key(about, length=32)}.jsonl", self.runtime.progress)
+
+    def _write(self, prompts: list[str]) -> list[str]:
+        answers = self.llm.generate(
+            prompts, max_new_tokens=self.max_new_tokens, max_input_tokens=self.max_input_tokens
+        )
+        return [answer.text for answer in answers]
+
+    @staticmethod
+    def _key(prompt: str) -> str:
+        return content_key(prompt, length=32)

@@ -1,0 +1,151 @@
+"""PAG: the summary before the official prompt, within the budget, written once per history."""
+
+import dataclasses
+
+import pytest
+
+from methods.bm25 import BM25
+from methods.pag import PAG, DensePAG
+from methods.profile_summary import QUESTIONS
+from methods.zero_shot import ZeroShot
+from tasks import Kind
+from tests.methods.helpers import EchoLLM, LetterEncoder, Said, behavior, build, example
+
+SUMMARY = " ".join(["likes long winters and dislikes tea"] * 3)  # 18 words
+HISTORY = [
+    behavior(str(i), text, score, f"2020-01-0{i + 1}")
+    for i, (text, score) in enumerate([("tea", "1"), ("war", "5"), ("war bread", "4")])
+]
+PLAIN = "input war"
+
+
+class Summarizing(EchoLLM):
+    """Writes the one summary wherever it is asked for one, and else says its prompt."""
+
+    identity = "summarizing"
+
+    def __init__(self, summary=SUMMARY):
+        super().__init__()
+        self.summary = summary
+
+    def generate(self, prompts, **budgets):
+        said = super().generate(prompts, **budgets)
+        asked = [any(p.endswith(q) for q in QUESTIONS.values()) for p in prompts]
+        return [Said(self.summary, 1, 0, 1) if a else s for a, s in zip(asked, said, strict=True)]
+
+    @property
+    def asked(self):
+        return [p for c in self.calls for p in c[0] if p.endswith(QUESTIONS[Kind.ORDINAL])]
+
+
+def answered(folder, asked, *, llm=None, limit=100, method=PAG, **config):
+    made = build(method, folder, config, llm=llm or Summarizing(), max_input_tokens=limit)
+    (found,) = made.predict([asked])
+    return found, made
+
+
+def test_the_summary_stands_before_the_official_prompt(tmp_path):
+    found, _ = answered(tmp_path, example("1", "war", HISTORY))
+    items = '5 is the score for "war" . input war'
+    assert found.text == f"Profile of the user: {SUMMARY} . {items}"
+    assert (found.behaviors, found.note) == (("1",), None)
+    found, _ = answered(tmp_path, example("1", "war", HISTORY), k=0)
+    assert found.text == f"Profile of the user: {SUMMARY} . {PLAIN}"
+    assert (found.behaviors, found.note) == ((), None)
+    found, _ = answered(tmp_path, example("1", "war", HISTORY), k=0, summary_tokens=3)
+    assert found.text == f"Profile of the user: likes long winters . {PLAIN}"
+
+
+def test_dense_retrieval_takes_the_encoders_nearest(tmp_path):
+    asked = example("1", "b", HISTORY)
+    made = build(DensePAG, tmp_path, llm=Summarizing(), encoder=LetterEncoder())
+    assert made.predict([asked])[0].behaviors == ("2",)  # "war bread" alone has a b
+
+
+def test_without_a_history_the_prompt_is_the_plain_input(tmp_path):
+    llm = Summarizing()
+    found, made = answered(tmp_path, example("1", "war"), llm=llm)
+    assert (found.text, found.note) == (PLAIN, "empty history: plain input")
+    assert llm.asked == []
+    assert made.cost().bytes_per_user == 0
+
+
+def test_an_empty_summary_leaves_the_official_prompt(tmp_path):
+    found, _ = answered(tmp_path, example("1", "war", HISTORY), llm=Summarizing(""))
+    assert found.text == '5 is the score for "war" . input war'
+    assert found.note == "the summary is empty"
+
+
+@pytest.mark.parametrize("limit", range(12, 90, 3))
+@pytest.mark.parametrize("words", [2, 12, 25, 40])
+@pytest.mark.parametrize("k", [0, 1, 3])
+def test_the_input_stays_whole_where_it_would_without_a_summary(tmp_path, limit, words, k):
+    """Where room lacks, the behaviours give way first, then the summary; and it is noted."""
+    input = " ".join(f"w{i}" for i in range(words))
+    long = [dataclasses.replace(b, content="war " * 30, text="war " * 30) for b in HISTORY]
+    asked = example("1", "war", long, input=input)
+    found, made = answered(tmp_path, asked, limit=limit, k=k)
+    summarized = found.text.startswith("Profile of the user: likes")
+    assert summarized == (found.note != "no room for the summary")
+    if summarized:
+        assert len(found.text.split()) <= made.budget
+        assert found.text.endswith(input)
+        assert bool(found.behaviors) == (k > 0 and found.note is None)
+    else:
+        method, options = (BM25, {"k": k}) if k else (ZeroShot, {})
+        plain = build(method, tmp_path, options, llm=EchoLLM(), max_input_tokens=limit)
+        assert found.text == plain.predict([asked])[0].text
+    if limit > 85:
+        assert summarized
+        assert found.note is None or words == 40
+
+
+def test_a_summary_is_written_once_per_history(tmp_path):
+    llm = Summarizing()
+    made = build(PAG, tmp_path, llm=llm)
+    made.predict([example("1", "war", HISTORY), example("2", "tea", HISTORY)])
+    assert len(llm.asked) == 1
+    build(PAG, tmp_path, {"k": 0}, llm=llm).predict([example("3", "war", HISTORY)])
+    assert len(llm.asked) == 1
+    made.predict([example("1", "war", HISTORY[:2]), example("4", "tea", HISTORY)])
+    assert len(llm.asked) == 2
+    build(PAG, tmp_path, {"summary_tokens": 5}, llm=llm).predict([example("1", "w", HISTORY)])
+    assert len(llm.asked) == 3
+    llm.identity = "another"
+    build(PAG, tmp_path, llm=llm).predict([example("1", "war", HISTORY)])
+    assert len(llm.asked) == 4
+
+
+def test_the_summarizer_reads_the_newest_items_in_their_order(tmp_path):
+    llm = Summarizing()
+    answered(tmp_path, example("1", "war", HISTORY), llm=llm, summary_items=2)
+    (asked,) = llm.asked
+    assert asked == (
+        '5 is the score for "war"\n4 is the score for "war bread"\n' + QUESTIONS[Kind.ORDINAL]
+    )
+    long = [dataclasses.replace(b, content="war " * 90) for b in HISTORY]
+    llm = Summarizing()
+    answered(tmp_path, example("1", "war", long), llm=llm, summary_input_tokens=60)
+    (asked,) = llm.asked
+    assert len(asked.split()) <= 58
+    assert asked.count("is the score for") == 3
+    assert QUESTIONS.keys() == set(Kind)
+
+
+def test_a_user_costs_the_summarys_bytes(tmp_path):
+    _, made = answered(tmp_path, example("1", "war", HISTORY), llm=Summarizing("né"))
+    assert made.cost().bytes_per_user == 3
+
+
+def test_another_local_llm_writes_the_summaries(tmp_path):
+    from tests.tiny import tiny_t5
+
+    options = {"model": str(tiny_t5(tmp_path / "t5")), "device": "cpu"}
+    llm = Summarizing()
+    config = {"summarizer": options, "summary_tokens": 5}
+    made = build(PAG, tmp_path, config, llm=llm)
+    made.predict([example("1", "war", HISTORY)])
+    assert llm.asked == []
+    assert made.summarizer.llm.name == options["model"]
+    (file,) = (tmp_path / "cache" / "summaries").glob("*.jsonl")
+    assert len(file.read_text().splitlines()) == 1
