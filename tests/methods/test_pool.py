@@ -137,10 +137,11 @@ def test_what_an_answer_depends_on_is_asked_anew(make, llm):
         make(PoolOracle, **more).pool.answers([one])
         answers[name] = prompts(llm) - before
     assert answers == {"same": 3, "again": 0, "budget": 3, "seed": 3}
+    changed = dataclasses.replace(one.history[0], response="3")
     other = [
         dataclasses.replace(one, history=one.history[::-1]),
         dataclasses.replace(one, id="other"),
-        dataclasses.replace(one, history=(dataclasses.replace(one.history[0], response="1"),)),
+        dataclasses.replace(one, history=(changed, *one.history[1:])),
     ]
     before = prompts(llm)
     make(PoolOracle).pool.answers(other)
