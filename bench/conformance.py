@@ -121,9 +121,9 @@ class _Subject:
     def fitted(self) -> tuple[Method, FitReport]:
         """The instance that most checks ask; `steps` are those that its `fit` reports."""
         method = self.new()
-        method.runtime.progress = self.advances
+        method.runtime.progress = counting = _Counting()
         report = method.fit(self.train, self.dev)
-        self.fit_steps = self.advances.steps  # `predict` may report progress too
+        self.steps = counting.steps  # `predict` may report progress too
         return method, report
 
     @cached_property
@@ -276,11 +276,7 @@ def _save_and_load(subject: _Subject) -> None:
 def _killed_and_resumed(subject: _Subject) -> None:
     if not subject.fitted[1].steps:
         raise _Skipped("nothing is trained")
-<<<<<<< HEAD
-    steps = subject.fit_steps
-=======
     steps = subject.steps
->>>>>>> 35acfd6 (RSPG-Pre, RSPG-Post and the pool's oracle, over one store of the members' predictions)
     if not steps:
         raise _Failed("`fit` reports no progress")
     for end in sorted({max(1, steps // 2), steps}):  # in the middle, and with all but the end done

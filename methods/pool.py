@@ -7,10 +7,10 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from methods.journal import Journal
 from methods.method import Cost, Method, MethodConfig
 from methods.models.folders import made_once
 from methods.prompt_method import PromptMethod
-from methods.record_store import RecordStore
 from methods.runtime import Runtime
 from tasks.common.errors import ModelError
 from tasks.common.files import content_key, write_json
@@ -76,10 +76,14 @@ class Member:
     def answers(self, examples: Sequence[Example]) -> list[Prediction]:
         """Its predictions; only those that no method has asked for before are made."""
         wanted = {example_key(example): example for example in examples}
-        found = self.store.get(wanted, self._predict, f"pool: {self.name}")
+        asked = list(wanted.values())
+
+        def predict(rows: Sequence[int]) -> list[dict[str, Any]]:
+            return [dataclasses.asdict(p) for p in self.method.predict([asked[r] for r in rows])]
+
         return [
             Prediction(**{**fields, "behaviors": tuple(fields["behaviors"])})
-            for fields in (found[key] for key in wanted)
+            for fields in self.store.get(list(wanted), predict, f"pool: {self.name}")
         ]
 
     def prompts(self, examples: Sequence[Example]) -> list[str]:
@@ -97,13 +101,13 @@ class Member:
         ]
 
     @cached_property
-    def store(self) -> RecordStore:
+    def store(self) -> Journal:
         """Its stored predictions."""
         if self.learns and self.fitted is None:
             raise RuntimeError(f"pool member {self.name} is asked before `fit` or `load`")
         about = [VERSION, self._surroundings, self.kind.identity(self.config), self.fitted]
         folder = self.runtime.cache / "pool" / "predictions"
-        return RecordStore(folder / f"{content_key(about, length=32)}.jsonl", self.runtime.progress)
+        return Journal(folder / f"{content_key(about, length=32)}.jsonl", self.runtime.progress)
 
     @property
     def _surroundings(self) -> list[Any]:
@@ -119,9 +123,6 @@ class Member:
         self.method.load(folder)
         self.fitted = fitted
         vars(self).pop("store", None)
-
-    def _predict(self, examples: list[Example]) -> list[dict[str, Any]]:
-        return [dataclasses.asdict(answer) for answer in self.method.predict(examples)]
 
 
 class Pool:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from methods.journal import Journal
 from methods.models.config import LLMConfig
-from methods.record_store import RecordStore
 from methods.retrieval.retriever import newest_first
 from methods.runtime import Runtime
 from tasks.common.files import content_key
@@ -68,7 +68,13 @@ class ProfileSummarizer:
         """
         prompts = [self.prompt(example) if example.history else None for example in examples]
         wanted = {self._key(prompt): prompt for prompt in prompts if prompt is not None}
-        found = self.store.get(wanted, self._write, "profile summaries")
+        texts = list(wanted.values())
+        written = self.store.get(
+            list(wanted),
+            lambda rows: self._write([texts[row] for row in rows]),
+            "profile summaries",
+        )
+        found = dict(zip(wanted, written, strict=True))
         return ["" if prompt is None else found[self._key(prompt)] for prompt in prompts]
 
     def prompt(self, example: Example) -> str:
@@ -98,11 +104,11 @@ class ProfileSummarizer:
         )
 
     @cached_property
-    def store(self) -> RecordStore:
+    def store(self) -> Journal:
         """What was written before."""
         about = [VERSION, self.llm.identity, self.max_input_tokens, self.max_new_tokens]
         folder = self.runtime.cache / "summaries"
-        return RecordStore(folder / f"{content_key(about, length=32)}.jsonl", self.runtime.progress)
+        return Journal(folder / f"{content_key(about, length=32)}.jsonl", self.runtime.progress)
 
     def _write(self, prompts: list[str]) -> list[str]:
         answers = self.llm.generate(

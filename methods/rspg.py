@@ -210,7 +210,7 @@ class RSPG(PoolMethod):
 
     def _training_identity(self, train: Split) -> str:
         """Content key of what decides the outcome, beside the training's own config."""
-        stored = [member.store.file.stem for member in self.pool.members]
+        stored = [member.store.path.stem for member in self.pool.members]
         return content_key(
             [self.identity(self.config), stored, split_key(train), self.encoder.identity]
         )

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from pydantic import Field
 
-from methods import record_store
+from methods import journal
 from methods.controls import controlled
 from methods.method import FitReport, MethodConfig
 from methods.pool_oracle import PoolOracle
@@ -152,7 +152,7 @@ def test_what_an_answer_depends_on_is_asked_anew(make, llm):
 
 
 def test_a_kill_loses_one_chunk_at_most(make, llm, monkeypatch):
-    monkeypatch.setattr(record_store, "CHUNK", 4)
+    monkeypatch.setattr(journal, "CHUNK", 4)
     examples = users(10).examples
     with pytest.raises(Killed):
         make(PoolOracle, progress=Kills(4)).pool.answers(examples)  # 10 of one, 4 of the next
