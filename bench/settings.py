@@ -136,7 +136,7 @@ class Settings(_Strict):
     A [methods.NAME] table is a variant: `method` names a registered method (default: NAME) or
     another variant, whose options it takes over; `per_task` holds options for single tasks; the
     other keys are options for all. They are checked against the method's Config when the grid is
-    planned.
+    planned. A suite with `like` takes over the keys of that suite that it doesn't set itself.
     """
 
     default_suite: str
@@ -147,6 +147,14 @@ class Settings(_Strict):
     encoders: dict[str, EncoderConfig] = {}
     methods: dict[str, dict[str, Any]] = {}
     suites: dict[str, Suite]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _inherited(cls, raw: Any) -> Any:
+        suites = raw.get("suites") if isinstance(raw, dict) else None
+        if not isinstance(suites, dict):
+            return raw
+        return {**raw, "suites": {name: _whole_suite(suites, name, ()) for name in suites}}
 
     def suite(self, name: str | None) -> tuple[str, Suite]:
         """A suite by name (None: the default). Raises ConfigError with the nearest name."""
@@ -191,6 +199,19 @@ class Settings(_Strict):
             return parent, options
         method, inherited = self._variant(parent, task, (*above, name))
         return method, merged(inherited, options)
+
+
+def _whole_suite(suites: dict[str, Any], name: str, below: tuple[str, ...]) -> Any:
+    """A suite's table with what it takes over. Raises ValueError: like no other, or in a circle."""
+    table = suites[name]
+    if not isinstance(table, dict) or "like" not in table:
+        return table
+    own = dict(table)
+    parent = own.pop("like")
+    if parent not in suites or parent in (name, *below):
+        raise ValueError(f"suite {name!r} is like {parent!r}, which is no other suite")
+    inherited = _whole_suite(suites, parent, (name, *below))
+    return {**inherited, **own} if isinstance(inherited, dict) else inherited
 
 
 def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -255,3 +255,26 @@ def test_settings_are_frozen(config):
     settings = load_settings(config)
     with pytest.raises(ValidationError):
         settings.store.runs = "elsewhere"
+
+
+def test_a_suite_takes_over_what_it_does_not_set(tmp_path):
+    config = tmp_path / "bench.toml"
+    config.write_text(
+        'default_suite = "a"\n[suites.a]\ndata = "d"\ntasks = ["LaMP-2"]\nmethods = ["bm25"]\n'
+        'seeds = [1]\n[suites.b]\nlike = "a"\nmethods = ["dense"]\n[suites.c]\nlike = "b"\nseeds = [2]\n'
+    )
+    suites = load_settings(config).suites
+    found = {name: (s.tasks, s.methods, s.seeds) for name, s in suites.items()}
+    assert found == {
+        "a": (("LaMP-2",), ("bm25",), (1,)),
+        "b": (("LaMP-2",), ("dense",), (1,)),
+        "c": (("LaMP-2",), ("dense",), (2,)),
+    }
+
+
+@pytest.mark.parametrize("like", ["z", "b", "a"])
+def test_a_suite_is_like_another_one(tmp_path, like):
+    config = tmp_path / "bench.toml"
+    config.write_text(f'default_suite = "a"\n[suites.a]\nlike = "b"\n[suites.b]\nlike = "{like}"\n')
+    with pytest.raises(ConfigError, match="is like"):
+        load_settings(config)
