@@ -29,10 +29,13 @@ CURRICULUM = (
         longest=128, tasks=TWICE,
     ),
     Lesson(
-        "demonstrations", {"demonstrations": 3, "uniform": 2, "hinted": 2, "plain": 1}, 2000,
+        "demonstrations", {"demonstrations": 3, "uniform": 2, "hinted": 2, "plain": 1}, 1400,
         1e-3, batch_size=64, longest=160, tasks=HARD,
     ),
-    Lesson("everything", {"everything": 1}, 1500, 1e-3, batch_size=64, tasks=HARD),
+    Lesson(
+        "everything", {"demonstrations": 3, "plain": 1, "hinted": 1}, 1000, 1e-3, batch_size=64,
+        tasks=("LaMP-3", *HARD),
+    ),
 )  # fmt: skip
 """Two tasks need lessons of their own: LaMP-1 asks for matching topics and schools, which is
 learned far more slowly, and LaMP-2's stated tastes name the very tags to choose from, so that they

@@ -5,11 +5,11 @@ from itertools import islice
 import pytest
 
 from tasks.mini.life import Side
-from tasks.mini.pretraining import Words, corpus, positive_pairs, pretraining_pairs
+from tasks.mini.pretraining import ASKING, Words, corpus, positive_pairs, pretraining_pairs
 from tasks.mini.world import WorldConfig, write_world
 from tests.tasks.mini.support import BY_NAME, NAMES, load, topic_of
 
-STAGES = ["stated", "demonstrations", "everything"]
+STAGES = ["stated", "hinted", "demonstrations", "uniform", "explained", "plain", "everything"]
 
 
 def pairs(stage, number, seed=0):
@@ -56,6 +56,41 @@ def test_demonstrations_are_official_profile_prompts():
         if name == "LaMP-2":
             shown = input.removesuffix(prompt).count("the tag for the movie: ")
             assert 1 <= shown <= 6
+
+
+def test_hints_of_movie_tastes_do_not_hold_the_answer():
+    """They name tags of the evident ones' kinds; by chance one in three is the evident one."""
+    hinted = [pair for pair in pairs("hinted", 600) if task_of(pair[0])[0] == "LaMP-2"]
+    held = [output in input.removesuffix(task_of(input)[1]) for input, output in hinted]
+    assert 0.1 < sum(held) / len(held) < 0.6
+    stated = [pair for pair in pairs("stated", 600) if task_of(pair[0])[0] == "LaMP-2"]
+    held = [output in input.removesuffix(task_of(input)[1]) for input, output in stated]
+    assert sum(held) / len(held) > 0.75
+
+
+def test_demonstrations_of_one_taste_show_the_answers_casing():
+    """Noise aside: a shown title may be of another style."""
+    alike = []
+    for input, output in pairs("uniform", 300):
+        name, prompt = task_of(input)
+        if name == "LaMP-4" and input != prompt:
+            shown = input.removesuffix(prompt).split('" is the title for')[0].lstrip('"')
+            alike.append((shown == shown.lower()) == (output == output.lower()))
+    assert len(alike) > 30
+    assert sum(alike) / len(alike) > 0.85
+
+
+def test_explained_demonstrations_are_answered_by_the_taste_in_words():
+    for input, output in pairs("explained", 60):
+        assert input.startswith(f"{ASKING} ")
+        assert output.endswith(" .")
+        assert task_of(input)[1] in input
+
+
+def test_tasks_come_in_turn_as_often_as_they_are_named():
+    rows = islice(pretraining_pairs(0, "plain", tasks=("LaMP-2", "LaMP-2", "LaMP-7")), 6)
+    names = [task_of(input)[0] for input, _ in rows]
+    assert names == ["LaMP-2", "LaMP-2", "LaMP-7"] * 2
 
 
 def test_everything_holds_plain_prompts_too():
