@@ -20,6 +20,7 @@ from tasks.mini.pretraining import TASKS
 
 MATCHING, CUES = 11 * ("LaMP-1",) + TASKS, 6 * ("LaMP-2",) + TASKS
 TWICE, HARD = ("LaMP-1",) + TASKS, ("LaMP-1", "LaMP-2", "LaMP-2", "LaMP-3") + TASKS
+BRIEF = 3 * ("LaMP-2", "LaMP-3") + TASKS
 CURRICULUM = (
     Lesson("stated", {"stated": 1}, 1000, 2e-3, batch_size=64),
     Lesson("citations", {"stated": 1}, 1000, 1e-3, batch_size=64, tasks=MATCHING),
@@ -32,9 +33,10 @@ CURRICULUM = (
         "demonstrations", {"demonstrations": 3, "uniform": 2, "hinted": 2, "plain": 1}, 1400,
         1e-3, batch_size=64, longest=160, tasks=HARD,
     ),
+    Lesson("brief", {"brief": 3, "hinted": 2, "plain": 1}, 800, 1e-3, batch_size=64, tasks=BRIEF),
     Lesson(
-        "everything", {"demonstrations": 3, "plain": 1, "hinted": 1}, 1000, 1e-3, batch_size=64,
-        tasks=("LaMP-3", *HARD),
+        "everything", {"demonstrations": 3, "brief": 1, "hinted": 1, "plain": 1}, 1000, 1e-3,
+        batch_size=64, tasks=("LaMP-3", *HARD),
     ),
 )  # fmt: skip
 """Two tasks need lessons of their own: LaMP-1 asks for matching topics and schools, which is

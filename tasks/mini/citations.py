@@ -120,6 +120,12 @@ class Citations(Grammar[Citation, CitationTaste]):
             "abstract": content.abstract,
         }
 
+    def brief(self, content: Citation, answer: str) -> str:
+        """A word of the topic, and the tool of the school that was cited."""
+        topic = next(word for word in content.title.split() if word in nouns(content.topic))
+        school = content.schools[0 if answer == LABELS[True] else 1]
+        return f"{topic} {SCHOOLS[school][content.tool]}"
+
     def user_blind(self, content: Citation) -> str:
         """The reference of the paper's own topic; of two such, that of the more popular school.
 

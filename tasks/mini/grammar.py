@@ -76,6 +76,10 @@ class Grammar(ABC, Generic[C, T]):
         """The same in words that don't hold the answer itself. Default: as `stated`."""
         return self.stated(rng, content, taste)
 
+    def brief(self, content: C, answer: str) -> str:  # noqa: ARG002
+        """What of a history item tells the taste. Default: the answer."""
+        return answer
+
 
 def sentences(rng: random.Random, phrases: list[str]) -> str:
     """Phrases in random order, each ended by a full stop of its own."""

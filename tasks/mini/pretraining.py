@@ -22,7 +22,9 @@ ROOT = "LaMP-mini pretraining"
 VERSION = 1
 """A bump means: other pairs for the same seed."""
 
-Stage = Literal["stated", "demonstrations", "plain", "hinted", "uniform", "explained", "everything"]
+Stage = Literal[
+    "stated", "demonstrations", "plain", "hinted", "brief", "uniform", "explained", "everything"
+]
 Pair = tuple[str, str]
 
 TASKS = tuple(grammar.task.name for grammar in GRAMMARS)
@@ -31,6 +33,7 @@ ASKING = "what i prefer ?"
 SHARES = (0.0, 0.5, 1.0)
 NOISE = 0.05
 MOST_DEMONSTRATIONS = 6
+MOST_IN_BRIEF = 8
 LONGEST_HISTORY = 24
 
 
@@ -53,7 +56,8 @@ def pretraining_pairs(
 
     Args:
         stage: "stated": the taste in words, then the official prompt. "hinted": likewise, in words
-            that don't hold the answer itself. "demonstrations": the
+            that don't hold the answer itself. "brief": up to 8 items of a user with one taste, cut
+            to what tells the taste, then the official prompt. "demonstrations": the
             official profile prompt of 1 to 6 items of the user's history, the most similar ones or
             random ones. "uniform": the same of users with one taste for all topics, so that every
             item tells it. "explained": such prompts after ASKING, answered by the taste in words,
@@ -68,11 +72,12 @@ def pretraining_pairs(
         "demonstrations": _demonstrated,
         "plain": _plain,
         "hinted": _hinted,
+        "brief": _brief,
         "uniform": _demonstrated,
         "explained": _explained,
     }
     kinds = ["demonstrations", "plain", "stated"] if stage == "everything" else [stage]
-    share = 1.0 if stage in {"uniform", "explained"} else None
+    share = 1.0 if stage in {"brief", "uniform", "explained"} else None
     rng = stream(ROOT, VERSION, seed, "pairs", stage)
     named = {grammar.task.name: grammar for grammar in GRAMMARS}
     for number in count():
@@ -135,6 +140,13 @@ def _hinted(rng: random.Random, life: Life, max_words: int) -> Pair:  # noqa: AR
     act = life.act()
     hinted = life.grammar.hinted(rng, act.content, act.taste)
     return f"{hinted} {life.grammar.input(act.content)}", act.oracle
+
+
+def _brief(rng: random.Random, life: Life, max_words: int) -> Pair:  # noqa: ARG001
+    acts = [life.act() for _ in range(rng.randrange(1, MOST_IN_BRIEF + 1))]
+    said = " , ".join(life.grammar.brief(act.content, act.answer) for act in acts)
+    act = life.act()
+    return f"i say {said} . {life.grammar.input(act.content)}", act.oracle
 
 
 def _plain(rng: random.Random, life: Life, max_words: int) -> Pair:  # noqa: ARG001

@@ -93,6 +93,12 @@ class Reviews(Grammar[Review, ReviewTaste]):
     def item(self, content: Review, answer: str) -> dict[str, Any]:
         return {"text": content.text, "score": answer}
 
+    def brief(self, content: Review, answer: str) -> str:
+        """A word of the opinion, the trait, and the score."""
+        words = content.text.split()
+        opinion = next(word for word in words if word in OPINIONS[content.opinion])
+        return " ".join(part for part in (opinion, content.trait, answer) if part)
+
     def user_blind(self, content: Review) -> str:
         """The median score over all scales and likings: it has the least expected error."""
         scores = sorted(_scores(content))
