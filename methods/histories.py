@@ -61,6 +61,12 @@ class HistoryEncoder:
         rows = self.store.rows(new, side="document")
         self._rows |= dict(zip(new, rows.tolist(), strict=True))
 
+    def distinct(self, examples: Sequence[Example]) -> npt.NDArray[np.float32]:
+        """The vectors of the distinct texts in the histories of `examples`: [N, D], by text."""
+        self.prepare(examples)
+        texts = {self.text(behavior) for example in examples for behavior in example.history}
+        return np.asarray(self.store.matrix[[self._rows[text] for text in sorted(texts)]])
+
     def vectors(self, example: Example) -> npt.NDArray[np.float32]:
         """[len(history), D]; the example must have been prepared."""
         rows = [self._rows[self.text(behavior)] for behavior in example.history]

@@ -10,12 +10,15 @@ from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt, model_validat
 from torch import nn
 
 from methods.histories import Batch, subset
-from methods.method import Cost, MethodConfig
+from methods.method import Cost, FitReport, MethodConfig
 from methods.models.trainable_encoder import TrainableEncoder
 from methods.prefix_method import BYTES_PER_VALUE, PrefixConfig, PrefixMethod
 from methods.retrieval.dense import DenseRetriever
 from methods.user_state import Stored
-from tasks.example import Example
+from tasks.example import Example, Split
+
+SMALLEST_SPREAD = 1e-4
+"""Of a dimension of unit vectors; one that hardly moves says nothing."""
 
 
 class PPlugConfig(PrefixConfig):
@@ -29,6 +32,10 @@ class PPlugConfig(PrefixConfig):
         temperature: of the softmax; the paper has none (1).
         history_top_k: only the k behaviours nearest to the input by the frozen encoder (Table 5).
         n_tokens: soft tokens of the user; the paper has one.
+        standardize: Proj reads history vectors less their mean over the train split's behaviours,
+            over their standard deviation, dimension by dimension; the paper: as they are. Sentence
+            vectors of one task point the same way for the most part, and what tells users apart is
+            small beside it.
         time_decay: subtracts time_decay·age from a behaviour's logit, its age being the share of
             the history that is newer (by date, undated ones by file order); 0: the paper.
     """
@@ -40,6 +47,7 @@ class PPlugConfig(PrefixConfig):
     temperature: PositiveFloat = 1.0
     history_top_k: PositiveInt | None = None
     n_tokens: PositiveInt = 1
+    standardize: bool = False
     time_decay: NonNegativeFloat = 0.0
 
     @model_validator(mode="after")
@@ -94,9 +102,12 @@ class Plug(nn.Module):
 
     Attributes:
         scale: mean norm of the LLM's input embeddings (the released code's constant 539.9738).
+        center, spread: [D] of history vectors, see `PPlugConfig.standardize`; 0 and 1 without.
     """
 
     scale: torch.Tensor
+    center: torch.Tensor
+    spread: torch.Tensor
 
     def __init__(
         self, config: PPlugConfig, dimension: int, hidden_size: int, scale: float,
@@ -107,6 +118,8 @@ class Plug(nn.Module):
         self.projector = Projector(dimension, hidden_size, config.n_tokens) if config.user else None
         self.encoder = encoder
         self.register_buffer("scale", torch.tensor(scale))
+        self.register_buffer("center", torch.zeros(dimension))
+        self.register_buffer("spread", torch.ones(dimension))
 
 
 class PPlug(PrefixMethod):
@@ -152,6 +165,14 @@ class PPlug(PrefixMethod):
             encoder.trainable_copy() if tuned else None,
         )
 
+    def fit(self, train: Split, dev: Split | None) -> FitReport:
+        if self.config.user and self.config.standardize:
+            vectors = torch.from_numpy(self.histories.distinct(self.selected(train.examples)))
+            if len(vectors) > 1:
+                self.plug.center.copy_(vectors.mean(0))
+                self.plug.spread.copy_(vectors.std(0).clamp(min=SMALLEST_SPREAD))
+        return super().fit(train, dev)
+
     def prefix(self, batch: Batch) -> torch.Tensor:
         parts = []
         if self.plug.instruction is not None:
@@ -177,7 +198,8 @@ class PPlug(PrefixMethod):
         weights = self.weights(batch)
         # The sum over behaviours is taken before Proj's last, linear layer: the same sum, without
         # holding [B, N, n·H]. Its bias then counts Σ w times: 1, or 0 for an empty history.
-        hidden = (weights.unsqueeze(-1) * projector.hidden(batch.vectors)).sum(1)
+        vectors = (batch.vectors - self.plug.center) / self.plug.spread
+        hidden = (weights.unsqueeze(-1) * projector.hidden(vectors)).sum(1)
         bias = weights.sum(1, keepdim=True) * projector.last.bias
         projected = F.linear(hidden, projector.last.weight) + bias
         return projected.unflatten(-1, (self.config.n_tokens, -1)) * self.plug.scale

@@ -159,7 +159,8 @@ class ByHand:
             math.exp(logit - config.time_decay * n / len(items))
             for logit, n in zip(logits, newer, strict=True)
         ]
-        projected = [mlp(self.weights, "projector", h) for h in hs]
+        center, spread = self.weights["center"], self.weights["spread"]
+        projected = [mlp(self.weights, "projector", (h - center) / spread) for h in hs]
         weighted = [s / sum(shares) * p for s, p in zip(shares, projected, strict=True)]
         return sum(weighted) * self.scale
 

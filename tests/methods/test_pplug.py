@@ -68,6 +68,29 @@ def test_soft_tokens_are_the_formulas(folder, options):
             equal(method.prefix(method._batch([example])), expected[row : row + 1])
 
 
+def test_the_projector_reads_vectors_less_center_over_spread(folder):
+    method = in_float64(folder, "t5", standardize=True)
+    method.plug.center.copy_(torch.linspace(-0.1, 0.2, 32))
+    method.plug.spread.copy_(torch.linspace(0.05, 0.4, 32))
+    hand = ByHand(method, folder)
+    expected = torch.stack([hand.soft_tokens(example) for example in EXAMPLES])
+    with torch.no_grad():
+        equal(method.prefix(method._batch(method._prepared(EXAMPLES))), expected)
+
+
+def test_center_and_spread_are_those_of_the_train_splits_distinct_texts(tmp_path):
+    method = pplug(tmp_path / "standardized", standardize=True)
+    method.fit(TRAIN, None)
+    texts = sorted({item.text for example in EXAMPLES for item in example.history})
+    vectors = torch.from_numpy(method.runtime.embeddings.get(texts, side="document"))
+    torch.testing.assert_close(method.plug.center, vectors.mean(0))
+    torch.testing.assert_close(method.plug.spread, vectors.std(0))
+    plain = pplug(tmp_path / "plain")
+    plain.fit(TRAIN, None)
+    assert not plain.plug.center.any()
+    assert (plain.plug.spread == 1).all()
+
+
 @pytest.mark.parametrize("kind", ["t5", "llama", "gpt2"])
 def test_loss_is_that_of_each_row_alone(folder, kind):
     method = in_float64(folder, kind)
