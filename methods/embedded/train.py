@@ -20,6 +20,7 @@ from tasks.mini.pretraining import TASKS
 
 MATCHING, CUES = 11 * ("LaMP-1",) + TASKS, 6 * ("LaMP-2",) + TASKS
 TWICE, HARD = ("LaMP-1",) + TASKS, ("LaMP-1", "LaMP-2", "LaMP-2", "LaMP-3") + TASKS
+AGAIN = 5 * ("LaMP-1",) + TASKS
 BRIEF = 3 * ("LaMP-2", "LaMP-3") + TASKS
 CURRICULUM = (
     Lesson("stated", {"stated": 1}, 1000, 2e-3, batch_size=64),
@@ -37,6 +38,10 @@ CURRICULUM = (
     Lesson(
         "everything", {"demonstrations": 3, "brief": 1, "hinted": 1, "plain": 1}, 1000, 1e-3,
         batch_size=64, tasks=("LaMP-3", *HARD),
+    ),
+    Lesson(
+        "citations again", {"demonstrations": 3, "uniform": 2, "plain": 2, "stated": 1}, 600, 1e-3,
+        batch_size=64, tasks=AGAIN,
     ),
 )  # fmt: skip
 """Two tasks need lessons of their own: LaMP-1 asks for matching topics and schools, which is
