@@ -18,7 +18,7 @@ from tasks.common.files import content_key
 from tasks.example import Example, Prediction, Split
 
 if TYPE_CHECKING:
-    from methods.lora.library import AdapterLibrary
+    from methods.lora.store import AdapterStore
     from methods.lora.training import Lessons
 
 NO_LESSONS = "no history to learn from: shared model"
@@ -145,7 +145,7 @@ class UserLora(LoraMethod):
                 id=example.id,
                 mend="Use the shared model as it is",
             )
-        (kept,) = self.library.adapters([key], lambda key: self._lessons(key, example))
+        (kept,) = self.store.adapters([key], lambda key: self._lessons(key, example))
         weights, lora = kept.weights, self.config.lora
         if self.shared is not None and self.shared_lora is not None:
             weights, lora = joined(self.shared.weights(0), self.shared_lora, weights, lora)
@@ -155,7 +155,7 @@ class UserLora(LoraMethod):
         from methods.lora.layers import AdapterStack
 
         each = AdapterStack(self.runtime.llm, self.config.lora).parameters_each
-        seconds = self.library.seconds()
+        seconds = self.store.seconds()
         return dataclasses.replace(
             super().cost(),
             trainable_per_user=each,
@@ -164,12 +164,12 @@ class UserLora(LoraMethod):
         )
 
     @cached_property
-    def library(self) -> "AdapterLibrary":
+    def store(self) -> "AdapterStore":
         """The users' adapters over the shared model as it is now."""
-        from methods.lora.library import AdapterLibrary
+        from methods.lora.store import AdapterStore
 
         runtime, config = self.runtime, self.config
-        return AdapterLibrary(
+        return AdapterStore(
             runtime.llm,
             config.lora,
             config.training,
@@ -204,7 +204,7 @@ class UserLora(LoraMethod):
 
     def _forget(self) -> None:
         """What was found over an earlier shared adapter."""
-        for name in ("library", "_user_free_identity"):
+        for name in ("store", "_user_free_identity"):
             vars(self).pop(name, None)
 
     def _answer(
@@ -217,7 +217,7 @@ class UserLora(LoraMethod):
         from methods.lora.layers import AdapterStack
 
         keys = [key for key in users if key is not None]
-        adapters = self.library.adapters(keys, lambda key: self._lessons(key, users[key]))
+        adapters = self.store.adapters(keys, lambda key: self._lessons(key, users[key]))
         kept = dict(zip(keys, adapters, strict=True))
         stack = AdapterStack(self.runtime.llm, self.config.lora, len(users)).eval()
         notes: list[str | None] = []

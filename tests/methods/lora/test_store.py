@@ -6,9 +6,9 @@ from collections import Counter
 import pytest
 import torch
 
-from methods.lora import library
+from methods.lora import store
 from methods.lora.adapters import WEIGHTS
-from methods.lora.library import HEALED
+from methods.lora.store import HEALED
 from methods.runtime import Progress
 from methods.user_lora import NO_LESSONS
 from tasks.common.errors import StorageError
@@ -34,7 +34,7 @@ def test_a_second_run_trains_nothing(tmp_path, model, monkeypatch):
     first = method(tmp_path, model)
     answers = first.predict(EXAMPLES)
     cost = first.cost()
-    monkeypatch.setattr(library, "train_together", never)
+    monkeypatch.setattr(store, "train_together", never)
     second = method(tmp_path, model)
     assert second.predict(EXAMPLES) == answers
     assert second.predict(EXAMPLES) == answers
@@ -95,9 +95,9 @@ def test_killed_in_the_second_group_the_first_is_kept(tmp_path, model, monkeypat
     cut.runtime.progress = Dies()
     with pytest.raises(KeyboardInterrupt):
         cut.predict(EXAMPLES)
-    trained, inner = [], library.train_together
+    trained, inner = [], store.train_together
     monkeypatch.setattr(
-        library, "train_together",
+        store, "train_together",
         lambda llm, users, *a, **o: trained.extend(u.user for u in users) or inner(llm, users, *a, **o),
     )  # fmt: skip
     again = method(tmp_path / "cut", model, users_at_once=2)

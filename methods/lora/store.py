@@ -34,7 +34,7 @@ class Kept:
     note: str | None = None
 
 
-class AdapterLibrary:
+class AdapterStore:
     """Adapters over one frozen LLM, by content keys, as peft folders in `cache`.
 
     A folder is whole or absent, so a process killed at any point leaves no half adapter, and the
