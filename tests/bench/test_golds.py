@@ -12,8 +12,9 @@ def test_only_a_bound_is_handed_the_golds(project):
     rows = ["pool-oracle", "pool-oracle@shuffled-user", "rspg-post", "oracle", "bm25", "pplug"]
     project.suite(*rows)
     settings = project.load()
-    data = Data(settings, settings.suite("s")[1])
-    models = Models(settings, data, Progress())
+    suite = settings.suite("s")[1]
+    data = Data(settings, suite, suite.data[0])
+    models = Models(settings, Progress())
     golds = {
         cell.variant: make_runtime(cell, settings, data, models, Progress()).golds
         for cell in project.plan().cells
