@@ -57,13 +57,13 @@ def pretraining_pairs(
     Args:
         stage: "stated": the taste in words, then the official prompt. "hinted": likewise, in words
             that don't hold the answer itself. "brief": up to 8 items of a user with one taste, cut
-            to what tells the taste, then the official prompt. "demonstrations": the
-            official profile prompt of 1 to 6 items of the user's history, the most similar ones or
-            random ones. "uniform": the same of users with one taste for all topics, so that every
-            item tells it. "explained": such prompts after ASKING, answered by the taste in words,
-            as far as the query asks for it. "plain": the official prompt alone, whose answer a
-            random user gives, so that the best guess is the user-blind answer. "everything":
-            stated, demonstrations or plain.
+            to what tells the taste, then the official prompt. "demonstrations": the official
+            profile prompt of 1 to 6 items of the user's history, the most similar ones or random
+            ones. "uniform": the same of users with one taste for all topics, so that every item
+            tells it. "explained": such prompts after ASKING, answered by the taste in words, as far
+            as the query asks for it. "plain": the official prompt alone, whose answer a random user
+            gives, so that the best guess is the user-blind answer. "everything": stated,
+            demonstrations or plain.
         max_words: budget of a profile prompt, in words.
         tasks: names; one that stands there twice comes twice as often.
     """
