@@ -17,8 +17,8 @@ from methods.retrieval.dense import DenseRetriever
 from methods.user_state import Stored
 from tasks.example import Example, Split
 
-SMALLEST_SPREAD = 1e-4
-"""Of a dimension of unit vectors; one that hardly moves says nothing."""
+SMALLEST_VARIANCE = 0.01
+"""Of a whitened direction, as a share of the mean: what hardly varies is not blown up to noise."""
 
 
 class PPlugConfig(PrefixConfig):
@@ -32,10 +32,10 @@ class PPlugConfig(PrefixConfig):
         temperature: of the softmax; the paper has none (1).
         history_top_k: only the k behaviours nearest to the input by the frozen encoder (Table 5).
         n_tokens: soft tokens of the user; the paper has one.
-        standardize: Proj reads history vectors less their mean over the train split's behaviours,
-            over their standard deviation, dimension by dimension; the paper: as they are. Sentence
-            vectors of one task point the same way for the most part, and what tells users apart is
-            small beside it.
+        whiten: Proj reads whitened history vectors, see `Whitening`; the paper: as they are.
+            Sentence vectors of one task point the same way for the most part, their topics take
+            most of what is left, and what tells users' tastes apart is small beside both: gradient
+            descent finds it late or never.
         time_decay: subtracts time_decay·age from a behaviour's logit, its age being the share of
             the history that is newer (by date, undated ones by file order); 0: the paper.
     """
@@ -47,7 +47,7 @@ class PPlugConfig(PrefixConfig):
     temperature: PositiveFloat = 1.0
     history_top_k: PositiveInt | None = None
     n_tokens: PositiveInt = 1
-    standardize: bool = False
+    whiten: bool = False
     time_decay: NonNegativeFloat = 0.0
 
     @model_validator(mode="after")
@@ -97,17 +97,45 @@ class Instruction(nn.Module):
         return token
 
 
+class Whitening(nn.Module):
+    """h → (h − mean) Cov^(−1/2): vectors of mean 0 and of like variance in every direction.
+
+    Known for sentence vectors from Su et al. (arXiv 2103.15316). Mean and covariance are taken once,
+    and not trained.
+    """
+
+    mean: torch.Tensor
+    matrix: torch.Tensor
+
+    def __init__(self, dimension: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(dimension))
+        self.register_buffer("matrix", torch.eye(dimension))
+
+    def take(self, vectors: torch.Tensor) -> None:
+        """Mean and covariance of [N, D]; with fewer than two vectors, all stays as it is."""
+        if len(vectors) < 2:
+            return
+        exact = vectors.double()
+        variances, directions = torch.linalg.eigh(torch.cov(exact.T))
+        floor = (SMALLEST_VARIANCE * variances.mean()).clamp(min=torch.finfo(torch.float32).tiny)
+        scales = variances.clamp(min=floor).rsqrt()
+        self.mean.copy_(exact.mean(0))
+        self.matrix.copy_(directions * scales @ directions.T)
+
+    def forward(self, vectors: torch.Tensor) -> torch.Tensor:
+        """[..., D] → [..., D]."""
+        return (vectors - self.mean) @ self.matrix
+
+
 class Plug(nn.Module):
     """The trained parts of PPlug; those that a variant leaves out are None.
 
     Attributes:
         scale: mean norm of the LLM's input embeddings (the released code's constant 539.9738).
-        center, spread: [D] of history vectors, see `PPlugConfig.standardize`; 0 and 1 without.
     """
 
     scale: torch.Tensor
-    center: torch.Tensor
-    spread: torch.Tensor
 
     def __init__(
         self, config: PPlugConfig, dimension: int, hidden_size: int, scale: float,
@@ -117,9 +145,8 @@ class Plug(nn.Module):
         self.instruction = Instruction(dimension, hidden_size) if config.instruction else None
         self.projector = Projector(dimension, hidden_size, config.n_tokens) if config.user else None
         self.encoder = encoder
+        self.whitening = Whitening(dimension) if config.user and config.whiten else None
         self.register_buffer("scale", torch.tensor(scale))
-        self.register_buffer("center", torch.zeros(dimension))
-        self.register_buffer("spread", torch.ones(dimension))
 
 
 class PPlug(PrefixMethod):
@@ -166,11 +193,9 @@ class PPlug(PrefixMethod):
         )
 
     def fit(self, train: Split, dev: Split | None) -> FitReport:
-        if self.config.user and self.config.standardize:
-            vectors = torch.from_numpy(self.histories.distinct(self.selected(train.examples)))
-            if len(vectors) > 1:
-                self.plug.center.copy_(vectors.mean(0))
-                self.plug.spread.copy_(vectors.std(0).clamp(min=SMALLEST_SPREAD))
+        if self.plug.whitening is not None:
+            vectors = self.histories.distinct(self.selected(train.examples))
+            self.plug.whitening.take(torch.from_numpy(vectors))
         return super().fit(train, dev)
 
     def prefix(self, batch: Batch) -> torch.Tensor:
@@ -198,7 +223,8 @@ class PPlug(PrefixMethod):
         weights = self.weights(batch)
         # The sum over behaviours is taken before Proj's last, linear layer: the same sum, without
         # holding [B, N, n·H]. Its bias then counts Σ w times: 1, or 0 for an empty history.
-        vectors = (batch.vectors - self.plug.center) / self.plug.spread
+        whitening = self.plug.whitening
+        vectors = batch.vectors if whitening is None else whitening(batch.vectors)
         hidden = (weights.unsqueeze(-1) * projector.hidden(vectors)).sum(1)
         bias = weights.sum(1, keepdim=True) * projector.last.bias
         projected = F.linear(hidden, projector.last.weight) + bias

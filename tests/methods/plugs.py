@@ -159,8 +159,10 @@ class ByHand:
             math.exp(logit - config.time_decay * n / len(items))
             for logit, n in zip(logits, newer, strict=True)
         ]
-        center, spread = self.weights["center"], self.weights["spread"]
-        projected = [mlp(self.weights, "projector", (h - center) / spread) for h in hs]
+        if self.config.whiten:
+            mean, matrix = self.weights["whitening.mean"], self.weights["whitening.matrix"]
+            hs = [(h - mean) @ matrix for h in hs]
+        projected = [mlp(self.weights, "projector", h) for h in hs]
         weighted = [s / sum(shares) * p for s, p in zip(shares, projected, strict=True)]
         return sum(weighted) * self.scale
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from methods.pplug import PPlug, PPlugConfig
+from methods.pplug import PPlug, PPlugConfig, Whitening
 from tests.methods.plugs import (
     EXAMPLES,
     GOLDS,
@@ -68,27 +68,53 @@ def test_soft_tokens_are_the_formulas(folder, options):
             equal(method.prefix(method._batch([example])), expected[row : row + 1])
 
 
-def test_the_projector_reads_vectors_less_center_over_spread(folder):
-    method = in_float64(folder, "t5", standardize=True)
-    method.plug.center.copy_(torch.linspace(-0.1, 0.2, 32))
-    method.plug.spread.copy_(torch.linspace(0.05, 0.4, 32))
+def test_the_projector_reads_whitened_vectors(folder):
+    method = in_float64(folder, "t5", whiten=True)
+    whitening = method.plug.whitening
+    whitening.mean.copy_(torch.linspace(-0.1, 0.2, 32))
+    whitening.matrix.copy_(torch.linspace(-1, 1, 32 * 32).view(32, 32))
     hand = ByHand(method, folder)
     expected = torch.stack([hand.soft_tokens(example) for example in EXAMPLES])
     with torch.no_grad():
         equal(method.prefix(method._batch(method._prepared(EXAMPLES))), expected)
 
 
-def test_center_and_spread_are_those_of_the_train_splits_distinct_texts(tmp_path):
-    method = pplug(tmp_path / "standardized", standardize=True)
+def test_whitened_vectors_have_mean_zero_and_no_covariance():
+    torch.manual_seed(0)
+    mixing = torch.randn(6, 6, dtype=torch.float64)
+    vectors = 3 + torch.randn(200, 6, dtype=torch.float64) @ mixing
+    whitening = Whitening(6).double()
+    whitening.take(vectors)
+    found = whitening(vectors)
+    torch.testing.assert_close(found.mean(0), torch.zeros(6, dtype=torch.float64))
+    torch.testing.assert_close(torch.cov(found.T), torch.eye(6, dtype=torch.float64))
+
+
+def test_whitening_does_not_blow_up_what_hardly_varies():
+    """Variances of 8 and 1e-9 in turn: the small ones count as a hundredth of the mean, 4."""
+    vectors = torch.zeros(4, 2)
+    vectors[:, 0] = torch.tensor([-1.0, 1.0, -1.0, 1.0]) * 6**0.5
+    vectors[:, 1] = torch.tensor([-1.0, 1.0, 1.0, -1.0]) * 1e-5
+    whitening = Whitening(2)
+    whitening.take(vectors)
+    torch.testing.assert_close(whitening.matrix, torch.diag(torch.tensor([8**-0.5, 0.04**-0.5])))
+    same = Whitening(2)
+    same.take(torch.ones(3, 2))  # no variance at all
+    assert same(torch.ones(3, 2)).abs().max() == 0
+    alone = Whitening(2)
+    alone.take(torch.ones(1, 2))
+    torch.testing.assert_close(alone(vectors), vectors)
+
+
+def test_the_whitening_is_that_of_the_train_splits_distinct_texts(tmp_path):
+    method = pplug(tmp_path / "whitened", whiten=True)
     method.fit(TRAIN, None)
     texts = sorted({item.text for example in EXAMPLES for item in example.history})
-    vectors = torch.from_numpy(method.runtime.embeddings.get(texts, side="document"))
-    torch.testing.assert_close(method.plug.center, vectors.mean(0))
-    torch.testing.assert_close(method.plug.spread, vectors.std(0))
-    plain = pplug(tmp_path / "plain")
-    plain.fit(TRAIN, None)
-    assert not plain.plug.center.any()
-    assert (plain.plug.spread == 1).all()
+    expected = Whitening(32)
+    expected.take(torch.from_numpy(method.runtime.embeddings.get(texts, side="document")))
+    torch.testing.assert_close(method.plug.whitening.mean, expected.mean)
+    torch.testing.assert_close(method.plug.whitening.matrix, expected.matrix)
+    assert pplug(tmp_path / "plain").plug.whitening is None
 
 
 @pytest.mark.parametrize("kind", ["t5", "llama", "gpt2"])
