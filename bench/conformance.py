@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from methods import METHODS, Cost, FitReport, Method, MethodConfig
 from methods.runtime import Progress, Runtime
 from tasks import Example, Prediction, Split, Task
+from tasks.common.seeds import Seeds
 
 UNKNOWN_KEY = "no_such_key"
 PERMITTED = {".json", ".safetensors"}
@@ -224,6 +225,16 @@ def _determinism(subject: _Subject) -> None:
     subject.compare(subject.predict(subject.dev.examples), "asked again")
 
 
+def _seeds(subject: _Subject) -> None:
+    """What says that no seed changes it is run with one of a suite's seeds."""
+    if subject.method.seeded:
+        raise _Skipped("seeds may change it")
+    method = subject.new()
+    method.runtime.seeds = Seeds.root("conformance", "other seeds")
+    method.fit(subject.train, subject.dev)
+    subject.compare(method.predict(subject.dev.examples), "seeded otherwise")
+
+
 def _batch_size(subject: _Subject) -> None:
     subject.compare(subject.fresh_predictions(batch_size=1), f"LLM batch size 1, not {BATCH_SIZE}")
 
@@ -324,6 +335,7 @@ CHECKS: Mapping[str, Callable[[_Subject], None]] = {
     "unknown-key": _unknown_key,
     "predictions": _predictions,
     "determinism": _determinism,
+    "seeds": _seeds,
     "batch-size": _batch_size,
     "user-order": _user_order,
     "neighbours": _neighbours,

@@ -118,6 +118,8 @@ def plan(
         inapplicable += [(variant, task.name) for variant in left_out]
         places = product(suite.data, suite.seeds, _combinations(suite, fitting))
         for source, seed, (llm, encoder, row) in places:
+            if seed != suite.seeds[0] and not _is_seeded(settings, row[1], llm):
+                continue
             cell = _cell(settings, name, source, datas[source], task, llm, encoder, *row, seed)
             cells.setdefault((cell.place, cell.folder), cell)
     return Grid(name, tuple(cells.values()), tuple(inapplicable))
@@ -201,6 +203,13 @@ def _combinations(
             encoders = suite.encoders if method.uses_encoder else (None,)
             for encoder in encoders:
                 yield llm if method.uses_llm else None, encoder, entry
+
+
+def _is_seeded(settings: Settings, method: type[Method], llm: str | None) -> bool:
+    """Whether another seed can change the answers: by the method, or by an LLM made or adapted."""
+    config = None if llm is None else settings.llm(llm)
+    made_here = config is not None and (config.scratch is not None or config.adapt != "none")
+    return method.seeded or made_here
 
 
 def _cell(

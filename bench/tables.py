@@ -13,6 +13,7 @@ from bench import store
 from bench.grid import CONTROL, Cell, Grid
 from bench.settings import ScoringSettings, Settings, Suite
 from bench.statistics import Interval, difference, interval
+from methods import Cost
 from methods.controls import SEPARATOR
 from tasks.common.errors import StorageError
 from tasks.metrics import create
@@ -66,14 +67,38 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Price:
+    """What a row costs: means over its finished cells, as their records tell (methods.md §6).
+
+    Attributes:
+        trainable_shared, trainable_per_user, bytes_per_user, seconds_per_user: see `Cost`.
+        fit_seconds: of what is trained once, by the cell that trained it.
+        query_ms: milliseconds of `predict` a query, training of users' own parts included.
+        prompt_tokens: read by the LLM for a query, soft tokens not counted.
+    """
+
+    trainable_shared: float
+    trainable_per_user: float
+    bytes_per_user: float
+    seconds_per_user: float
+    fit_seconds: float
+    query_ms: float
+    prompt_tokens: float
+
+
+@dataclass(frozen=True)
 class Row:
-    """One method with its models. `missing` says why a task has no entry, or not all seeds."""
+    """One method with its models. `missing` says why a task has no entry, or not all seeds.
+
+    `price` is None where no cell is done, and for controls: theirs are their method's.
+    """
 
     method: str
     llm: str | None
     encoder: str | None
     entries: dict[Column, Entry]
     missing: dict[str, str]
+    price: Price | None = None
 
 
 @dataclass(frozen=True)
@@ -89,9 +114,10 @@ class Table:
 
 @dataclass
 class _Line:
-    """The stored scores of one row and task, a record for each seed."""
+    """The stored scores and records of one row and task, one for each seed."""
 
     scores: list[dict[str, Any]] = field(default_factory=list)
+    records: list[dict[str, Any]] = field(default_factory=list)
     state: str = ""
 
     def arrays(self, metric: str) -> list[NDArray[np.float64]]:
@@ -122,7 +148,12 @@ def build(settings: Settings, grid: Grid, *, all_metrics: bool = False) -> Table
                 for key, entry in of_row.items():
                     entries[key][column] = entry
     rows = [
-        Row(*key, entries[key], {task: line.state for task, line in row.items() if line.state})
+        Row(
+            *key,
+            entries[key],
+            {task: line.state for task, line in row.items() if line.state},
+            None if SEPARATOR in key[0] else _price([r for li in row.values() for r in li.records]),
+        )
         for key, row in lines.items()
     ]
     unscored = _unscored(columns, rows)
@@ -160,8 +191,26 @@ def frame(table: Table) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=FRAME_COLUMNS)
 
 
+def _price(records: Sequence[dict[str, Any]]) -> Price | None:
+    if not records:
+        return None
+    n = [max(1, record["totals"]["n"]) for record in records]
+    return Price(
+        **{
+            name: fmean(record["cost"][name] for record in records) for name in Cost.__annotations__
+        },
+        fit_seconds=fmean(record["seconds"]["fit"] for record in records),
+        query_ms=fmean(
+            1000 * record["seconds"]["predict"] / count
+            for record, count in zip(records, n, strict=True)
+        ),
+        prompt_tokens=fmean(record["totals"]["prompt_tokens_mean"] for record in records),
+    )
+
+
 def _add(line: _Line, cell: Cell) -> None:
     if store.is_done(cell.folder):
+        line.records.append(store.read_json(cell.folder / store.RECORD))
         if (cell.folder / store.SCORES).is_file():
             line.scores.append(store.read_json(cell.folder / store.SCORES))
         else:
@@ -268,6 +317,8 @@ def _notes(settings: Settings, grid: Grid) -> Iterable[str]:
         "resamples, not corrected for multiple rows); a negative difference of an error (↓) is "
         "better; f failed, u unparsed: both count as wrong"
     )
+    if len(suite.seeds) > 1:
+        yield "rows that no seed can change are run with the first; others are means over seeds"
     if grid.inapplicable:
         yield f"not applicable: {_grouped(grid.inapplicable)}"
 

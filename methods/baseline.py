@@ -24,6 +24,7 @@ class LabelPrior(Method):
     """
 
     uses_llm = False
+    seeded = False
 
     def __init__(self, config: MethodConfig, runtime: Runtime) -> None:
         super().__init__(config, runtime)

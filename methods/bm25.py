@@ -8,6 +8,7 @@ class BM25(RetrievalMethod):
     """The behaviours that share most words with the query (methods.md §3a)."""
 
     name = "bm25"
+    seeded = False
 
     def open_retriever(self) -> Retriever:
         from methods.retrieval.bm25 import BM25Retriever

@@ -15,6 +15,7 @@ class CopyInput(Method):
     """The query itself: the tweet to paraphrase, the article, the abstract."""
 
     name = "copy-input"
+    seeded = False
     uses_llm = False
 
     @classmethod

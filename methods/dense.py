@@ -11,6 +11,7 @@ class Dense(RetrievalMethod):
     """
 
     name = "dense"
+    seeded = False
     uses_encoder = True
 
     def open_retriever(self) -> Retriever:

@@ -11,6 +11,7 @@ class Limit(Method):
     """Answers as the world says; `limit` names which of its answers."""
 
     uses_llm = False
+    seeded = False
     limit: str
 
     @classmethod

@@ -67,6 +67,7 @@ class Method(ABC):
         name: the registered name, a string literal in the class body.
         version: a bump means that results are not comparable with earlier ones.
         uses_llm, uses_encoder: False keeps that model out of the cell's key (and unloaded).
+        seeded: False: no seed changes its predictions, so that one of a suite's seeds is run.
         sees_golds: True gives its runtime the golds that it is scored on: a bound, no method.
     """
 
@@ -74,6 +75,7 @@ class Method(ABC):
     version: ClassVar[int] = 1
     uses_llm: ClassVar[bool] = True
     uses_encoder: ClassVar[bool] = False
+    seeded: ClassVar[bool] = True
     sees_golds: ClassVar[bool] = False
     Config: ClassVar[type[MethodConfig]] = MethodConfig
 

@@ -69,6 +69,7 @@ class PAG(RetrievalMethod):
     """
 
     name = "pag"
+    seeded = False
     Config: ClassVar[type[MethodConfig]] = PAGConfig
     config: PAGConfig
 

@@ -116,7 +116,7 @@ class Member:
             [runtime.task.name, runtime.task.version],
             [runtime.llm.identity, runtime.max_input_tokens] if kind.uses_llm else None,
             runtime.encoder.identity if kind.uses_encoder else None,
-            runtime.seeds.axes,
+            runtime.seeds.axes if kind.seeded else None,
         ]
 
     def _become(self, fitted: str, folder: Path) -> None:

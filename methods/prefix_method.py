@@ -48,6 +48,8 @@ class PrefixConfig(TextSideConfig):
         labels_in_history: encode a behaviour's response with its text.
         augment: further copies of each training example in an epoch, each with a random part of
             the history left out (methods.md §0.3: released PPlug: 10).
+        plain_epochs: the first so many epochs of training read the task's plain inputs, the others
+            what `text` makes of them: shorter, and nothing in the prompt tells of the user yet.
     """
 
     training: TrainingConfig = TrainingConfig()
@@ -55,6 +57,7 @@ class PrefixConfig(TextSideConfig):
     max_history: PositiveInt = 512
     labels_in_history: bool = False
     augment: NonNegativeInt = 0
+    plain_epochs: NonNegativeInt = 0
 
 
 class PrefixMethod(Method):
@@ -184,7 +187,9 @@ class PrefixMethod(Method):
         vars(self).pop("fingerprint", None)
         llm = self.runtime.llm
         training = self.config.training
-        data = self._training_data(train, augment=self.config.augment)
+        data = self._training_data(
+            train, augment=self.config.augment, plain_epochs=self.config.plain_epochs
+        )
         with llm.checkpointed(training.gradient_checkpointing):
             report = train_module(
                 self.module,
@@ -278,7 +283,7 @@ class PrefixMethod(Method):
         nothing = torch.zeros(len(examples), 0, device=device)
         return Batch(examples, nothing.unsqueeze(-1), nothing.bool())
 
-    def _training_data(self, split: Split, *, augment: int) -> TrainingData:
+    def _training_data(self, split: Split, *, augment: int, plain_epochs: int = 0) -> TrainingData:
         golds = [gold for _, gold in split.pairs()]
         prompts = self.text_side.prompts(split.examples)
         used = self._prepared(split.examples)
@@ -293,8 +298,9 @@ class PrefixMethod(Method):
         def nll(indices: Sequence[int], epoch: int) -> tuple[torch.Tensor, torch.Tensor]:
             chosen = [rows[index] for index in indices]
             batch = self._batch([self._copy(used[pair], epoch, copy) for pair, copy in chosen])
+            plain = epoch < plain_epochs
             return self.runtime.llm.loss(
-                [prompts[pair].text or "" for pair, _ in chosen],
+                [used[pair].input if plain else prompts[pair].text or "" for pair, _ in chosen],
                 [golds[pair] for pair, _ in chosen],
                 max_input_tokens=self.runtime.max_input_tokens,
                 max_response_tokens=self.config.max_response_tokens,

@@ -9,6 +9,7 @@ class Recency(RetrievalMethod):
     """The newest behaviours, whatever the query (methods.md §3a)."""
 
     name = "recency"
+    seeded = False
 
     def open_retriever(self) -> Retriever:
         return RecencyRetriever()

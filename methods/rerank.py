@@ -24,6 +24,7 @@ class Rerank(RetrievalMethod):
     """
 
     name = "rerank"
+    seeded = False
     uses_encoder = True
     Config: ClassVar[type[MethodConfig]] = RerankConfig
     config: RerankConfig

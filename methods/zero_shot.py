@@ -8,6 +8,7 @@ class ZeroShot(PromptMethod):
     """The official prompt as it is (non-personalized, methods.md §1a)."""
 
     name = "zero-shot"
+    seeded = False
 
     @classmethod
     def is_personal(cls, config: MethodConfig) -> bool:  # noqa: ARG003

@@ -150,9 +150,20 @@ def test_a_row_without_an_llm_stands_once_beside_several_llms(project):
 
 
 def test_seeds_are_cells_of_their_own(project):
-    cells = project.plan("seeds=[3, 5]").cells
-    assert sorted({cell.seed for cell in cells}) == [3, 5]
-    assert len({cell.key for cell in cells}) == 2 * len(ROWS)
+    rows = 'methods=["pplug", "random", "bm25@shuffled-user"]'
+    cells = project.plan("seeds=[3, 5]", rows).cells
+    assert sorted(cell.seed for cell in cells) == [3, 3, 3, 5, 5, 5]
+    assert len({cell.key for cell in cells}) == 6
+
+
+def test_what_no_seed_changes_is_one_cell(project):
+    rows = 'methods=["zero-shot", "bm25", "majority-label"]'
+    assert [cell.seed for cell in project.plan("seeds=[3, 5]", rows).cells] == [3, 3, 3]
+    adapted = project.plan("seeds=[3, 5]", rows, "llms.t5.adapt=full").cells  # by the seed
+    found = sorted((cell.variant, cell.seed) for cell in adapted)
+    assert found == [
+        ("bm25", 3), ("bm25", 5), ("majority-label", 3), ("zero-shot", 3), ("zero-shot", 5),
+    ]  # fmt: skip
 
 
 def test_inapplicable_rows_are_named_and_left_out(project):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from bench import render, tables
+from bench import render, store, tables
 from tests.bench.support import GOLDS
 
 AWKWARD = "50%_of|a&b#1$~^\\{x}"
@@ -26,7 +26,13 @@ def table(project):
     return tables.build(project.load(), project.plan())
 
 
+def scores_of(text):
+    """What stands before the sheet of costs."""
+    return text[: text.index("cost, means")]
+
+
 def row(text, name):
+    text = scores_of(text)
     (line,) = [line for line in text.splitlines() if name in line and ("|" in line or "&" in line
                or "│" in line)]  # fmt: skip
     return line
@@ -61,7 +67,7 @@ def test_intervals_are_printed_when_asked_for(table):
 
 def test_the_markdown_table(table):
     text = render.markdown(table)
-    lines = [line for line in text.splitlines() if line.startswith("|")]
+    lines = [line for line in scores_of(text).splitlines() if line.startswith("|")]
     assert len(lines) == 2 + 4
     assert lines[0] == "| method | LaMP-3 mae ↓ n=4 | LaMP-3 rmse ↓ n=4 |"
     assert lines[1] == "| --- | ---: | ---: |"
@@ -74,7 +80,7 @@ def test_the_markdown_table(table):
 
 def test_the_latex_table(table):
     text = render.latex(table)
-    lines = text.splitlines()
+    lines = scores_of(text).splitlines()
     for mark in ("\\toprule", "\\midrule", "\\bottomrule", "\\end{tabular}"):
         assert lines.count(mark) == 1
     assert "\\begin{tabular}{lrr}" in lines
@@ -87,7 +93,8 @@ def test_the_latex_table(table):
 
 
 def test_latex_escapes_what_tex_would_read(table):
-    (line,) = [line for line in render.latex(table).splitlines() if line.startswith("50")]
+    text = scores_of(render.latex(table))
+    (line,) = [line for line in text.splitlines() if line.startswith("50")]
     bare = TEX_ESCAPES.sub("", line.removesuffix(" \\\\").replace(" & ", " "))
     assert not set(bare) & set("%_&#$~^\\"), bare
 
@@ -95,6 +102,28 @@ def test_latex_escapes_what_tex_would_read(table):
 def test_latex_holds_nothing_that_pdflatex_cannot_read(table):
     body = [line for line in render.latex(table).splitlines() if not line.startswith("%")]
     assert [line for line in body if not line.isascii()] == []
+
+
+def test_what_rows_cost_is_the_mean_of_their_records(project):
+    project.suite("zero-shot", "pplug", "pplug@own-random")
+    project.add("[methods.pplug]\ntraining = { max_steps = 1, batch_size = 4 }\n")
+    project.run("seeds=[0, 1]")
+    table = tables.build(project.load("seeds=[0, 1]"), project.plan("seeds=[0, 1]"))
+    zero_shot, pplug, control = (row.price for row in table.rows)
+    assert control is None
+    assert zero_shot.trainable_shared == zero_shot.bytes_per_user == 0
+    cells = [c for c in project.plan("seeds=[0, 1]").cells if c.variant == "pplug"]
+    records = [store.read_json(cell.folder / store.RECORD) for cell in cells]
+    assert len(records) == 2
+    assert pplug.trainable_shared == records[0]["cost"]["trainable_shared"] > 0
+    assert pplug.query_ms == pytest.approx(
+        sum(1000 * r["seconds"]["predict"] / r["totals"]["n"] for r in records) / 2
+    )
+    text = render.markdown(table)
+    lines = text[text.index("cost, means") :].splitlines()
+    assert lines[2].split(" | ")[1] == "cost shared parameters"
+    assert lines[4].startswith("| zero-shot | 0 | 0 | 0 | 0 | 0 | ")
+    assert f"| pplug | {pplug.trainable_shared:,.0f} | 0 | " in lines[5]
 
 
 def test_csv_comes_back_as_the_frame(table):

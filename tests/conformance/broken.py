@@ -72,6 +72,15 @@ class Unseeded(Sound):
         return f"{self.noise}"
 
 
+class DeniesItsSeeds(Sound):
+    """Says that no seed changes its answers."""
+
+    seeded = False
+
+    def answer(self, example):
+        return f"{self.runtime.seeds.seed(example.id)}"
+
+
 class BatchDependent(Sound):
     def answer(self, example):
         return f"{self.runtime.llm.config.batch_size}"
