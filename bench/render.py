@@ -38,8 +38,20 @@ class Sheet:
     rows: tuple[tuple[tuple[str, ...], tuple[Cell, ...]], ...]
 
 
+PRICES = {
+    "shared parameters": "trainable_shared",
+    "parameters a user": "trainable_per_user",
+    "bytes a user": "bytes_per_user",
+    "s a user": "seconds_per_user",
+    "fit s": "fit_seconds",
+    "ms a query": "query_ms",
+    "prompt tokens": "prompt_tokens",
+}
+"""Column of the cost sheet → field of `Price`."""
+
+
 def sheets(table: Table, *, intervals: bool = False) -> list[Sheet]:
-    """The scores and, where rows have controls, what is personal in them."""
+    """The scores; where rows have controls, what is personal in them; and what rows cost."""
     labels = _label_names(table)
     scores = Sheet(
         table.title,
@@ -55,7 +67,7 @@ def sheets(table: Table, *, intervals: bool = False) -> list[Sheet]:
     )
     controlled = [row for row in table.rows if any(e.to_control for e in row.entries.values())]
     if not controlled:
-        return [scores]
+        return [scores, *_prices(labels, table)]
     primary = list({column.task: column for column in reversed(table.columns)}.values())[::-1]
     gaps = Sheet(
         "differences in the primary metric, with intervals; * excludes 0",
@@ -70,7 +82,33 @@ def sheets(table: Table, *, intervals: bool = False) -> list[Sheet]:
             for row in controlled
         ),
     )
-    return [scores, gaps]
+    return [scores, gaps, *_prices(labels, table)]
+
+
+def _prices(labels: tuple[str, ...], table: Table) -> list[Sheet]:
+    """What each row costs; no sheet where nothing is done yet."""
+    priced = [(row, row.price) for row in table.rows if row.price is not None]
+    if not priced:
+        return []
+    return [
+        Sheet(
+            "cost, means over tasks and seeds",
+            labels,
+            tuple(("cost", name) for name in PRICES),
+            tuple(
+                (
+                    _labels(labels, row),
+                    tuple(Cell(_amount(getattr(price, name))) for name in PRICES.values()),
+                )
+                for row, price in priced
+            ),
+        )
+    ]
+
+
+def _amount(value: float) -> str:
+    """To a tenth; from 100 on, whole."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}".removesuffix(".0")
 
 
 def to_console(table: Table, console: Console, *, intervals: bool = False) -> None:

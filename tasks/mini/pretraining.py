@@ -23,7 +23,15 @@ VERSION = 1
 """A bump means: other pairs for the same seed."""
 
 Stage = Literal[
-    "stated", "demonstrations", "plain", "hinted", "brief", "uniform", "explained", "everything"
+    "stated",
+    "demonstrations",
+    "plain",
+    "hinted",
+    "brief",
+    "uniform",
+    "explained",
+    "population",
+    "everything",
 ]
 Pair = tuple[str, str]
 
@@ -62,8 +70,8 @@ def pretraining_pairs(
             ones. "uniform": the same of users with one taste for all topics, so that every item
             tells it. "explained": such prompts after ASKING, answered by the taste in words, as far
             as the query asks for it. "plain": the official prompt alone, whose answer a random user
-            gives, so that the best guess is the user-blind answer. "everything": stated,
-            demonstrations or plain.
+            gives. "population": likewise, but the answer is the best user-blind one: what is to be
+            said of a user of whom nothing is known. "everything": stated, demonstrations or plain.
         max_words: budget of a profile prompt, in words.
         tasks: names; one that stands there twice comes twice as often.
     """
@@ -75,6 +83,7 @@ def pretraining_pairs(
         "brief": _brief,
         "uniform": _demonstrated,
         "explained": _explained,
+        "population": _population,
     }
     kinds = ["demonstrations", "plain", "stated"] if stage == "everything" else [stage]
     share = 1.0 if stage in {"brief", "uniform", "explained"} else None
@@ -152,6 +161,11 @@ def _brief(rng: random.Random, life: Life, max_words: int) -> Pair:  # noqa: ARG
 def _plain(rng: random.Random, life: Life, max_words: int) -> Pair:  # noqa: ARG001
     act = life.act()
     return life.grammar.input(act.content), act.oracle
+
+
+def _population(rng: random.Random, life: Life, max_words: int) -> Pair:  # noqa: ARG001
+    act = life.act()
+    return life.grammar.input(act.content), life.grammar.user_blind(act.content)
 
 
 def _demonstrated(rng: random.Random, life: Life, max_words: int) -> Pair:

@@ -9,7 +9,10 @@ from tasks.mini.pretraining import ASKING, Words, corpus, positive_pairs, pretra
 from tasks.mini.world import WorldConfig, write_world
 from tests.tasks.mini.support import BY_NAME, NAMES, load, topic_of
 
-STAGES = ["stated", "hinted", "demonstrations", "uniform", "explained", "plain", "everything"]
+STAGES = [
+    "stated", "hinted", "demonstrations", "uniform", "explained", "plain", "population",
+    "everything",
+]  # fmt: skip
 
 
 def pairs(stage, number, seed=0):
@@ -85,6 +88,18 @@ def test_explained_demonstrations_are_answered_by_the_taste_in_words():
         assert input.startswith(f"{ASKING} ")
         assert output.endswith(" .")
         assert task_of(input)[1] in input
+
+
+def test_the_populations_answer_does_not_depend_on_the_user():
+    for input, output in pairs("population", 120):
+        name, prompt = task_of(input)
+        assert input == prompt
+        if name == "LaMP-3":
+            assert output in "12345"
+    tweets = [pair for pair in pairs("population", 600) if task_of(pair[0])[0] == "LaMP-7"]
+    openers = {output.split()[0] for input, output in tweets if output.split()[0] not in input}
+    random = [pair for pair in pairs("plain", 600) if task_of(pair[0])[0] == "LaMP-7"]
+    assert len(openers) <= 1 < len({o.split()[0] for i, o in random if o.split()[0] not in i})
 
 
 def test_tasks_come_in_turn_as_often_as_they_are_named():
