@@ -1,21 +1,21 @@
-"""Where cells run: here, one after the other."""
+"""Where cells run: here, one after the other, or in several processes of this machine."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
-from bench import store
+from bench import store, workers
 from bench.cell import Outcome, run_cell
 from bench.data import Data
-from bench.grid import Grid
+from bench.grid import Cell, Grid
 from bench.models import Models
 from bench.progress import Bars
 from bench.settings import Settings
 
+Tell = Callable[[Outcome], None]
 
-def run_grid(
-    settings: Settings, grid: Grid, console: Console, tell: Callable[[Outcome], None]
-) -> list[Outcome]:
+
+def run_grid(settings: Settings, grid: Grid, console: Console, tell: Tell) -> list[Outcome]:
     """Run every cell that isn't done. A failed cell is recorded and the grid goes on.
 
     Args:
@@ -27,18 +27,34 @@ def run_grid(
     """
     _, suite = settings.suite(grid.suite)
     datas = {source: Data(settings, suite, source) for source in suite.data}
-    if not all(store.is_done(cell.folder) for cell in grid.cells):
+    left = [cell for cell in grid.cells if not store.is_done(cell.folder)]
+    if left:
         store.require_writable(settings.store.runs)  # told before anything is computed, as is
-    for cell in grid.cells:
-        if not store.is_done(cell.folder):  # faulty data
-            datas[cell.source].split(cell.task, suite.train)
-            datas[cell.source].split(cell.task, suite.evaluate)
-    outcomes = []
+    for cell in left:  # faulty data
+        datas[cell.source].split(cell.task, suite.train)
+        datas[cell.source].split(cell.task, suite.evaluate)
     with Bars(console, len(grid.cells)) as bars:
-        models = Models(settings, bars)
-        for cell in grid.cells:
-            outcome = run_cell(cell, settings, datas[cell.source], models, bars)
-            outcomes.append(outcome)
+
+        def told(outcome: Outcome) -> None:
             tell(outcome)
             bars.cell_done()
+
+        elsewhere: dict[int, Outcome] = {}
+        if min(suite.workers, len(left)) > 1:
+            elsewhere = workers.run(settings, grid, suite.workers, told)
+        # What a worker left undone (it may have been killed) is run here.
+        rest = [cell for place, cell in enumerate(grid.cells) if place not in elsewhere]
+        here = iter(_run_here(rest, settings, datas, bars, told))
+        return [elsewhere.get(place) or next(here) for place in range(len(grid.cells))]
+
+
+def _run_here(
+    cells: Sequence[Cell], settings: Settings, datas: dict[str, Data], bars: Bars, told: Tell
+) -> list[Outcome]:
+    outcomes = []
+    models = Models(settings, bars)
+    for cell in cells:
+        outcome = run_cell(cell, settings, datas[cell.source], models, bars)
+        outcomes.append(outcome)
+        told(outcome)
     return outcomes

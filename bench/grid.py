@@ -70,11 +70,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class Grid:
-    """The cells of a suite, as they are best run, and the (row, task) pairs that make no sense."""
+    """The cells of a suite, as they are best run, and the (row, task) pairs that make no sense.
+
+    `methods` and `tasks` are what `plan` was asked to narrow it to.
+    """
 
     suite: str
     cells: tuple[Cell, ...]
     inapplicable: tuple[tuple[str, str], ...]
+    methods: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
 
 
 def plan(
@@ -122,7 +127,7 @@ def plan(
                 continue
             cell = _cell(settings, name, source, datas[source], task, llm, encoder, *row, seed)
             cells.setdefault((cell.place, cell.folder), cell)
-    return Grid(name, tuple(cells.values()), tuple(inapplicable))
+    return Grid(name, tuple(cells.values()), tuple(inapplicable), tuple(methods), tuple(tasks))
 
 
 def _chosen_rows(wanted: Sequence[str], suite: Suite) -> Sequence[str]:

@@ -94,6 +94,8 @@ class Suite(_Strict):
         train_limit, evaluate_limit: take only the first so many queries (a smoke test).
         validation_share: share of the train queries kept from training for the dev loss where the
             evaluated set is "dev", so that no method ever sees the golds it is scored on.
+        workers: processes that share the cells out, each with as many threads as cores divided by
+            them: for models so small that one process can't keep all cores busy.
         reference: the row that differences are taken to.
         instruction_only: the row that has all trained capacity but no user (for Δtask, law 3).
     """
@@ -115,6 +117,7 @@ class Suite(_Strict):
     train_limit: PositiveInt | None = None
     evaluate_limit: PositiveInt | None = None
     validation_share: float = Field(0.05, ge=0, lt=1)
+    workers: PositiveInt = 1
     reference: str = "zero-shot"
     instruction_only: str = "pplug-instruction-only"
 

@@ -100,8 +100,8 @@ class Instruction(nn.Module):
 class Whitening(nn.Module):
     """h → (h − mean) Cov^(−1/2): vectors of mean 0 and of like variance in every direction.
 
-    Known for sentence vectors from Su et al. (arXiv 2103.15316). Mean and covariance are taken once,
-    and not trained.
+    Known for sentence vectors from Su et al. (arXiv 2103.15316). Mean and covariance are taken
+    once, and not trained.
     """
 
     mean: torch.Tensor

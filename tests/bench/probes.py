@@ -1,5 +1,6 @@
 """Methods whose answers are known in advance, or that fail in a known way."""
 
+import os
 import time
 from pathlib import Path
 
@@ -68,6 +69,37 @@ class Waits(Fails):
         self.config.file.touch()
         time.sleep(60)
         return FitReport()
+
+
+class Dies(Says):
+    """Takes its whole process along the first time, before its file is there."""
+
+    name = "dies"
+    Config = FileConfig
+
+    def fit(self, train, dev):
+        if not self.config.file.exists():
+            self.config.file.touch()
+            os._exit(1)
+        return FitReport()
+
+    def answer(self, example):
+        return "5"
+
+
+class Blocks(Says):
+    """Puts a file where its results are to be stored."""
+
+    name = "blocks"
+    Config = FileConfig
+
+    def fit(self, train, dev):
+        self.config.file.parent.mkdir(parents=True, exist_ok=True)
+        self.config.file.touch()
+        return FitReport()
+
+    def answer(self, example):
+        return "5"
 
 
 class WrongOrder(Says):
