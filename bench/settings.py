@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from methods.controls import SEPARATOR
 from methods.models.config import EncoderConfig, LLMConfig
 from tasks import TASKS
 from tasks.common.errors import ConfigError
@@ -139,7 +140,8 @@ class Settings(_Strict):
     A [methods.NAME] table is a variant: `method` names a registered method (default: NAME) or
     another variant, whose options it takes over; `per_task` holds options for single tasks; the
     other keys are options for all. They are checked against the method's Config when the grid is
-    planned. A suite with `like` takes over the keys of that suite that it doesn't set itself.
+    planned. A suite with `like` takes over the keys of that suite that it doesn't set itself, and
+    within `training` and `options` likewise.
     """
 
     default_suite: str
@@ -214,7 +216,13 @@ def _whole_suite(suites: dict[str, Any], name: str, below: tuple[str, ...]) -> A
     if parent not in suites or parent in (name, *below):
         raise ValueError(f"suite {name!r} is like {parent!r}, which is no other suite")
     inherited = _whole_suite(suites, parent, (name, *below))
-    return {**inherited, **own} if isinstance(inherited, dict) else inherited
+    if not isinstance(inherited, dict):
+        return inherited
+    whole = merged(inherited, own)
+    rows = {str(row).partition(SEPARATOR)[0] for row in whole.get("methods", ())}
+    for variant in inherited.get("options", {}).keys() - own.get("options", {}).keys() - rows:
+        del whole["options"][variant]  # of a method that only the other suite has
+    return whole
 
 
 def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -31,6 +31,7 @@ class Lesson:
         batch_size: pairs a step.
         longest: tokens of an input; longer ones are left out.
         tasks: in turn; one that stands there twice comes twice as often.
+        bf16: autocast to bfloat16; slower on some processors, faster on others.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Lesson:
     batch_size: int = 96
     longest: int = 512
     tasks: tuple[str, ...] = TASKS
+    bf16: bool = True
 
     @property
     def stage(self) -> Stage:

@@ -88,7 +88,6 @@ def teach(
     before: Sequence[Lesson] = (),
     checkpoint: Path,
     log: Path,
-    bf16: bool = True,
     measure_every: int = 100,
 ) -> None:
     """One lesson; see `methods.embedded.steps.train`.
@@ -100,7 +99,7 @@ def teach(
     examined = held_out(lesson.stage, MEASURED * len(GRAMMARS))
 
     def loss(step: int) -> torch.Tensor:
-        with torch.autocast(model.device.type, torch.bfloat16, enabled=bf16):
+        with torch.autocast(model.device.type, torch.bfloat16, enabled=lesson.bf16):
             return mean_loss(model, lectures.batch(step))
 
     train(
@@ -108,8 +107,7 @@ def teach(
         loss,
         Schedule(lesson.steps, lesson.learning_rate, measure_every=measure_every),
         name=lesson.name,
-        identity=asdict(lesson)
-        | {"seed": seed, "bf16": bf16, "before": [asdict(one) for one in before]},
+        identity=asdict(lesson) | {"seed": seed, "before": [asdict(one) for one in before]},
         checkpoint=checkpoint,
         log=log,
         measure=lambda: exact(model, tokenizer, examined),

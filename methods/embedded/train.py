@@ -22,6 +22,7 @@ MATCHING, CUES = 11 * ("LaMP-1",) + TASKS, 6 * ("LaMP-2",) + TASKS
 TWICE, HARD = ("LaMP-1",) + TASKS, ("LaMP-1", "LaMP-2", "LaMP-2", "LaMP-3") + TASKS
 AGAIN = 5 * ("LaMP-1",) + TASKS
 BRIEF = 3 * ("LaMP-2", "LaMP-3") + TASKS
+LOCAL = 4 * ("LaMP-1",) + 3 * ("LaMP-2",) + 2 * ("LaMP-3",) + TASKS
 CURRICULUM = (
     Lesson("stated", {"stated": 1}, 1000, 2e-3, batch_size=64),
     Lesson("citations", {"stated": 1}, 1000, 1e-3, batch_size=64, tasks=MATCHING),
@@ -43,6 +44,11 @@ CURRICULUM = (
         "citations again", {"demonstrations": 3, "uniform": 2, "plain": 2, "stated": 1}, 600, 1e-3,
         batch_size=64, tasks=AGAIN,
     ),
+    Lesson(
+        "once more",
+        {"demonstrations": 4, "explained": 1, "population": 1, "plain": 1, "brief": 1, "hinted": 1},
+        2200, 1e-3, batch_size=64, longest=256, tasks=LOCAL, bf16=False,
+    ),
 )  # fmt: skip
 """Two tasks need lessons of their own: LaMP-1 asks for matching topics and schools, which is
 learned far more slowly, and LaMP-2's stated tastes name the very tags to choose from, so that they
@@ -61,7 +67,6 @@ class Recipe:
         encoder_batch: pairs a step, of which each has the others as negatives.
         vocabulary_texts: in which words are counted.
         shape: of the T5, in place of the defaults of `llm.untrained`.
-        bf16: autocast.
     """
 
     lessons: tuple[Lesson, ...] = CURRICULUM
@@ -70,7 +75,6 @@ class Recipe:
     encoder_batch: int = 96
     vocabulary_texts: int = TEXTS
     shape: tuple[tuple[str, int], ...] = ()
-    bf16: bool = True
     measure_every: int = 100
 
 
@@ -137,7 +141,6 @@ def _make_llm(
             seed=recipe.seed,
             checkpoint=out / "checkpoints" / f"{number}-{lesson.name}",
             log=out / "log.jsonl",
-            bf16=recipe.bf16,
             measure_every=recipe.measure_every,
         )
     _save(model, tokenizer, part)

@@ -2,9 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from tasks.common.errors import ConfigError, ModelError
+
+COUNTED = 1 << 16
+"""Texts whose number of tokens is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +60,13 @@ class PromptTokenizer:
         self.eos: int = tokenizer.eos_token_id
         pad = tokenizer.pad_token_id
         self.pad: int = self.eos if pad is None else pad
+        # The same behaviours are counted for every query and method that shows them.
+        self._counted = lru_cache(COUNTED)(lambda text: len(self._text_ids([text])[0]))
         self.overhead = len(self._prompt_ids(["x"])[0]) - self.count("x")
 
     def count(self, text: str) -> int:
         """Tokens of `text`, special tokens and template not counted."""
-        return len(self._text_ids([text])[0])
+        return self._counted(text)
 
     def truncate(self, text: str, tokens: int) -> str:
         """The beginning of `text` up to the last token that fits ("" where tokens ≤ 0)."""

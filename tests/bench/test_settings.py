@@ -272,6 +272,22 @@ def test_a_suite_takes_over_what_it_does_not_set(tmp_path):
     }
 
 
+def test_a_suite_takes_over_training_and_the_options_of_its_own_methods(tmp_path):
+    config = tmp_path / "bench.toml"
+    config.write_text(
+        'default_suite = "a"\n[data.d]\nsample = 0\n'
+        '[suites.a]\ndata = "d"\ntasks = ["LaMP-2"]\nmethods = ["bm25", "pplug"]\n'
+        "training = { epochs = 2, batch_size = 8 }\n"
+        "options.bm25 = { k = 2 }\noptions.pplug = { n_tokens = 2 }\n"
+        '[suites.b]\nlike = "a"\nmethods = ["pplug@own-random", "dense"]\n'
+        "training = { epochs = 3 }\noptions.pplug = { attention = false }\n"
+    )
+    suites = load_settings(config).suites
+    assert suites["b"].training == {"epochs": 3, "batch_size": 8}
+    assert suites["b"].options == {"pplug": {"n_tokens": 2, "attention": False}}
+    assert suites["a"].options == {"bm25": {"k": 2}, "pplug": {"n_tokens": 2}}
+
+
 @pytest.mark.parametrize("like", ["z", "b", "a"])
 def test_a_suite_is_like_another_one(tmp_path, like):
     config = tmp_path / "bench.toml"

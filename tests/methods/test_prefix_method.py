@@ -124,6 +124,26 @@ def test_augmentation_leaves_out_some_and_keeps_the_whole(tmp_path):
         assert [method._copy(asked, 1, copy) for copy in range(1, 41)] != copies[1:]
 
 
+def test_the_first_epochs_read_plain_inputs_if_asked_to(tmp_path, monkeypatch):
+    method = pplug(tmp_path, text="recency", text_options={"k": 2}, plain_epochs=1)
+    read = []
+    loss = method.runtime.llm.loss
+    monkeypatch.setattr(
+        method.runtime.llm,
+        "loss",
+        lambda prompts, *a, **k: read.append(prompts) or loss(prompts, *a, **k),
+    )
+    data = method._training_data(TRAIN, augment=0, plain_epochs=method.config.plain_epochs)
+    for epoch in (0, 1):
+        data.nll(range(len(EXAMPLES)), epoch)
+    plain, personal = read
+    assert plain == [example.input for example in EXAMPLES]
+    assert personal == [prompt.text for prompt in method.text_side.prompts(EXAMPLES)] != plain
+    watched = method._training_data(TRAIN, augment=0)  # a dev loss is that of what is predicted
+    watched.nll(range(len(EXAMPLES)), 0)
+    assert read[-1] == personal
+
+
 def test_training_reads_the_copies_that_are_seeded_by_example_epoch_and_number(tmp_path):
     seen = []
     for _ in range(2):

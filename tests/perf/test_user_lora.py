@@ -1,7 +1,7 @@
 """Users a minute, trained together and one by one, in one run; memory that a user more takes.
 
-On LaMP-mini's users and a random T5 of the embedded LLM's size. Prints; fails only where training
-together is no faster. `python -m pytest tests/perf/test_user_lora.py -s`.
+On LaMP-mini's users and the embedded LLM. Prints; fails only where training together is no faster.
+`python -m pytest tests/perf/test_user_lora.py -s`.
 """
 
 import time
@@ -13,10 +13,7 @@ import torch
 
 from methods.lora.layers import AdapterStack
 from methods.lora.training import train_together
-from methods.models.config import LLMConfig, ScratchT5
 from methods.models.language_model import LanguageModel
-from methods.models.pretrained import device_of
-from methods.models.scratch import random_t5, texts, trained_tokenizer
 from methods.runtime import Progress, Runtime
 from methods.user_lora import UserLora
 from tasks import TASKS
@@ -25,11 +22,10 @@ from tasks.loading import load_split
 from tasks.mini.world import WorldConfig, write_world
 
 USERS = 32
-SIZE = ScratchT5(d_model=128, d_ff=384, layers=4, decoder_layers=2, heads=4, vocab_size=2048)
 
 
 @pytest.mark.parametrize(
-    ("task_name", "batch_size"), [("LaMP-3", 16), ("LaMP-7", 16), ("LaMP-7", 4)]
+    ("task_name", "batch_size"), [("LaMP-3", 16), ("LaMP-3", 4), ("LaMP-7", 16), ("LaMP-7", 4)]
 )
 def test_users_a_minute_together_against_one_by_one(
     tmp_path: Path, task_name: str, batch_size: int
@@ -37,9 +33,7 @@ def test_users_a_minute_together_against_one_by_one(
     task = TASKS.get(task_name)()
     write_world(tmp_path / "data", WorldConfig(users=USERS, cold_share=0), tasks=[task_name])
     split = load_split(task, tmp_path / "data", split="user", set="train")
-    tokenizer = trained_tokenizer(texts(split), SIZE.vocab_size)
-    model = random_t5(SIZE, len(tokenizer)).to(device_of("auto"))
-    llm = LanguageModel(model, tokenizer, LLMConfig(model="random"))
+    llm = LanguageModel.from_pretrained("package:methods/embedded/weights/llm", cache=tmp_path)
     runtime = Runtime(task, Seeds.root("perf"), 256, tmp_path, tmp_path, lambda: llm)
     config = UserLora.Config(training={"batch_size": batch_size, "epochs": 1})
     method = UserLora(config, runtime)
