@@ -29,6 +29,8 @@ class PPlugConfig(PrefixConfig):
         instruction: put the trained instruction embedding first; False: "w/o IE" (Table 8).
         user: put the user's embedding; False: instruction only, the control without any user.
         encoder_trainable: tune the input encoder; False: it stays the history encoder.
+        encoder_learning_rate: of the input encoder; None: as all that is trained, which is the
+            paper's way. A pretrained encoder doesn't bear the rates at which new parts learn fast.
         temperature: of the softmax; the paper has none (1).
         history_top_k: only the k behaviours nearest to the input by the frozen encoder (Table 5).
         n_tokens: soft tokens of the user; the paper has one.
@@ -44,6 +46,7 @@ class PPlugConfig(PrefixConfig):
     instruction: bool = True
     user: bool = True
     encoder_trainable: bool = True
+    encoder_learning_rate: PositiveFloat | None = None
     temperature: PositiveFloat = 1.0
     history_top_k: PositiveInt | None = None
     n_tokens: PositiveInt = 1
@@ -170,6 +173,11 @@ class PPlug(PrefixMethod):
     @property
     def needs_histories(self) -> bool:
         return self.config.user
+
+    @property
+    def learning_rates(self) -> dict[str, float]:
+        rate = self.config.encoder_learning_rate
+        return {} if rate is None else {"encoder": rate}
 
     @property
     def needs_ages(self) -> bool:

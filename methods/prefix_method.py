@@ -200,6 +200,7 @@ class PrefixMethod(Method):
                 checkpoint=self.runtime.scratch / "training",
                 progress=self.runtime.progress,
                 dev=None if dev is None else self._training_data(dev, augment=0),
+                learning_rates=self.learning_rates,
             )
         failed = len(train) - len(set(data.ids))
         counts = {**self._counts(train), "failed_prompts": failed}
@@ -241,6 +242,11 @@ class PrefixMethod(Method):
         most = self.config.max_history
         sizes = [min(len(example.history), most) for example in self.runtime.population]
         return fmean(sizes) if sizes else 0.0
+
+    @property
+    def learning_rates(self) -> dict[str, float]:
+        """Submodules of `module` that are not trained at the config's rate → their own."""
+        return {}
 
     @property
     def needs_histories(self) -> bool:

@@ -1,9 +1,10 @@
 """The one training loop, used by every trainable method and by the LLM's own adaptation."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -49,6 +50,7 @@ def train_module(
     checkpoint: Path,
     progress: Progress,
     dev: TrainingData | None = None,
+    learning_rates: Mapping[str, float] | None = None,
 ) -> FitReport:
     """Fit the parameters of `module` that take gradients; it ends in eval mode.
 
@@ -62,6 +64,7 @@ def train_module(
         identity: what else the outcome depends on (LLM, data, method), for the checkpoint.
         checkpoint: folder to go on from, if it holds a state of this very training, and to write.
         dev: for the dev loss at each evaluation; needed for early stopping.
+        learning_rates: submodule → its own, in place of the config's, with the same schedule.
 
     Returns:
         Steps, examples seen, and the curve: {"step", "loss", "learning_rate", "dev_loss"?} at each
@@ -73,7 +76,8 @@ def train_module(
         ConfigError: early stopping without dev data.
         StorageError: the checkpoint can't be written.
     """
-    return _Training(module, data, config, seeds, identity, checkpoint, progress, dev).run()
+    rates = learning_rates or {}
+    return _Training(module, data, config, seeds, identity, checkpoint, progress, dev, rates).run()
 
 
 class _Training:
@@ -87,6 +91,7 @@ class _Training:
         checkpoint: Path,
         progress: Progress,
         dev: TrainingData | None,
+        rates: Mapping[str, float],
     ) -> None:
         if config.early_stop_patience is not None and dev is None:
             raise ConfigError(
@@ -105,7 +110,7 @@ class _Training:
             self.total = min(self.total, config.max_steps)
         self._order: tuple[int, list[list[int]]] | None = None
         self.optimizer = torch.optim.AdamW(
-            self.trained, lr=config.learning_rate, weight_decay=config.weight_decay
+            _groups(module, rates), lr=config.learning_rate, weight_decay=config.weight_decay
         )
         self.scheduler = get_linear_schedule_with_warmup(
             self.optimizer, math.ceil(config.warmup_share * self.total), self.total
@@ -116,6 +121,7 @@ class _Training:
                 config.model_dump(exclude={"checkpoint_minutes"}),
                 seeds.axes,
                 list(data.ids),
+                dict(rates),
             ]
         )
         self.checkpoint = Checkpoint(checkpoint, key, config.checkpoint_minutes)
@@ -239,6 +245,17 @@ class _Training:
     def _has_stopped(self, state: State) -> bool:
         patience = self.config.early_stop_patience
         return patience is not None and state.since_best >= patience
+
+
+def _groups(module: nn.Module, rates: Mapping[str, float]) -> list[dict[str, Any]]:
+    """The trained parameters by learning rate; first those at the config's."""
+    trained = {name: weight for name, weight in module.named_parameters() if weight.requires_grad}
+    groups: list[dict[str, Any]] = []
+    for submodule, rate in rates.items():
+        own = [name for name in trained if name.startswith(f"{submodule}.")]
+        if own:
+            groups.append({"params": [trained.pop(name) for name in own], "lr": rate})
+    return [{"params": list(trained.values())}, *groups]
 
 
 def _not_finite(what: str, data: TrainingData, rows: Sequence[int], step: int) -> ModelError:

@@ -288,3 +288,13 @@ def test_parameter_counts_of_the_papers_models(capsys):
     assert sizes["mean"] == 8 * 1024
     for figure in ("11,135,332,352", "109,482,240", "19,931,136", "24.0 KiB", "307.5 KiB"):
         assert figure in printed
+
+
+def test_the_input_encoder_may_have_a_learning_rate_of_its_own(tmp_path):
+    assert pplug(tmp_path / "paper").learning_rates == {}
+    method = pplug(tmp_path / "own", encoder_learning_rate=1e-30)
+    encoder = {n: w.clone() for n, w in method.plug.encoder.named_parameters()}
+    projector = method.plug.projector.last.weight.clone()
+    method.fit(TRAIN, None)
+    assert all(torch.equal(w, encoder[n]) for n, w in method.plug.encoder.named_parameters())
+    assert not torch.equal(method.plug.projector.last.weight, projector)

@@ -70,6 +70,26 @@ def assert_same(first, second):
         assert torch.equal(value, second[name]), name
 
 
+def test_a_submodule_may_have_a_learning_rate_of_its_own(tmp_path):
+    """At a rate too small to tell, it stays as it is while the others learn."""
+    rates = {"layers.0": 1e-30, "no_such_part": 1.0}
+    net = Net()
+    before = weights(net)
+    train_module(
+        net, data_for(net), CONFIG, seeds=SEEDS, identity="llm", checkpoint=tmp_path / "own",
+        progress=Progress(), learning_rates=rates,
+    )  # fmt: skip
+    changed = {name for name, value in weights(net).items() if not torch.equal(value, before[name])}
+    assert changed
+    assert not any(name.startswith("layers.0.") for name in changed)
+    fit(net := Net(), tmp_path / "same")
+    assert any(
+        not torch.equal(value, before[name])
+        for name, value in weights(net).items()
+        if name.startswith("layers.0.")
+    )
+
+
 def test_learns_and_reports(tmp_path):
     net = Net()
     report = fit(net, tmp_path, CONFIG.model_copy(update={"epochs": 30}), dev=data_for(net))
