@@ -1,6 +1,7 @@
 """One cell: fit, predict, score, record. Killed at any point, it goes on where it was."""
 
 import shutil
+import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -101,7 +102,7 @@ def _run(cell: Cell, settings: Settings, data: Data, models: Models, progress: P
         with timer.phase("fit"):
             fitted = settings.store.cache / "fitted" / cell.fit_key
             with store.sole_writer(fitted, settings.store.cache, wait=True):
-                report = _fitted(method, cell, data, fitted)
+                report, fit_seconds = _fitted(method, cell, data, fitted)
         with timer.phase("predict"):
             predictions = _predict(method, evaluated.examples, runtime)
     record = {
@@ -118,7 +119,7 @@ def _run(cell: Cell, settings: Settings, data: Data, models: Models, progress: P
         "started": started.isoformat(timespec="seconds"),
         "seconds": timer.seconds,
         "peak_bytes": {"resident": memory.resident, "gpu": memory.gpu},
-        "fit": asdict(report),
+        "fit": {**asdict(report), "seconds": fit_seconds},
         "cost": asdict(method.cost()),
         "totals": _totals(predictions),
         "models": {
@@ -142,21 +143,28 @@ def _run(cell: Cell, settings: Settings, data: Data, models: Models, progress: P
     shutil.rmtree(runtime.scratch, ignore_errors=True)
 
 
-def _fitted(method: Method, cell: Cell, data: Data, fitted: Path) -> FitReport:
+def _fitted(method: Method, cell: Cell, data: Data, fitted: Path) -> tuple[FitReport, float]:
     """Fit once for all cells that share a fit (a method and its controls), and after a kill.
 
     For the fit's `sole_writer`: two processes may want it at the same time.
+
+    Returns:
+        What the training did, and the seconds that it took whoever did it; after a kill, those
+        since it went on.
     """
     done, model = fitted / "fit.json", fitted / "model"
     if done.is_file():
         method.load(model)
         fields = store.read_json(done)
-        return FitReport(**{**fields, "curve": tuple(fields["curve"])})
+        seconds = fields.pop("seconds")
+        return FitReport(**{**fields, "curve": tuple(fields["curve"])}), seconds
     train, watched = data.training(cell.task)
+    started = time.monotonic()
     report = method.fit(train, watched)
+    seconds = round(time.monotonic() - started, 3)
     method.save(model)
-    write_json(done, asdict(report))
-    return report
+    write_json(done, {**asdict(report), "seconds": seconds})
+    return report, seconds
 
 
 def _predict(method: Method, examples: Sequence[Example], runtime: Runtime) -> list[Prediction]:

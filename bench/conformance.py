@@ -107,9 +107,16 @@ class _Subject:
         self.folders = (self.root / str(number) for number in count())
         self.steps = 0
 
-    def new(self, *, batch_size: int = BATCH_SIZE, folder: Path | None = None) -> Method:
+    def new(
+        self,
+        *,
+        batch_size: int = BATCH_SIZE,
+        folder: Path | None = None,
+        seeds: Seeds | None = None,
+    ) -> Method:
         """An instance that knows nothing of any other."""
         runtime = self.make_runtime(folder or next(self.folders), batch_size=batch_size)
+        runtime.seeds = seeds or runtime.seeds
         return self.method(self.method.Config.model_validate(self.options), runtime)
 
     def fresh_predictions(self, *, batch_size: int = BATCH_SIZE) -> list[Prediction]:
@@ -229,8 +236,7 @@ def _seeds(subject: _Subject) -> None:
     """What says that no seed changes it is run with one of a suite's seeds."""
     if subject.method.seeded:
         raise _Skipped("seeds may change it")
-    method = subject.new()
-    method.runtime.seeds = Seeds.root("conformance", "other seeds")
+    method = subject.new(seeds=Seeds.root("conformance", "other seeds"))
     method.fit(subject.train, subject.dev)
     subject.compare(method.predict(subject.dev.examples), "seeded otherwise")
 

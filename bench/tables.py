@@ -72,8 +72,9 @@ class Price:
 
     Attributes:
         trainable_shared, trainable_per_user, bytes_per_user, seconds_per_user: see `Cost`.
-        fit_seconds: of what is trained once, by the cell that trained it.
-        query_ms: milliseconds of `predict` a query, training of users' own parts included.
+        fit_seconds: of what is trained once, whichever cell trained it.
+        query_ms: milliseconds of `predict` a query, training of users' own parts included; what an
+            earlier cell left in the cache (adapters, summaries, embeddings) is not in it.
         prompt_tokens: read by the LLM for a query, soft tokens not counted.
     """
 
@@ -197,9 +198,10 @@ def _price(records: Sequence[dict[str, Any]]) -> Price | None:
     n = [max(1, record["totals"]["n"]) for record in records]
     return Price(
         **{
-            name: fmean(record["cost"][name] for record in records) for name in Cost.__annotations__
+            name: fmean(record["cost"].get(name, 0) for record in records)
+            for name in Cost.__annotations__
         },
-        fit_seconds=fmean(record["seconds"]["fit"] for record in records),
+        fit_seconds=fmean(record["fit"].get("seconds", 0) for record in records),
         query_ms=fmean(
             1000 * record["seconds"]["predict"] / count
             for record, count in zip(records, n, strict=True)

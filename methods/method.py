@@ -67,7 +67,8 @@ class Method(ABC):
         name: the registered name, a string literal in the class body.
         version: a bump means that results are not comparable with earlier ones.
         uses_llm, uses_encoder: False keeps that model out of the cell's key (and unloaded).
-        seeded: False: no seed changes its predictions, so that one of a suite's seeds is run.
+        seeded: False: no seed changes its predictions, so that one of a suite's seeds is run. A
+            subclass that draws anything must say True again.
         sees_golds: True gives its runtime the golds that it is scored on: a bound, no method.
     """
 

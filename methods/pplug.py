@@ -19,6 +19,8 @@ from tasks.example import Example, Split
 
 SMALLEST_VARIANCE = 0.01
 """Of a whitened direction, as a share of the mean: what hardly varies is not blown up to noise."""
+ROWS_AT_ONCE = 65_536
+"""Vectors of a covariance that are held in float64 together."""
 
 
 class PPlugConfig(PrefixConfig):
@@ -116,14 +118,25 @@ class Whitening(nn.Module):
         self.register_buffer("matrix", torch.eye(dimension))
 
     def take(self, vectors: torch.Tensor) -> None:
-        """Mean and covariance of [N, D]; with fewer than two vectors, all stays as it is."""
-        if len(vectors) < 2:
+        """Mean and covariance of [N, D]; with fewer than two vectors, all stays as it is.
+
+        The covariance is shrunk towards its mean variance, as if D more vectors had shown that:
+        with few vectors, most directions have not been seen.
+        """
+        n, dimension = vectors.shape
+        if n < 2:
             return
-        exact = vectors.double()
-        variances, directions = torch.linalg.eigh(torch.cov(exact.T))
-        floor = (SMALLEST_VARIANCE * variances.mean()).clamp(min=torch.finfo(torch.float32).tiny)
-        scales = variances.clamp(min=floor).rsqrt()
-        self.mean.copy_(exact.mean(0))
+        mean = vectors.mean(0, dtype=torch.float64)
+        scatter = torch.zeros(dimension, dimension, dtype=torch.float64)
+        for rows in vectors.split(ROWS_AT_ONCE):
+            centred = rows.double() - mean
+            scatter += centred.T @ centred
+        variances, directions = torch.linalg.eigh(scatter / (n - 1))
+        average = variances.mean().clamp(min=torch.finfo(torch.float32).tiny)
+        unseen = dimension / (n - 1 + dimension)
+        shrunk = (1 - unseen) * variances + unseen * average
+        scales = shrunk.clamp(min=SMALLEST_VARIANCE * average).rsqrt()
+        self.mean.copy_(mean)
         self.matrix.copy_(directions * scales @ directions.T)
 
     def forward(self, vectors: torch.Tensor) -> torch.Tensor:

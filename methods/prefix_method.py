@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import NonNegativeInt, PositiveInt, model_validator
 from torch import nn
 
 from methods.histories import Batch, HistoryEncoder, subset
@@ -58,6 +58,15 @@ class PrefixConfig(TextSideConfig):
     labels_in_history: bool = False
     augment: NonNegativeInt = 0
     plain_epochs: NonNegativeInt = 0
+
+    @model_validator(mode="after")
+    def _some_epochs_read_the_text(self) -> Self:
+        if self.plain_epochs >= self.training.epochs:
+            raise ValueError(
+                f"plain_epochs = {self.plain_epochs} leaves none of the {self.training.epochs} "
+                "epochs to what `text` writes"
+            )
+        return self
 
 
 class PrefixMethod(Method):

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from bench.conformance import check
 from bench.conformance_models import tiny_runtimes
 from methods.embedding_to_prefix import EmbeddingToPrefix
 from methods.models.language_model import LanguageModel
-from methods.pplug import PPlug
+from methods.pplug import PPlug, PPlugConfig
 from methods.prompt_method import PromptMethod
 from tasks import TASKS
 from tasks.common.errors import ConfigError, DataError, ModelError
@@ -142,6 +143,11 @@ def test_the_first_epochs_read_plain_inputs_if_asked_to(tmp_path, monkeypatch):
     watched = method._training_data(TRAIN, augment=0)  # a dev loss is that of what is predicted
     watched.nll(range(len(EXAMPLES)), 0)
     assert read[-1] == personal
+
+
+def test_some_epochs_must_read_the_text():
+    with pytest.raises(ValidationError, match="leaves none of the 2 epochs"):
+        PPlugConfig(text="recency", plain_epochs=2, training={"epochs": 2})
 
 
 def test_training_reads_the_copies_that_are_seeded_by_example_epoch_and_number(tmp_path):
@@ -367,7 +373,7 @@ def test_a_rich_variant_conforms(tmp_path):
     make = tiny_runtimes(task, tmp_path / "models")
     results = check("pplug", options, task=task, make_runtime=make, **sets)
     assert not [f"{r.name}: {r.detail}" for r in results if not r.passed]
-    assert not [r.name for r in results if r.skipped]
+    assert [r.name for r in results if r.skipped] == ["seeds"]
 
 
 def test_no_training_pair_is_lost(tmp_path):
