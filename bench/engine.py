@@ -40,8 +40,9 @@ def run_grid(settings: Settings, grid: Grid, console: Console, tell: Tell) -> li
             bars.cell_done()
 
         elsewhere: dict[int, Outcome] = {}
-        if min(suite.workers, len(left)) > 1:
-            elsewhere = workers.run(settings, grid, suite.workers, told)
+        number = min(suite.workers, len(left))
+        if number > 1:
+            elsewhere = workers.run(settings, grid, number, told)
         # What a worker left undone (it may have been killed) is run here.
         rest = [cell for place, cell in enumerate(grid.cells) if place not in elsewhere]
         here = iter(_run_here(rest, settings, datas, bars, told))

@@ -39,13 +39,13 @@ class Sheet:
 
 
 PRICES = {
-    "shared parameters": "trainable_shared",
-    "parameters a user": "trainable_per_user",
-    "bytes a user": "bytes_per_user",
-    "s a user": "seconds_per_user",
-    "fit s": "fit_seconds",
-    "ms a query": "query_ms",
-    "prompt tokens": "prompt_tokens",
+    ("shared", "parameters"): "trainable_shared",
+    ("shared", "fit s"): "fit_seconds",
+    ("user", "parameters"): "trainable_per_user",
+    ("user", "bytes"): "bytes_per_user",
+    ("user", "s"): "seconds_per_user",
+    ("query", "ms"): "query_ms",
+    ("query", "prompt tokens"): "prompt_tokens",
 }
 """Column of the cost sheet → field of `Price`."""
 
@@ -94,7 +94,7 @@ def _prices(labels: tuple[str, ...], table: Table) -> list[Sheet]:
         Sheet(
             "cost, means over tasks and seeds",
             labels,
-            tuple(("cost", name) for name in PRICES),
+            tuple(PRICES),
             tuple(
                 (
                     _labels(labels, row),
@@ -107,8 +107,10 @@ def _prices(labels: tuple[str, ...], table: Table) -> list[Sheet]:
 
 
 def _amount(value: float) -> str:
-    """To a tenth; from 100 on, whole."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}".removesuffix(".0")
+    """Whole from 100 on, to a tenth from 1 on, below that two digits."""
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}".removesuffix(".0") if value >= 1 else f"{value:.2g}"
 
 
 def to_console(table: Table, console: Console, *, intervals: bool = False) -> None:

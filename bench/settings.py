@@ -219,9 +219,11 @@ def _whole_suite(suites: dict[str, Any], name: str, below: tuple[str, ...]) -> A
     if not isinstance(inherited, dict):
         return inherited
     whole = merged(inherited, own)
-    rows = {str(row).partition(SEPARATOR)[0] for row in whole.get("methods", ())}
-    for variant in inherited.get("options", {}).keys() - own.get("options", {}).keys() - rows:
-        del whole["options"][variant]  # of a method that only the other suite has
+    rows, options = whole.get("methods"), whole.get("options")
+    if isinstance(rows, list) and isinstance(options, dict):  # else pydantic says what is wrong
+        known = {str(row).partition(SEPARATOR)[0] for row in rows} | own.get("options", {}).keys()
+        # Without those of methods that only the other suite has.
+        whole["options"] = {name: table for name, table in options.items() if name in known}
     return whole
 
 

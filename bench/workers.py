@@ -1,13 +1,17 @@
 """Several processes of this machine that share out the cells of a grid.
 
 Each walks over all cells from a place of its own and leaves alone what another has in work
-(`store.sole_writer`), so nothing has to be dealt out, and none waits for another at the end.
+(`store.sole_writer`), so nothing has to be dealt out. Two that need the same fit, or the same
+answers of an LLM, wait for each other.
 """
 
 import multiprocessing
-import queue
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -18,9 +22,6 @@ from bench.models import Models
 from bench.settings import Settings
 from methods.runtime import Progress
 from tasks.common.errors import StorageError
-
-SECONDS = 0.2
-"""Between two looks at whether a worker has died."""
 
 
 @dataclass(frozen=True)
@@ -56,39 +57,42 @@ def run(
         StorageError: a worker couldn't write results; the others are stopped.
     """
     context = multiprocessing.get_context("spawn")  # no copies of threads and locks
-    messages: Any = context.Queue()
+    failed = context.Array("b", len(grid.cells))  # by one worker: no other tries again
     wanted = settings, grid.suite, grid.methods, grid.tasks
-    crew: list[BaseProcess] = [
-        context.Process(target=_work, args=(*wanted, place, number, messages), daemon=True)
-        for place in range(number)
-    ]
+    crew: dict[Connection, BaseProcess] = {}
     found: dict[int, Outcome] = {}
     try:
-        for worker in crew:
+        for place in range(number):
+            receiver, sender = context.Pipe(duplex=False)
+            worker: BaseProcess = context.Process(
+                target=_work, args=(*wanted, place, number, failed, sender), daemon=True
+            )
             worker.start()
-        for message in _told(messages, crew):
+            crew[receiver] = worker
+            sender.close()  # the worker's own is left, so its end is seen here
+        for message in _told(list(crew)):
             if isinstance(message, Unstorable):
                 raise StorageError(message.what, mend=message.mend, file=message.file)
             outcome = Outcome(grid.cells[message.place], message.state, message.reason)
             found[message.place] = outcome
             tell(outcome)
     finally:
-        for worker in crew:
+        for worker in crew.values():
             worker.terminate()
+        for worker in crew.values():
             worker.join()
     return found
 
 
-def _told(messages: Any, crew: list[BaseProcess]) -> Iterator[Ran | Unstorable]:
-    """Messages until no worker is left that could send one."""
-    while True:
-        alive = any(worker.is_alive() for worker in crew)
-        try:
-            while True:
-                yield messages.get(timeout=SECONDS)
-        except queue.Empty:
-            if not alive:  # it was dead before the last look into the queue
-                return
+def _told(receivers: list[Connection]) -> Iterator[Ran | Unstorable]:
+    """Messages until every worker has ended."""
+    while receivers:
+        for ready in wait(receivers):
+            assert isinstance(ready, Connection)  # noqa: S101  as they were given
+            try:
+                yield ready.recv()
+            except (EOFError, OSError):  # ended, perhaps in the middle of a message
+                receivers.remove(ready)
 
 
 def _work(
@@ -98,27 +102,36 @@ def _work(
     tasks: tuple[str, ...],
     place: int,
     number: int,
-    messages: Any,
+    failed: Any,
+    sender: Connection,
 ) -> None:
     """One worker's life."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one that started it ends it
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     import torch
 
     torch.set_num_threads(max(1, torch.get_num_threads() // number))
-    parent = multiprocessing.parent_process()
-    _, suite = settings.suite(suite_name)
-    cells = plan(settings, suite_name, methods=methods, tasks=tasks).cells
-    datas = {source: Data(settings, suite, source) for source in suite.data}
-    models = Models(settings, Progress())
-    start = len(cells) * place // number
     try:
+        _, suite = settings.suite(suite_name)
+        cells = plan(settings, suite_name, methods=methods, tasks=tasks).cells
+        datas = {source: Data(settings, suite, source) for source in suite.data}
+        models = Models(settings, Progress())
+        start = len(cells) * place // number
         for index in [*range(start, len(cells)), *range(start)]:
-            if parent is not None and not parent.is_alive():
-                return
+            if failed[index]:
+                continue
             cell = cells[index]
             outcome = run_cell(cell, settings, datas[cell.source], models, Progress())
+            failed[index] = outcome.state == "failed"
             if outcome.state in {"done", "failed"}:
-                messages.put(Ran(index, outcome.state, outcome.reason))
+                sender.send(Ran(index, outcome.state, outcome.reason))
     except StorageError as error:
-        messages.put(Unstorable(error.what, error.mend, error.file))
-    except KeyboardInterrupt:
-        return  # the one that started the workers tells
+        sender.send(Unstorable(error.what, error.mend, error.file))
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed takes its workers along; what is done is kept."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from hashlib import blake2b
 from typing import Any
 
 from tasks.common.errors import ConfigError, ModelError
 
 COUNTED = 1 << 16
-"""Texts whose number of tokens is remembered."""
+"""Texts whose number of tokens is remembered, by their hash: no text is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +60,18 @@ class PromptTokenizer:
         self.eos: int = tokenizer.eos_token_id
         pad = tokenizer.pad_token_id
         self.pad: int = self.eos if pad is None else pad
-        # The same behaviours are counted for every query and method that shows them.
-        self._counted = lru_cache(COUNTED)(lambda text: len(self._text_ids([text])[0]))
+        self._counted: dict[bytes, int] = {}
         self.overhead = len(self._prompt_ids(["x"])[0]) - self.count("x")
 
     def count(self, text: str) -> int:
         """Tokens of `text`, special tokens and template not counted."""
-        return self._counted(text)
+        # The same behaviours are counted for every query and method that shows them.
+        key = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        if key not in self._counted:
+            if len(self._counted) == COUNTED:
+                self._counted.clear()
+            self._counted[key] = len(self._text_ids([text])[0])
+        return self._counted[key]
 
     def truncate(self, text: str, tokens: int) -> str:
         """The beginning of `text` up to the last token that fits ("" where tokens ≤ 0)."""

@@ -288,6 +288,17 @@ def test_a_suite_takes_over_training_and_the_options_of_its_own_methods(tmp_path
     assert suites["a"].options == {"bm25": {"k": 2}, "pplug": {"n_tokens": 2}}
 
 
+@pytest.mark.parametrize("wrong", ["methods=3", "options=3", "training=3"])
+def test_a_wrong_type_in_a_suite_like_another_is_told(tmp_path, wrong):
+    config = tmp_path / "bench.toml"
+    config.write_text(
+        'default_suite = "b"\n[suites.a]\ndata = "d"\ntasks = ["LaMP-2"]\nmethods = ["bm25"]\n'
+        'options.bm25 = { k = 2 }\n[suites.b]\nlike = "a"\n'
+    )
+    with pytest.raises(ConfigError, match=wrong.partition("=")[0]):
+        load_settings(config, [wrong])
+
+
 @pytest.mark.parametrize("like", ["z", "b", "a"])
 def test_a_suite_is_like_another_one(tmp_path, like):
     config = tmp_path / "bench.toml"

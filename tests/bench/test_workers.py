@@ -1,12 +1,19 @@
 """Cells shared out among processes: the same results, and none is lost with a worker."""
 
-import pytest
+import time
 
+import psutil
+import pytest
+from rich.console import Console
+
+from bench.engine import run_grid
+from bench.grid import plan
 from tasks.common.errors import StorageError
 
 ROWS = ("zero-shot", "bm25", "mean-score", "pplug")
 MORE = "controls = true\ntraining = { max_steps = 2, batch_size = 4 }"
 SHARED = "workers=2"
+SECONDS = 60
 
 
 def states(outcomes):
@@ -31,9 +38,11 @@ def test_two_workers_store_what_one_does(project):
 def test_a_failed_cell_is_told_once(project):
     project.probe("broken", "Fails", file=project.root / "no")
     project.suite("mean-score", "broken", "median-score")
-    outcomes = project.run(SHARED)
+    settings, told = project.load(SHARED), []
+    outcomes = run_grid(settings, plan(settings), Console(quiet=True), told.append)
     assert states(outcomes) == {"mean-score": "done", "broken": "failed", "median-score": "done"}
     assert "the file is not there" in outcomes[1].reason
+    assert sorted(outcome.cell.variant for outcome in told) == sorted(states(outcomes))
 
 
 def test_a_cell_whose_worker_was_killed_is_run_all_the_same(project):
@@ -56,3 +65,23 @@ def test_the_command_shares_cells_out(project, bench):
     assert done.code == 0
     assert "3 done, 0 kept, 0 failed" in done.err
     assert done.err.count("done  LaMP-3") == 3
+
+
+def test_workers_end_with_the_process_that_started_them(project):
+    project.probe("slow", "Waits", file=project.root / "begun")
+    project.suite("slow", "mean-score")
+    run = project.start("run", "s", "--set", SHARED)
+    wait_for((project.root / "begun").exists)
+    workers = psutil.Process(run.pid).children()
+    assert len(workers) >= 2
+    run.kill()
+    run.wait()
+    _, alive = psutil.wait_procs(workers, timeout=SECONDS)
+    assert not alive
+
+
+def wait_for(condition):
+    end = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
