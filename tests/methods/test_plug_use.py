@@ -227,7 +227,7 @@ def test_what_answered_before_leaves_no_trace(trained, llm):
     opened = PPlug.from_pretrained(
         trained({"text": "recency"}, seed=1)[1], llm
     )  # counts the texts' tokens
-    opened.respond(PROMPTS[0], TEXTS)
+    opened.respond(PROMPTS[0], TRAIN.examples[0].history)
     assert {len(key) for key in llm.tokens._counted} == {16}  # by hash: none is kept
 
 
