@@ -72,7 +72,8 @@ class Price:
 
     Attributes:
         trainable_shared, trainable_per_user, bytes_per_user, seconds_per_user: see `Cost`.
-        fit_seconds: of what is trained once, whichever cell trained it.
+        fit_seconds: of what is trained once, whichever cell trained it; a pool's members and an
+            LLM's feedback that another row had left in the cache are not in it.
         query_ms: milliseconds of `predict` a query, training of users' own parts included; what an
             earlier cell left in the cache (adapters, summaries, embeddings) is not in it.
         prompt_tokens: read by the LLM for a query, soft tokens not counted.

@@ -122,7 +122,8 @@ def _work(
                 continue
             cell = cells[index]
             outcome = run_cell(cell, settings, datas[cell.source], models, Progress())
-            failed[index] = outcome.state == "failed"
+            if outcome.state == "failed":  # and never back: "busy" may come from one that fails
+                failed[index] = True
             if outcome.state in {"done", "failed"}:
                 sender.send(Ran(index, outcome.state, outcome.reason))
     except StorageError as error:
