@@ -53,7 +53,7 @@ class Entry:
         to_control: Δuser, of the difference to the same method given a shuffled user's history;
             None where the table has no such row.
         n, n_failed, n_unparsed: summed over seeds for the latter two; n of one seed.
-        best: the best value of its column.
+        best: the best value of its column, bounds aside.
     """
 
     interval: Interval
@@ -121,6 +121,7 @@ class _Line:
     scores: list[dict[str, Any]] = field(default_factory=list)
     records: list[dict[str, Any]] = field(default_factory=list)
     state: str = ""
+    bound: bool = False
 
     def arrays(self, metric: str) -> list[NDArray[np.float64]]:
         return [np.asarray(s["metrics"][metric]["rows"], dtype=np.float64) for s in self.scores]
@@ -135,7 +136,7 @@ def build(settings: Settings, grid: Grid, *, all_metrics: bool = False) -> Table
     lines: dict[tuple[str, str | None, str | None], dict[str, _Line]] = {}
     for cell in grid.cells:
         row = lines.setdefault((cell.variant, cell.llm, cell.encoder), {})
-        _add(row.setdefault(cell.place, _Line()), cell)
+        _add(row.setdefault(cell.place, _Line(bound=cell.method.bound)), cell)
     tasks = {cell.place: cell.task for cell in grid.cells}
     columns: list[Column] = []
     entries: dict[tuple[Any, ...], dict[Column, Entry]] = {key: {} for key in lines}
@@ -262,7 +263,8 @@ def _column(
             seeds=len(stored),
         )
     column = Column(task_name, metric_name, metric.higher_is_better, len(ids))
-    return column, _with_best(entries, metric.higher_is_better)
+    methods = [key for key, line in lines.items() if not line.bound]
+    return column, _with_best(entries, methods, metric.higher_is_better)
 
 
 def _check_alike(
@@ -286,11 +288,12 @@ def _reference_line(lines: dict[Any, _Line], reference: str, key: Any) -> _Line 
     return next(iter(of_reference.values())) if len(of_reference) == 1 else None
 
 
-def _with_best(entries: dict[Any, Entry], higher: bool) -> dict[Any, Entry]:
-    pick = max if higher else min
-    best = pick(round(entry.interval.value, 4) for entry in entries.values())
+def _with_best(entries: dict[Any, Entry], methods: Sequence[Any], higher: bool) -> dict[Any, Entry]:
+    """The best of `methods` marked; bounds aren't among them."""
+    shown = {key: round(entries[key].interval.value, 4) for key in methods}
+    best = (max if higher else min)(shown.values(), default=None)
     return {
-        key: replace(entry, best=round(entry.interval.value, 4) == best)
+        key: replace(entry, best=key in shown and shown[key] == best)
         for key, entry in entries.items()
     }
 
@@ -315,10 +318,10 @@ def _notes(settings: Settings, grid: Grid) -> Iterable[str]:
     for name in suite.encoders:
         yield f"encoder {name}: {settings.encoder(name).model}"
     yield (
-        f"best in bold; * the {settings.scoring.confidence:.0%} interval of the difference to "
-        f"{suite.reference} excludes 0 (bootstrap over users, {settings.scoring.resamples} "
-        "resamples, not corrected for multiple rows); a negative difference of an error (↓) is "
-        "better; f failed, u unparsed: both count as wrong"
+        f"best in bold, bounds aside; * the {settings.scoring.confidence:.0%} interval of the "
+        f"difference to {suite.reference} excludes 0 (bootstrap over users, "
+        f"{settings.scoring.resamples} resamples, not corrected for multiple rows); a negative "
+        "difference of an error (↓) is better; f failed, u unparsed: both count as wrong"
     )
     if len(suite.seeds) > 1:
         yield "rows that no seed can change are run with the first; others are means over seeds"

@@ -12,6 +12,7 @@ class Limit(Method):
 
     uses_llm = False
     seeded = False
+    bound = True
     limit: str
 
     @classmethod

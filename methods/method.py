@@ -69,7 +69,8 @@ class Method(ABC):
         uses_llm, uses_encoder: False keeps that model out of the cell's key (and unloaded).
         seeded: False: no seed changes its predictions, so that one of a suite's seeds is run. A
             subclass that draws anything must say True again.
-        sees_golds: True gives its runtime the golds that it is scored on: a bound, no method.
+        sees_golds: True gives its runtime the golds that it is scored on.
+        bound: True for what bounds methods and is none: no table calls its row the best.
     """
 
     name: ClassVar[str]
@@ -78,6 +79,7 @@ class Method(ABC):
     uses_encoder: ClassVar[bool] = False
     seeded: ClassVar[bool] = True
     sees_golds: ClassVar[bool] = False
+    bound: ClassVar[bool] = False
     Config: ClassVar[type[MethodConfig]] = MethodConfig
 
     def __init__(self, config: MethodConfig, runtime: "Runtime") -> None:

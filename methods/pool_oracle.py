@@ -18,6 +18,7 @@ class PoolOracle(PoolMethod):
 
     name = "pool-oracle"
     sees_golds = True
+    bound = True
 
     def predict(self, examples: Sequence[Example]) -> list[Prediction]:
         golds = [self._gold(example) for example in examples]

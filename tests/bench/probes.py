@@ -39,6 +39,13 @@ class Says(Method):
         return self.config.answers.get(example.id, "5")
 
 
+class Bounds(Says):
+    """Is a bound, no method."""
+
+    name = "bounds"
+    bound = True
+
+
 class FileConfig(MethodConfig):
     """`file`: what the probe looks for, or writes."""
 

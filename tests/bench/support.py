@@ -84,13 +84,13 @@ class Project:
         """Add a suite of these rows; `more` holds further keys."""
         self.add(SUITE.format(name=name, methods=json.dumps(methods)) + more + "\n")
 
-    def says(self, name: str, answers: dict[str, str | None]) -> None:
+    def says(self, name: str, answers: dict[str, str | None], probe: str = "Says") -> None:
         """Add a variant that answers so; None fails."""
         texts = {id: text for id, text in answers.items() if text is not None}
         pairs = ", ".join(f"{id} = {json.dumps(text)}" for id, text in texts.items())
         failed = json.dumps([id for id in answers if id not in texts])
         table = f"answers = {{ {pairs} }}\nfailed = {failed}"
-        self.add(f'[methods.{name}]\nmethod = "{PROBES}:Says"\n{table}\n')
+        self.add(f'[methods.{name}]\nmethod = "{PROBES}:{probe}"\n{table}\n')
 
     def probe(self, name: str, probe: str, **options: object) -> None:
         """Add a variant of a probe."""

@@ -61,6 +61,13 @@ def test_the_lowest_error_is_best_and_ties_share_it(project):
     assert {row for row, entry in found.items() if entry.best} == {"right", "same"}
 
 
+def test_a_bound_is_never_the_best(project):
+    project.says("limit", RIGHT, probe="Bounds")
+    found = entries(run(project, "wrong", "worse", "limit"))
+    assert found["limit"].interval.value < found["wrong"].interval.value
+    assert {row for row, entry in found.items() if entry.best} == {"wrong"}
+
+
 def test_differences_to_the_reference(project):
     found = entries(run(project, "wrong", "right", "worse"))
     assert found["wrong"].to_reference is None
