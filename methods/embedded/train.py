@@ -23,6 +23,7 @@ TWICE, HARD = ("LaMP-1",) + TASKS, ("LaMP-1", "LaMP-2", "LaMP-2", "LaMP-3") + TA
 AGAIN = 5 * ("LaMP-1",) + TASKS
 BRIEF = 3 * ("LaMP-2", "LaMP-3") + TASKS
 LOCAL = 4 * ("LaMP-1",) + 3 * ("LaMP-2",) + 2 * ("LaMP-3",) + TASKS
+SCALES, LAST = 9 * ("LaMP-3",) + TASKS, 5 * ("LaMP-3",) + 3 * ("LaMP-1",) + 2 * ("LaMP-2",) + TASKS
 CURRICULUM = (
     Lesson("stated", {"stated": 1}, 1000, 2e-3, batch_size=64),
     Lesson("citations", {"stated": 1}, 1000, 1e-3, batch_size=64, tasks=MATCHING),
@@ -49,11 +50,25 @@ CURRICULUM = (
         {"demonstrations": 4, "explained": 1, "population": 1, "plain": 1, "brief": 1, "hinted": 1},
         2200, 1e-3, batch_size=64, longest=256, tasks=LOCAL, bf16=False,
     ),
+    Lesson(
+        "scales", {"clear": 1}, 500, 1e-3, batch_size=128, tasks=("LaMP-3",), bf16=False,
+    ),
+    Lesson(
+        "scales shown", {"uniform": 3, "brief": 2, "clear": 1}, 600, 1e-3, batch_size=64,
+        tasks=SCALES, bf16=False,
+    ),
+    Lesson(
+        "at last",
+        {"demonstrations": 4, "uniform": 2, "brief": 1, "hinted": 1, "explained": 1,
+         "population": 1, "plain": 1},
+        1200, 1e-3, batch_size=64, longest=256, tasks=LAST, bf16=False,
+    ),
 )  # fmt: skip
-"""Two tasks need lessons of their own: LaMP-1 asks for matching topics and schools, which is
-learned far more slowly, and LaMP-2's stated tastes name the very tags to choose from, so that they
-can be followed without reading the film's description. Demonstrations come after users of one
-taste, whose every item tells it, and after saying in words what demonstrations show.
+"""Three tasks need lessons of their own: LaMP-1 asks for matching topics and schools, which is
+learned far more slowly; LaMP-2's stated tastes name the very tags to choose from, so that they can
+be followed without reading the film's description; and LaMP-3's scales are inferred from scores
+only where these had been shown without likings of traits first. Demonstrations come after users of
+one taste, whose every item tells it, and after saying in words what demonstrations show.
 """
 LARGEST = 25_000_000
 """Bytes that both folders may take together."""

@@ -182,7 +182,8 @@ class AdapterStack(nn.Module):
         else:
             assert self._rows is not None  # noqa: S101  as above
             rows = self._of_rows(self._rows, x, layer)
-            update = torch.bmm(torch.bmm(x, down[rows].mT), up[rows].mT)
+            down, up = down.index_select(0, rows), up.index_select(0, rows)
+            update = torch.bmm(torch.bmm(x, down.mT), up.mT)
         scale = self.lora.alpha / self.lora.rank
         return (output + scale * update).to(output.dtype)
 

@@ -80,6 +80,10 @@ class Grammar(ABC, Generic[C, T]):
         """What of a history item tells the taste. Default: the answer."""
         return answer
 
+    def clear(self, content: C) -> bool:  # noqa: ARG002
+        """Whether one part of the taste alone decides on the content. Default: yes."""
+        return True
+
 
 def sentences(rng: random.Random, phrases: list[str]) -> str:
     """Phrases in random order, each ended by a full stop of its own."""

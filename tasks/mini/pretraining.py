@@ -28,6 +28,7 @@ Stage = Literal[
     "plain",
     "hinted",
     "brief",
+    "clear",
     "uniform",
     "explained",
     "population",
@@ -36,6 +37,8 @@ Stage = Literal[
 Pair = tuple[str, str]
 
 TASKS = tuple(grammar.task.name for grammar in GRAMMARS)
+ONE_TASTE: frozenset[Stage] = frozenset({"brief", "clear", "uniform", "explained"})
+"""Stages whose users have one taste for all topics."""
 ASKING = "what i prefer ?"
 """Before a profile prompt: the taste is asked for, in words that the language has anyway."""
 SHARES = (0.0, 0.5, 1.0)
@@ -65,13 +68,14 @@ def pretraining_pairs(
     Args:
         stage: "stated": the taste in words, then the official prompt. "hinted": likewise, in words
             that don't hold the answer itself. "brief": up to 8 items of a user with one taste, cut
-            to what tells the taste, then the official prompt. "demonstrations": the official
-            profile prompt of 1 to 6 items of the user's history, the most similar ones or random
-            ones. "uniform": the same of users with one taste for all topics, so that every item
-            tells it. "explained": such prompts after ASKING, answered by the taste in words, as far
-            as the query asks for it. "plain": the official prompt alone, whose answer a random user
-            gives. "population": likewise, but the answer is the best user-blind one: what is to be
-            said of a user of whom nothing is known. "everything": stated, demonstrations or plain.
+            to what tells the taste, then the official prompt. "clear": the same of contents on
+            which one part of the taste decides. "demonstrations": the official profile prompt of 1
+            to 6 items of the user's history, the most similar ones or random ones. "uniform": the
+            same of users with one taste for all topics, so that every item tells it. "explained":
+            such prompts after ASKING, answered by the taste in words, as far as the query asks for
+            it. "plain": the official prompt alone, whose answer a random user gives. "population":
+            likewise, but the answer is the best user-blind one: what is to be said of a user of
+            whom nothing is known. "everything": stated, demonstrations or plain.
         max_words: budget of a profile prompt, in words.
         tasks: names; one that stands there twice comes twice as often.
     """
@@ -81,12 +85,13 @@ def pretraining_pairs(
         "plain": _plain,
         "hinted": _hinted,
         "brief": _brief,
+        "clear": _clear,
         "uniform": _demonstrated,
         "explained": _explained,
         "population": _population,
     }
     kinds = ["demonstrations", "plain", "stated"] if stage == "everything" else [stage]
-    share = 1.0 if stage in {"brief", "uniform", "explained"} else None
+    share = 1.0 if stage in ONE_TASTE else None
     rng = stream(ROOT, VERSION, seed, "pairs", stage)
     named = {grammar.task.name: grammar for grammar in GRAMMARS}
     for number in count():
@@ -151,11 +156,22 @@ def _hinted(rng: random.Random, life: Life, max_words: int) -> Pair:  # noqa: AR
     return f"{hinted} {life.grammar.input(act.content)}", act.oracle
 
 
-def _brief(rng: random.Random, life: Life, max_words: int) -> Pair:  # noqa: ARG001
-    acts = [life.act() for _ in range(rng.randrange(1, MOST_IN_BRIEF + 1))]
+def _brief(rng: random.Random, life: Life, max_words: int, *, clear: bool = False) -> Pair:  # noqa: ARG001
+    acts = [_act(life, clear) for _ in range(rng.randrange(1, MOST_IN_BRIEF + 1))]
     said = " , ".join(life.grammar.brief(act.content, act.answer) for act in acts)
-    act = life.act()
+    act = _act(life, clear)
     return f"i say {said} . {life.grammar.input(act.content)}", act.oracle
+
+
+def _clear(rng: random.Random, life: Life, max_words: int) -> Pair:
+    return _brief(rng, life, max_words, clear=True)
+
+
+def _act(life: Life, clear: bool) -> Act:
+    act = life.act()
+    while clear and not life.grammar.clear(act.content):
+        act = life.act()
+    return act
 
 
 def _plain(rng: random.Random, life: Life, max_words: int) -> Pair:  # noqa: ARG001

@@ -99,6 +99,10 @@ class Reviews(Grammar[Review, ReviewTaste]):
         opinion = next(word for word in words if word in OPINIONS[content.opinion])
         return " ".join(part for part in (opinion, content.trait, answer) if part)
 
+    def clear(self, content: Review) -> bool:
+        """Whether the scale alone makes the score."""
+        return content.trait is None
+
     def user_blind(self, content: Review) -> str:
         """The median score over all scales and likings: it has the least expected error."""
         scores = sorted(_scores(content))

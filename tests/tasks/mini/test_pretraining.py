@@ -4,14 +4,15 @@ from itertools import islice
 
 import pytest
 
+from tasks.mini.lexicon import TRAITS
 from tasks.mini.life import Side
 from tasks.mini.pretraining import ASKING, Words, corpus, positive_pairs, pretraining_pairs
 from tasks.mini.world import WorldConfig, write_world
 from tests.tasks.mini.support import BY_NAME, NAMES, load, topic_of
 
 STAGES = [
-    "stated", "hinted", "demonstrations", "uniform", "explained", "plain", "population",
-    "everything",
+    "stated", "hinted", "brief", "clear", "demonstrations", "uniform", "explained", "plain",
+    "population", "everything",
 ]  # fmt: skip
 
 
@@ -81,6 +82,18 @@ def test_demonstrations_of_one_taste_show_the_answers_casing():
             alike.append((shown == shown.lower()) == (output == output.lower()))
     assert len(alike) > 30
     assert sum(alike) / len(alike) > 0.85
+
+
+def test_clear_reviews_name_no_trait():
+    """Brief ones may: then liking it or not moves the score."""
+
+    def reviews_with_traits(stage):
+        reviews = [input for input, _ in pairs(stage, 300) if task_of(input)[0] == "LaMP-3"]
+        return [bool(set(input.split()) & set(TRAITS)) for input in reviews]
+
+    assert len(reviews_with_traits("clear")) == 50
+    assert not any(reviews_with_traits("clear"))
+    assert sum(reviews_with_traits("brief")) > 25
 
 
 def test_explained_demonstrations_are_answered_by_the_taste_in_words():
