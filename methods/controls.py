@@ -224,6 +224,7 @@ def controlled(method: type[Method], control: str) -> type[Method]:
             "uses_llm": method.uses_llm,
             "uses_encoder": method.uses_encoder,
             "sees_golds": method.sees_golds,
+            "bound": method.bound,
             "Config": method.Config,
             "inner_class": method,
             "swap_class": SWAPS[name],

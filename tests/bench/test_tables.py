@@ -63,8 +63,9 @@ def test_the_lowest_error_is_best_and_ties_share_it(project):
 
 def test_a_bound_is_never_the_best(project):
     project.says("limit", RIGHT, probe="Bounds")
-    found = entries(run(project, "wrong", "worse", "limit"))
+    found = entries(run(project, "wrong", "worse", "limit", "limit@shuffled-user"))
     assert found["limit"].interval.value < found["wrong"].interval.value
+    assert found["limit@shuffled-user"].interval.value < found["wrong"].interval.value
     assert {row for row, entry in found.items() if entry.best} == {"wrong"}
 
 
