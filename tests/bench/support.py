@@ -85,7 +85,7 @@ class Project:
         self.add(SUITE.format(name=name, methods=json.dumps(methods)) + more + "\n")
 
     def says(self, name: str, answers: dict[str, str | None], probe: str = "Says") -> None:
-        """Add a variant that answers so; None fails."""
+        """Add a variant of a probe that answers so; None fails."""
         texts = {id: text for id, text in answers.items() if text is not None}
         pairs = ", ".join(f"{id} = {json.dumps(text)}" for id, text in texts.items())
         failed = json.dumps([id for id in answers if id not in texts])

@@ -6,6 +6,7 @@ training together is no faster.
 """
 
 import time
+import tomllib
 from pathlib import Path
 from statistics import fmean
 
@@ -23,7 +24,7 @@ from tasks.loading import load_split
 from tasks.mini.world import WorldConfig, write_world
 
 USERS = 32
-LORA = {"rank": 8, "alpha": 8, "dropout": 0.0}  # `oppu` of bench.toml
+LORA = tomllib.loads(Path("bench.toml").read_text(encoding="utf-8"))["methods"]["oppu"]["lora"]
 
 
 @pytest.mark.parametrize("batch_size", [2, 4, 16])
