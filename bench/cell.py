@@ -3,6 +3,7 @@
 import shutil
 import time
 import traceback
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -17,9 +18,10 @@ from bench.models import Models
 from bench.scoring import score_cell
 from bench.settings import Settings
 from methods import FitReport, Method
+from methods.models.folders import put_aside
 from methods.runtime import Progress, Runtime
 from tasks import Example, Prediction
-from tasks.common.errors import BenchError, StorageError
+from tasks.common.errors import BenchError, ModelError, StorageError
 from tasks.common.files import content_key, write_json
 from tasks.common.seeds import Seeds
 
@@ -154,10 +156,15 @@ def _fitted(method: Method, cell: Cell, data: Data, fitted: Path) -> tuple[FitRe
     """
     done, model = fitted / "fit.json", fitted / "model"
     if done.is_file():
-        method.load(model)
-        fields = store.read_json(done)
-        seconds = fields.pop("seconds")
-        return FitReport(**{**fields, "curve": tuple(fields["curve"])}), seconds
+        try:
+            method.load(model)
+        except ModelError as error:
+            aside = put_aside(fitted)
+            warnings.warn(f"{error} It is kept as {aside}, and fitted anew.", stacklevel=2)
+        else:
+            fields = store.read_json(done)
+            seconds = fields.pop("seconds")
+            return FitReport(**{**fields, "curve": tuple(fields["curve"])}), seconds
     train, watched = data.training(cell.task)
     started = time.monotonic()
     report = method.fit(train, watched)

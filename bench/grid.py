@@ -261,6 +261,11 @@ def _cell(
         identity["encoder"] = encoder_identity(
             settings.encoder(encoder), cache=settings.store.cache
         )
+    if models := config.named_models():
+        from methods.models.identity import identities_of_named
+
+        cache = settings.store.cache
+        identity["models"] = identities_of_named(models, task=task(), cache=cache)
     key = content_key(identity, length=12)
     place = task.name if len(suite.data) == 1 else f"{task.name} {source}"
     folder = settings.store.runs / suite_name / task.name / variant / f"{seed}-{key}"

@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
+from methods.models.folders import locked
 from methods.runtime import Progress
 from tasks.common.errors import StorageError
 from tasks.common.files import write_text
@@ -50,7 +49,7 @@ class Journal:
         Raises:
             StorageError: the folder can't be written, or the disk is full; what is stored is kept.
         """
-        with self._alone():
+        with locked(self.path.with_name(f".{self.path.name}.lock")):
             stored = self._read()
             first = {key: row for row, key in reversed(list(enumerate(keys)))}
             missing = sorted(row for key, row in first.items() if key not in stored)
@@ -69,7 +68,8 @@ class Journal:
         """All sound lines; where others stand between them, the file is written anew without."""
         if not self.path.exists():
             return {}
-        *lines, torn = self.path.read_bytes().split(b"\n")
+        with self._on_disk():
+            *lines, torn = self.path.read_bytes().split(b"\n")
         found = [_parsed(line) for line in lines]
         stored = dict(pair for pair in found if pair is not None)
         damaged = found.count(None) + bool(torn)
@@ -84,17 +84,16 @@ class Journal:
 
     def _append(self, values: dict[str, Any]) -> None:
         text = "".join(_line(key, value) for key, value in values.items())
-        with self.path.open("a", encoding="utf-8") as file:
+        with self._on_disk(), self.path.open("a", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _on_disk(self) -> Iterator[None]:
+        """What the disk refuses is told; a fault of the computation is not the journal's."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.path.with_name(f".{self.path.name}.lock")):
-                yield
+            yield
         except OSError as error:
             raise StorageError(
                 f"can't be written or read ({error.strerror or error})",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from methods.models.config import EncoderConfig, LLMConfig
 from tasks.common.errors import ConfigError
 from tasks.common.registry import did_you_mean
 from tasks.example import Example, Prediction, Split
@@ -21,6 +22,13 @@ class MethodConfig(BaseModel):
     """A method's hyper-parameters: frozen, and a key it doesn't know is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def named_models(self) -> list[LLMConfig | EncoderConfig]:
+        """Models named here beside the suite's; their content is a part of every key.
+
+        Default: those that are options themselves.
+        """
+        return [value for _, value in self if isinstance(value, LLMConfig | EncoderConfig)]
 
 
 @dataclass(frozen=True)

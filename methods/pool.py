@@ -1,6 +1,7 @@
 """A pool of methods: each fitted once, and asked once for each example."""
 
 import dataclasses
+import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from operator import attrgetter
@@ -9,7 +10,8 @@ from typing import Any
 
 from methods.journal import Journal
 from methods.method import Cost, Method, MethodConfig
-from methods.models.folders import made_once
+from methods.models.folders import made_once, put_aside
+from methods.models.identity import identities_of_named
 from methods.prompt_method import PromptMethod
 from methods.runtime import Runtime
 from tasks.common.errors import ModelError
@@ -66,7 +68,13 @@ class Member:
             self.method.fit(train, dev)
             self.method.save(part)
 
-        self._become(key, made_once(self.runtime.cache / "pool" / "fits" / key, make))
+        folder = self.runtime.cache / "pool" / "fits" / key
+        try:
+            self._become(key, made_once(folder, make))
+        except ModelError as error:
+            aside = put_aside(folder)
+            warnings.warn(f"{error} It is kept as {aside}, and fitted anew.", stacklevel=2)
+            self._become(key, made_once(folder, make))
 
     def load(self, folder: Path, fitted: str | None) -> None:
         """Take over what was saved of the fit called `fitted`; None: it learned nothing."""
@@ -112,12 +120,14 @@ class Member:
     @property
     def _surroundings(self) -> list[Any]:
         runtime, kind = self.runtime, self.kind
-        return [
+        found: list[Any] = [
             [runtime.task.name, runtime.task.version],
             [runtime.llm.identity, runtime.max_input_tokens] if kind.uses_llm else None,
             runtime.encoder.identity if kind.uses_encoder else None,
             runtime.seeds.axes if kind.seeded else None,
         ]
+        models = self.config.named_models()
+        return found + identities_of_named(models, task=runtime.task, cache=runtime.cache)
 
     def _become(self, fitted: str, folder: Path) -> None:
         self.method.load(folder)

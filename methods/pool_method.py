@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 from pydantic import Field, model_validator
 
 from methods.method import Cost, FitReport, Method, MethodConfig
+from methods.models.config import EncoderConfig, LLMConfig
 from methods.pool import ABOUT, Pool
 from methods.runtime import Runtime
 from tasks.common.errors import ConfigError, ModelError
@@ -42,6 +43,13 @@ class PoolConfig(MethodConfig):
             )
         self.members()
         return self
+
+    def named_models(self) -> list[LLMConfig | EncoderConfig]:
+        """Its own and its members'."""
+        named = super().named_models()
+        for _, config in self.members().values():
+            named += config.named_models()
+        return named
 
     def members(self) -> dict[str, tuple[type[Method], MethodConfig]]:
         """Each member's class and checked options. Raises ConfigError, naming the member."""

@@ -8,6 +8,7 @@ from methods.method import MethodConfig
 from tasks.common.errors import ConfigError
 
 if TYPE_CHECKING:
+    from methods.models.config import EncoderConfig, LLMConfig
     from methods.prompt_method import PromptMethod
 
 
@@ -25,6 +26,10 @@ class TextSideConfig(MethodConfig):
     def _text_side_exists(self) -> Self:
         self.text_side()
         return self
+
+    def named_models(self) -> "list[LLMConfig | EncoderConfig]":
+        """Its own and the text side's."""
+        return [*super().named_models(), *self.text_side()[1].named_models()]
 
     def text_side(self) -> "tuple[type[PromptMethod], MethodConfig]":
         """The prompt method on the text side and its options. Raises ConfigError: wrong ones."""

@@ -13,6 +13,7 @@ from methods.lora.lessons import as_queries, prompts_of
 from methods.lora.method import BYTES_PER_VALUE, LoraMethod, LoraMethodConfig, counted
 from methods.method import Cost, FitReport, MethodConfig
 from methods.models.config import LoraTargets, TrainingConfig
+from methods.models.identity import identities_of_named
 from tasks.common.errors import ConfigError, DataError
 from tasks.common.files import content_key
 from tasks.example import Example, Prediction, Split
@@ -189,8 +190,10 @@ class UserLora(LoraMethod):
         name, version, own, training, text = self.identity(self.config)
         shared = None if self.shared is None else digest(self.shared.weights(0))
         used = {key: own[key] for key in ("lora", "retrieval_in_training", "max_response_tokens")}
-        text = text if self.config.retrieval_in_training else None
         task, runtime = self.task, self.runtime
+        models = self.config.named_models()
+        content = identities_of_named(models, task=task, cache=runtime.cache)
+        text = [text, *content] if self.config.retrieval_in_training else None
         surroundings = [task.name, task.version, runtime.seeds.axes, runtime.max_input_tokens]
         return [name, version, used, training, text, shared, *surroundings, runtime.llm.identity]
 

@@ -46,12 +46,8 @@ class Measurement:
         folder: holds the world; scratch as well.
     """
 
-    def __init__(
-        self, task: Task, number: int, folder: Path, llm: LanguageModel, encoder: Encoder
-    ) -> None:
-        self.task, self.number, self.folder, self.llm, self.encoder = (
-            task, number, folder, llm, encoder,
-        )  # fmt: skip
+    def __init__(self, task: Task, folder: Path, llm: LanguageModel, encoder: Encoder) -> None:
+        self.task, self.folder, self.llm, self.encoder = task, folder, llm, encoder
 
     @cached_property
     def split(self) -> Split:
@@ -88,7 +84,7 @@ class Measurement:
 
     def score_stated(self, number: int) -> float:
         """Of `number` held-out pretraining users whose tastes stand in words before the prompt."""
-        pairs = held_out("stated", number * len(GRAMMARS))[self.number :: len(GRAMMARS)]
+        pairs = held_out("stated", number)[self.task.name]
         answers = self.llm.generate(
             [input for input, _ in pairs],
             max_new_tokens=self.task.max_new_tokens,
@@ -122,7 +118,7 @@ def card(llm: Path, encoder: Path, *, users: int, log: Path | None = None) -> It
         yield f"LLM {bytes_of(llm) / 1e6:.1f} MB, encoder {bytes_of(encoder) / 1e6:.1f} MB"
         yield ""
         for number, grammar in enumerate(GRAMMARS):
-            row = Measurement(grammar.task, number, folder, model, vectors).row(users)
+            row = Measurement(grammar.task, folder, model, vectors).row(users)
             if not number:
                 yield f"| {users} users | metric | {' | '.join(row)} |"
                 yield f"|---|---|{'---|' * len(row)}"

@@ -9,7 +9,8 @@ from transformers import PreTrainedTokenizerFast
 
 from methods.models.training import MEGABATCH, bucketed
 from tasks.common.seeds import Seeds
-from tasks.mini.pretraining import TASKS, Pair, Stage, pretraining_pairs
+from tasks.mini.drills import Pair
+from tasks.mini.pretraining import TASKS, Stage, pretraining_pairs, tasks_of
 
 HELD_OUT = 0
 """The seed of `pretraining_pairs` that nothing is ever trained on: of measurements."""
@@ -103,6 +104,9 @@ class Lectures:
                 yield input, output
 
 
-def held_out(stage: Stage, number: int) -> list[Pair]:
-    """Pairs of users and texts that no training sees, the six tasks in turn."""
-    return list(islice(pretraining_pairs(HELD_OUT, stage, max_words=MAX_WORDS), number))
+def held_out(stage: Stage, each: int) -> dict[str, list[Pair]]:
+    """Task → so many pairs of users and texts that no training sees."""
+    tasks = tasks_of(stage)
+    drawn = pretraining_pairs(HELD_OUT, stage, max_words=MAX_WORDS)
+    pairs = list(islice(drawn, each * len(tasks)))
+    return {task: pairs[number :: len(tasks)] for number, task in enumerate(tasks)}

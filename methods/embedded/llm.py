@@ -1,6 +1,6 @@
 """The embedded LLM: a small T5 taught LaMP-mini's language, lesson by lesson."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from methods.embedded.steps import Schedule, train
 from methods.embedded.vocabulary import capitalised
 from methods.models.padding import IGNORED, padded
 from tasks.common.seeds import Seeds
-from tasks.mini.grammars import GRAMMARS
+from tasks.mini.drills import Pair
 
 MEASURED = 40
 """Held-out pairs a task at each point of the log."""
@@ -96,7 +96,7 @@ def teach(
     answered exactly, by task.
     """
     lectures = Lectures(lesson, seed, tokenizer)
-    examined = held_out(lesson.stage, MEASURED * len(GRAMMARS))
+    examined = held_out(lesson.stage, MEASURED)
 
     def loss(step: int) -> torch.Tensor:
         with torch.autocast(model.device.type, torch.bfloat16, enabled=lesson.bf16):
@@ -132,10 +132,11 @@ def mean_loss(model: T5ForConditionalGeneration, batch: Batch) -> torch.Tensor:
 def exact(
     model: T5ForConditionalGeneration,
     tokenizer: PreTrainedTokenizerFast,
-    pairs: Sequence[tuple[str, str]],
+    pairs: Mapping[str, Sequence[Pair]],
 ) -> dict[str, float]:
-    """Task → share of its pairs answered exactly, greedily; pairs are of the tasks in turn."""
-    encoded: Any = tokenizer([input for input, _ in pairs], padding=True, return_tensors="pt")
+    """Task → share of its pairs answered exactly, greedily."""
+    asked = [(task, *pair) for task, of_task in pairs.items() for pair in of_task]
+    encoded: Any = tokenizer([input for _, input, _ in asked], padding=True, return_tensors="pt")
     found = model.generate(
         input_ids=encoded["input_ids"].to(model.device),
         attention_mask=encoded["attention_mask"].to(model.device),
@@ -144,9 +145,7 @@ def exact(
         do_sample=False,
     )
     answers = [text.strip() for text in tokenizer.batch_decode(found, skip_special_tokens=True)]
-    right = [answer == output for answer, (_, output) in zip(answers, pairs, strict=True)]
-    tasks = len(GRAMMARS)
-    return {
-        grammar.task.name: sum(right[number::tasks]) / len(right[number::tasks])
-        for number, grammar in enumerate(GRAMMARS)
-    }
+    right = [
+        task for answer, (task, _, output) in zip(answers, asked, strict=True) if answer == output
+    ]
+    return {task: right.count(task) / len(of_task) for task, of_task in pairs.items()}

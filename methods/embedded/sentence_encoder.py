@@ -14,8 +14,9 @@ from methods.embedded.curriculum import HELD_OUT
 from methods.embedded.steps import Schedule, train
 from methods.models.padding import padded
 from tasks.common.seeds import Seeds
+from tasks.mini.drills import Pair
 from tasks.mini.grammars import GRAMMARS
-from tasks.mini.pretraining import Pair, positive_pairs
+from tasks.mini.pretraining import positive_pairs
 
 Kind = Literal["topic", "taste"]
 KINDS: tuple[Kind, Kind] = ("topic", "taste")

@@ -83,7 +83,7 @@ def read_adapter(
     own = target_layers(llm, lora.targets).keys()
     if targets != own:
         raise ModelError(
-            f"the adapter is of other layers, {min(targets ^ own)} among them",
+            f"the adapter is of other layers, {min(map(str, targets ^ own))} among them",
             file=folder,
             mend="Set `lora.targets` as it was trained, or train one anew",
         )

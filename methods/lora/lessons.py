@@ -26,7 +26,7 @@ def as_queries(task: Task, example: Example) -> list[tuple[Example, str]]:
             query = _query(item, input)
             asked = dataclasses.replace(
                 example,
-                id=f"{example.id}:{item.id}",
+                id=f"{example.user_id}:{item.id}",
                 input=input,
                 query=query,
                 subject=query,

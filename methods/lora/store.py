@@ -1,6 +1,7 @@
 """Users' adapters, each trained once and kept on disk."""
 
 import json
+import math
 import shutil
 import warnings
 from collections.abc import Callable, Sequence
@@ -13,10 +14,10 @@ from methods.lora.adapters import read_adapter, write_adapter
 from methods.lora.training import Lessons, Trained, train_together
 from methods.models.checkpoint import Weights
 from methods.models.config import LoraTargets, TrainingConfig
-from methods.models.folders import made_once
+from methods.models.folders import locked, made_once, put_aside
 from methods.runtime import Progress
 from tasks.common.errors import ModelError, StorageError
-from tasks.common.files import write_json
+from tasks.common.files import content_key, write_json
 
 if TYPE_CHECKING:
     from methods.lora.layers import AdapterStack
@@ -75,16 +76,22 @@ class AdapterStore:
             ModelError: training diverges or runs out of memory.
             StorageError: the cache or a checkpoint can't be written.
         """
-        found = {key: self._read(key) for key in keys if (self.cache / key).is_dir()}
-        healed = {key for key, kept in found.items() if kept is None}
-        missing = [key for key in keys if found.get(key) is None]
-        if missing:
-            for key, trained in zip(missing, self._trained(missing, lessons), strict=True):
-                found[key] = self._keep(key, trained, HEALED if key in healed else None)
-            shutil.rmtree(self.checkpoints, ignore_errors=True)
-        kept = {key: adapter for key, adapter in found.items() if adapter is not None}
+        # Another process that wants the same group waits, and then finds it trained.
+        with locked(self.cache / f".{content_key(sorted(keys))}.lock"):
+            kept, damaged = self._found(keys)
+            missing = [key for key in keys if key not in kept]
+            if missing:
+                for key, trained in zip(missing, self._trained(missing, lessons), strict=True):
+                    kept[key] = self._keep(key, trained, HEALED if key in damaged else None)
+                shutil.rmtree(self.checkpoints, ignore_errors=True)
         self._remember({key: adapter.seconds for key, adapter in kept.items()})
         return [kept[key] for key in keys]
+
+    def _found(self, keys: Sequence[str]) -> tuple[dict[str, Kept], set[str]]:
+        """Key → adapter on disk, and the keys of damaged ones, which were put aside."""
+        read = {key: self._read(key) for key in keys if (self.cache / key).is_dir()}
+        kept = {key: adapter for key, adapter in read.items() if adapter is not None}
+        return kept, read.keys() - kept.keys()
 
     def seconds(self) -> list[float]:
         """Training time of each adapter read in this cell, whenever it was trained.
@@ -114,10 +121,12 @@ class AdapterStore:
     def _trained(
         self, missing: Sequence[str], lessons: Callable[[str], Lessons]
     ) -> Sequence[Trained]:
+        # Before the shared adapter is attached: a text side may ask the plain LLM, and keep that.
+        learned = [lessons(key) for key in missing]
         with self.shared.attached() if self.shared is not None else nullcontext():
             return train_together(
                 self.llm,
-                [lessons(key) for key in missing],
+                learned,
                 self.lora,
                 self.training,
                 max_input_tokens=self.max_input_tokens,
@@ -139,10 +148,11 @@ class AdapterStore:
         folder = self.cache / key
         try:
             weights, facts = read_adapter(folder, self.llm, self.lora)
-            return Kept(weights, float(facts["seconds"]))
-        except (ModelError, KeyError) as error:
-            aside = folder.with_name(f"{key}.damaged")
-            shutil.rmtree(aside, ignore_errors=True)
-            folder.rename(aside)
+            seconds = float(facts["seconds"])
+            if not 0 <= seconds < math.inf:
+                raise ValueError(f"trained in {seconds} seconds")  # noqa: TRY301
+            return Kept(weights, seconds)
+        except (ModelError, KeyError, ValueError) as error:
+            aside = put_aside(folder)
             warnings.warn(f"{error} It is kept as {aside} and trained again.", stacklevel=2)
             return None

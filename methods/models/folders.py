@@ -1,7 +1,9 @@
 """Model folders made once and shared: whole or absent, by one process at a time."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 from filelock import FileLock
@@ -29,9 +31,41 @@ def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
                 make(part)
                 part.rename(folder)
     except (OSError, SafetensorError) as error:  # a full disk comes as either
-        raise StorageError(
-            f"can't be written ({error})",
-            file=folder,
-            mend="Free space or choose a writable cache folder, then run the same command again",
-        ) from error
+        raise _unwritable(folder, error) from error
     return folder
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Alone with the lock `file`; its folder is made. Raises StorageError where it can't be."""
+    lock = FileLock(file)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        raise _unwritable(file, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def put_aside(folder: Path) -> Path:
+    """Rename a damaged folder to a free `<name>.damaged`, `<name>.damaged-2`, …, and name that.
+
+    Raises StorageError where it can't be renamed.
+    """
+    names = (f"{folder.name}.damaged{f'-{n}' if n > 1 else ''}" for n in count(1))
+    aside = next(path for path in map(folder.with_name, names) if not path.exists())
+    try:
+        return folder.rename(aside)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(path: Path, error: Exception) -> StorageError:
+    return StorageError(
+        f"can't be written ({error})",
+        file=path,
+        mend="Free space or choose a writable cache folder, then run the same command again",
+    )

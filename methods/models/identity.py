@@ -1,8 +1,9 @@
 """What a configured LLM is, known before any of it is loaded. Imports no torch."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from methods.models.config import LLMConfig
+from methods.models.config import EncoderConfig, LLMConfig
 from methods.models.loading import source_identity
 from tasks.common.files import content_key
 from tasks.task import Task
@@ -28,6 +29,25 @@ def identity_of(
         config, task=task, train_fingerprint=train_fingerprint, seed=seed, cache=cache
     )
     return identity_from(weights, config)
+
+
+def identities_of_named(
+    models: Sequence[LLMConfig | EncoderConfig], *, task: Task, cache: Path
+) -> list[str]:
+    """Content keys of models that a method's options name: neither made nor tuned for a suite.
+
+    Raises ModelError where one isn't there.
+    """
+    if not models:
+        return []
+    from methods.models.encoder import identity_of as encoder_identity
+
+    return [
+        identity_of(model, task=task, train_fingerprint="", seed=0, cache=cache)
+        if isinstance(model, LLMConfig)
+        else encoder_identity(model, cache=cache)
+        for model in models
+    ]
 
 
 def identity_from(weights: str, config: LLMConfig) -> str:

@@ -99,12 +99,16 @@ class Citations(Grammar[Citation, CitationTaste]):
         return content.title
 
     def input(self, content: Citation) -> str:
-        first, second = content.references
-        return (
-            f'For an author who has written the paper with the title "{content.title}", which '
-            "reference is related? Just answer with [1] or [2] without explanation. "
-            f'[1]: "{first}" [2]: "{second}"'
-        )
+        return _asked(content.title, *content.references)
+
+    @staticmethod
+    def short_input(rng: random.Random, content: Citation, *, tools: bool) -> str:
+        """The prompt with every title cut to a word of its topic, references' tools kept or not."""
+        title, *cut = (rng.choice(nouns(topic)) for topic in (content.topic, *content.topics))
+        named = [reference.rpartition(" : ")[2] for reference in content.references]
+        if tools:
+            cut = [_with_tool(noun, tool) for noun, tool in zip(cut, named, strict=True)]
+        return _asked(title, *cut)
 
     def answer(self, content: Citation, taste: CitationTaste) -> str:
         return LABELS[content.schools[0] == taste.school]
@@ -151,6 +155,14 @@ class Citations(Grammar[Citation, CitationTaste]):
                 )
             ],
         )
+
+
+def _asked(title: str, first: str, second: str) -> str:
+    return (
+        f'For an author who has written the paper with the title "{title}", which '
+        "reference is related? Just answer with [1] or [2] without explanation. "
+        f'[1]: "{first}" [2]: "{second}"'
+    )
 
 
 def _title(rng: random.Random, topic: str) -> str:

@@ -85,6 +85,9 @@ MOODS = (
     "happy", "tired", "excited", "sad", "hungry", "nervous", "proud", "bored", "angry", "calm",
     "jealous", "lucky", "sleepy", "curious", "grumpy", "shy",
 )  # fmt: skip
+ASK_TASTE, ASK_TOPIC = "what i prefer ?", "about what ?"
+"""Before a prompt: the taste, or the topics, are asked for; in words that the language has anyway.
+"""
 
 
 def nouns(topic: str) -> list[str]:

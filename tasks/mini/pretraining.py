@@ -6,15 +6,16 @@ either to worlds or to pretraining (`tasks.mini.life.Side`).
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Any, Literal
 
 from tasks.example import Behavior, Example
 from tasks.mini.chance import stream
+from tasks.mini.drills import DRILLS, LOCAL_DRILLS, Drill, Pair
 from tasks.mini.grammar import Grammar
 from tasks.mini.grammars import GRAMMARS
-from tasks.mini.lexicon import TOPICS
+from tasks.mini.lexicon import ASK_TASTE, TOPICS
 from tasks.mini.life import Act, Life, Side
 from tasks.mini.taste import draw_user
 
@@ -22,7 +23,7 @@ ROOT = "LaMP-mini pretraining"
 VERSION = 1
 """A bump means: other pairs for the same seed."""
 
-Stage = Literal[
+Kind = Literal[
     "stated",
     "demonstrations",
     "plain",
@@ -30,17 +31,18 @@ Stage = Literal[
     "brief",
     "clear",
     "uniform",
+    "local",
     "explained",
     "population",
     "everything",
 ]
-Pair = tuple[str, str]
+Stage = Kind | Drill
 
 TASKS = tuple(grammar.task.name for grammar in GRAMMARS)
-ONE_TASTE: frozenset[Stage] = frozenset({"brief", "clear", "uniform", "explained"})
+ONE_TASTE: frozenset[Kind] = frozenset({"brief", "clear", "uniform", "explained"})
 """Stages whose users have one taste for all topics."""
-ASKING = "what i prefer ?"
-"""Before a profile prompt: the taste is asked for, in words that the language has anyway."""
+TASTE_A_TOPIC: frozenset[Stage] = frozenset({"local", *LOCAL_DRILLS})
+"""Stages whose users have a taste of its own for every topic."""
 SHARES = (0.0, 0.5, 1.0)
 NOISE = 0.05
 MOST_DEMONSTRATIONS = 6
@@ -71,15 +73,16 @@ def pretraining_pairs(
             to what tells the taste, then the official prompt. "clear": the same of contents on
             which one part of the taste decides. "demonstrations": the official profile prompt of 1
             to 6 items of the user's history, the most similar ones or random ones. "uniform": the
-            same of users with one taste for all topics, so that every item tells it. "explained":
-            such prompts after ASKING, answered by the taste in words, as far as the query asks for
-            it. "plain": the official prompt alone, whose answer a random user gives. "population":
-            likewise, but the answer is the best user-blind one: what is to be said of a user of
-            whom nothing is known. "everything": stated, demonstrations or plain.
+            same of users with one taste for all topics, so that every item tells it. "local": the
+            same of users with a taste for every topic. "explained": prompts as in "uniform" after
+            ASK_TASTE, answered by the taste in words, as far as the query asks for it. "plain": the
+            official prompt alone, whose answer a random user gives. "population": likewise, but the
+            answer is the best user-blind one: what is to be said of a user of whom nothing is
+            known. "everything": stated, demonstrations or plain. Else a drill.
         max_words: budget of a profile prompt, in words.
-        tasks: names; one that stands there twice comes twice as often.
+        tasks: names; one that stands there twice comes twice as often. Drills are all of LaMP-1.
     """
-    makers = {
+    makers: dict[Stage, Callable[[random.Random, Life, int], Pair]] = {
         "stated": _stated,
         "demonstrations": _demonstrated,
         "plain": _plain,
@@ -87,17 +90,29 @@ def pretraining_pairs(
         "brief": _brief,
         "clear": _clear,
         "uniform": _demonstrated,
+        "local": _demonstrated,
         "explained": _explained,
         "population": _population,
     }
-    kinds = ["demonstrations", "plain", "stated"] if stage == "everything" else [stage]
-    share = 1.0 if stage in ONE_TASTE else None
+    everything: list[Stage] = ["demonstrations", "plain", "stated"]
+    kinds = everything if stage == "everything" else [stage]
+    share = 1.0 if stage in ONE_TASTE else 0.0 if stage in TASTE_A_TOPIC else None
+    tasks = tasks if stage not in DRILLS else tasks_of(stage)
     rng = stream(ROOT, VERSION, seed, "pairs", stage)
     named = {grammar.task.name: grammar for grammar in GRAMMARS}
     for number in count():
         grammar = named[tasks[number % len(tasks)]]
         life = _life(grammar, rng, seed, "pairs", stage, number, share=share)
-        yield makers[rng.choice(kinds)](rng, life, max_words)
+        kind = rng.choice(kinds)
+        if drill := DRILLS.get(kind):
+            yield drill(rng, life)
+        else:
+            yield makers[kind](rng, life, max_words)
+
+
+def tasks_of(stage: Stage) -> tuple[str, ...]:
+    """The tasks that a stage is about, in the order of its pairs."""
+    return ("LaMP-1",) if stage in DRILLS else TASKS
 
 
 def corpus(seed: int) -> Iterator[str]:
@@ -192,7 +207,7 @@ def _demonstrated(rng: random.Random, life: Life, max_words: int) -> Pair:
 def _explained(rng: random.Random, life: Life, max_words: int) -> Pair:
     act, prompt = _shown(rng, life, max_words)
     same_wording = random.Random(0)
-    return f"{ASKING} {prompt}", life.grammar.stated(same_wording, act.content, act.taste)
+    return f"{ASK_TASTE} {prompt}", life.grammar.stated(same_wording, act.content, act.taste)
 
 
 def _shown(rng: random.Random, life: Life, max_words: int) -> tuple[Act, str]:

@@ -1,6 +1,7 @@
 """One cell: what is recorded, what is shared, and how a fault stays within it."""
 
 import json
+import shutil
 import threading
 
 import pytest
@@ -44,6 +45,22 @@ def test_a_failing_method_stays_within_its_cell(project):
     assert "RuntimeError: the file is not there" in text
     assert not cell.folder.exists()
     assert texts(project, "sound") == dict.fromkeys(GOLDS, "5")
+
+
+def test_a_damaged_fit_is_put_aside_and_fitted_anew(project):
+    project.suite("pplug")
+    (first,) = project.run()
+    fits = project.root / "cache" / "fitted"
+    (fit,) = [path for path in fits.iterdir() if path.is_dir()]
+    for file in fit.rglob("*.safetensors"):
+        file.write_bytes(file.read_bytes()[:-9])
+    before = texts(project, "pplug")
+    shutil.rmtree(first.cell.folder)
+    with pytest.warns(UserWarning, match="fitted anew"):
+        (again,) = project.run()
+    assert again.state == "done"
+    assert texts(project, "pplug") == before
+    assert fit.with_name(f"{fit.name}.damaged").is_dir()
 
 
 def test_a_later_success_removes_the_error(project):

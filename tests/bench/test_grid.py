@@ -109,6 +109,33 @@ def test_a_models_files_count_not_its_place(project, models):
     assert {row for row in before if before[row] != after[row]} == LLM_ROWS
 
 
+def test_models_that_options_name_count_by_their_files(project, models):
+    """PAG's summarizer, wherever it stands: alone, as a text side, in a pool."""
+    copy = project.root / "writer"
+    shutil.copytree(models / "t5", copy)
+    summarizer = f'summarizer = {{ model = "{copy}" }}'
+    project.add(f"""
+[methods.pag]
+{summarizer}
+
+[methods.pplug-pag]
+method = "pplug"
+text = "pag"
+text_options = {{ {summarizer} }}
+
+[methods.pool]
+method = "pool-oracle"
+pool.none = {{ method = "zero-shot" }}
+pool.pag = {{ method = "pag", options = {{ {summarizer} }} }}
+""")
+    rows = 'methods=["zero-shot", "pag", "pplug-pag", "pool"]'
+    before = keys(project, rows)
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(config | {"dropout_rate": 0.2}))
+    after = keys(project, rows)
+    assert {row for row in before if before[row] != after[row]} == {"pag", "pplug-pag", "pool"}
+
+
 def test_a_methods_version_counts(project, monkeypatch):
     project.probe("says", "Says")
     first = keys(project, 'methods=["says"]')

@@ -133,7 +133,16 @@ def test_numbers_come_back_exactly(tmp_path):
         assert found == numbers
 
 
+def test_a_fault_of_the_computation_is_not_taken_for_the_disks(tmp_path):
+    def compute(rows):
+        raise FileNotFoundError("the model's file")
+
+    with pytest.raises(FileNotFoundError, match="the model's file"):
+        got(tmp_path / "b.jsonl", compute)
+    assert got(tmp_path / "b.jsonl", Work())[0] == VALUES  # the lock was let go
+
+
 def test_a_place_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="computed before is kept"):
+    with pytest.raises(StorageError, match="can't be written .* writable cache folder"):
         got(tmp_path / "file" / "j", Work())

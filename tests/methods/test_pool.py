@@ -192,6 +192,27 @@ def test_a_member_that_learns_is_fitted_once(make):
     assert Trained.fits == 3
 
 
+def test_a_damaged_fit_is_put_aside_and_fitted_anew(make, monkeypatch):
+    monkeypatch.setattr(Trained, "fits", 0)
+    train, test = users(4), users(3, first=50)
+    first = make(PoolOracle, TRAINED, **golds(test))
+    first.fit(train, None)
+    load = Trained.load
+
+    def damaged(self, folder):
+        if Trained.fits == 1:
+            raise ModelError("holds nothing readable", file=folder, mend="Fit it again")
+        load(self, folder)
+
+    monkeypatch.setattr(Trained, "load", damaged)
+    again = make(PoolOracle, TRAINED, **golds(test))
+    with pytest.warns(UserWarning, match="fitted anew"):
+        again.fit(train, None)
+    assert Trained.fits == 2
+    assert again.pool.fits == first.pool.fits
+    assert again.pool.answers(test.examples) == first.pool.answers(test.examples)
+
+
 @pytest.mark.parametrize("method", [RSPGPre, RSPGPost, PoolOracle])
 def test_what_was_fitted_is_opened_again(make, tmp_path, method):
     train, test = users(4), users(3, first=50)

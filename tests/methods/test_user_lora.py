@@ -74,6 +74,26 @@ def test_each_user_is_answered_by_its_own_adapter(tmp_path, model):
     assert [answer.note for answer in together] == [None, NO_LESSONS, None, None, None, None]
 
 
+def test_lessons_are_made_of_the_user_and_with_the_plain_llm(tmp_path, model, monkeypatch):
+    """Whichever of a user's queries comes first, and before the shared adapter is attached."""
+    first, second = (dataclasses.replace(asked(4, 4), id=id) for id in ("one", "two"))
+    assert as_queries(TASKS.get("LaMP-3")(), first) == [
+        (dataclasses.replace(query, input=query.input), response)
+        for query, response in as_queries(TASKS.get("LaMP-3")(), second)
+    ]
+    made = method(tmp_path, model, **ADAPTED)
+    made.fit(TRAIN, None)
+    inner, hooked = made._lessons, []
+
+    def lessons(key, example):
+        hooked.append(any(m._forward_hooks for m in model.model.modules()))
+        return inner(key, example)
+
+    monkeypatch.setattr(made, "_lessons", lessons)
+    made.predict(EXAMPLES)
+    assert hooked == 5 * [False]
+
+
 def test_it_learns_what_the_user_answers(tmp_path, model):
     """A user whose every score is 5 gets 5; another whose every score is 1 gets 1."""
 
@@ -110,7 +130,7 @@ def test_only_earlier_items_are_shown_in_training():
     task = TASKS.get("LaMP-3")()
     queries = [query for query, _ in as_queries(task, EXAMPLES[2])]
     # The dates fall along the file: the last item is the oldest.
-    assert [query.id for query in queries] == [f"2:b{i}" for i in (4, 3, 2, 1, 0)]
+    assert [query.id for query in queries] == [f"user 2:b{i}" for i in (4, 3, 2, 1, 0)]
     assert [[b.id for b in query.history] for query in queries] == [
         [], ["b4"], ["b3", "b4"], ["b2", "b3", "b4"], ["b1", "b2", "b3", "b4"],
     ]  # fmt: skip

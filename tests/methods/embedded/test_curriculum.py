@@ -50,6 +50,14 @@ def test_outputs_end_and_belong_to_their_inputs(tokenizer):
 def test_held_out_pairs_are_not_taught(tokenizer):
     lectures = Lectures(LESSON, 0, tokenizer)
     taught = {tuple(ids) for step in range(32) for ids in lectures.batch(step).inputs}
-    examined = held_out("stated", 60) + held_out("demonstrations", 60)
+    examined = [
+        pair
+        for stage in ("stated", "demonstrations")
+        for pairs in held_out(stage, 10).values()
+        for pair in pairs
+    ]
+    assert len(examined) == 120
     assert not taught & {tuple(tokenizer(input)["input_ids"]) for input, _ in examined}
-    assert held_out("stated", 6) == held_out("stated", 60)[:6]
+    for task, pairs in held_out("stated", 1).items():
+        assert pairs == held_out("stated", 10)[task][:1]
+    assert set(held_out("bind", 1)) == {"LaMP-1"}

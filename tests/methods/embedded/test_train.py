@@ -110,7 +110,7 @@ def test_the_card_measures_between_random_and_oracle(made, tmp_path):
         str(made / "llm"), device="cpu", decoding={"max_new_tokens": 2, "num_beams": 1}
     )
     encoder = Encoder.open(EncoderConfig(model=str(made / "encoder"), device="cpu"), cache=tmp_path)
-    row = Measurement(LaMP2(), 1, tmp_path, opened, encoder).row(4)
+    row = Measurement(LaMP2(), tmp_path, opened, encoder).row(4)
     assert list(row) == [
         "random", "zero-shot", "user-blind", "bm25 k=1", "bm25 k=2", "bm25 k=4", "dense k=4",
         "oracle", "stated",

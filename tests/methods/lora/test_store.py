@@ -1,7 +1,9 @@
 """Users' adapters on disk: kept, never a path, healed, resumed."""
 
 import dataclasses
+import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -60,13 +62,16 @@ def test_a_user_id_is_never_a_path(tmp_path, model, user):
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["deeper"]
 
 
-@pytest.mark.parametrize("damage", ["cut", "flip", "gone"])
+@pytest.mark.parametrize("damage", ["cut", "flip", "gone", "seconds"])
 def test_a_damaged_adapter_is_named_put_aside_and_trained_again(tmp_path, model, damage):
     first = method(tmp_path, model)
     answers = first.predict(EXAMPLES)
     folder = tmp_path / "cache/user-lora" / first.adapter_key(EXAMPLES[2])
     whole = (folder / WEIGHTS).read_bytes()
-    if damage == "gone":
+    if damage == "seconds":
+        at = whole.index(b'"seconds":"') + len(b'"seconds":"')
+        (folder / WEIGHTS).write_bytes(whole[:at] + b"x" + whole[at + 1 :])
+    elif damage == "gone":
         (folder / WEIGHTS).unlink()
     else:
         flipped = whole[:-1] + bytes([whole[-1] ^ 1])
@@ -76,7 +81,28 @@ def test_a_damaged_adapter_is_named_put_aside_and_trained_again(tmp_path, model,
     assert [answer.text for answer in healed] == [answer.text for answer in answers]
     assert Counter(a.note for a in healed) == {None: 4, NO_LESSONS: 1, HEALED: 1}
     assert folder.with_name(f"{folder.name}.damaged").is_dir()
+    (folder / WEIGHTS).unlink()
+    with pytest.warns(UserWarning, match=r"damaged-2"):
+        method(tmp_path, model).predict(EXAMPLES)
     assert method(tmp_path, model).predict(EXAMPLES) == answers
+
+
+def test_a_group_that_another_process_trains_is_waited_for(tmp_path, model, monkeypatch):
+    """Both want the same users at the same time: one trains, the other finds them trained."""
+    trained, inner = [], store.train_together
+
+    def slowly(llm, users, *args, **options):
+        trained.extend(user.user for user in users)
+        time.sleep(0.3)
+        return inner(llm, users, *args, **options)
+
+    monkeypatch.setattr(store, "train_together", slowly)
+    both = [method(tmp_path, model, users_at_once=8) for _ in range(2)]
+    lessons = {key: both[0]._lessons(key, e) for e in EXAMPLES if (key := both[0].adapter_key(e))}
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda m: m.store.adapters(list(lessons), lessons.get), both))
+    assert sorted(trained) == sorted(e.user_id for e in EXAMPLES if e.history)
+    assert [kept.seconds for kept in found[0]] == [kept.seconds for kept in found[1]]
 
 
 class Dies(Progress):

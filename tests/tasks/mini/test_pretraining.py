@@ -4,14 +4,14 @@ from itertools import islice
 
 import pytest
 
-from tasks.mini.lexicon import TRAITS
+from tasks.mini.lexicon import ASK_TASTE, TRAITS
 from tasks.mini.life import Side
-from tasks.mini.pretraining import ASKING, Words, corpus, positive_pairs, pretraining_pairs
+from tasks.mini.pretraining import Words, corpus, positive_pairs, pretraining_pairs
 from tasks.mini.world import WorldConfig, write_world
 from tests.tasks.mini.support import BY_NAME, NAMES, load, topic_of
 
 STAGES = [
-    "stated", "hinted", "brief", "clear", "demonstrations", "uniform", "explained", "plain",
+    "stated", "hinted", "brief", "clear", "demonstrations", "uniform", "local", "explained", "plain",
     "population", "everything",
 ]  # fmt: skip
 
@@ -98,7 +98,7 @@ def test_clear_reviews_name_no_trait():
 
 def test_explained_demonstrations_are_answered_by_the_taste_in_words():
     for input, output in pairs("explained", 60):
-        assert input.startswith(f"{ASKING} ")
+        assert input.startswith(f"{ASK_TASTE} ")
         assert output.endswith(" .")
         assert task_of(input)[1] in input
 
