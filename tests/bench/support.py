@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -129,7 +131,9 @@ class Project:
         }
 
     def start(self, *arguments: str, command: tuple[str, ...] = (str(BENCH),)) -> subprocess.Popen:
-        """The real command in a process of its own."""
+        """The real command in a process of its own, which hears Ctrl-C even if the tests don't:
+        a shell starts what it puts in the background deaf to it.
+        """
         return subprocess.Popen(
             [*command, *arguments],
             cwd=self.root,
@@ -137,6 +141,7 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  no threads
         )
 
 

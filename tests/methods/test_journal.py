@@ -144,5 +144,5 @@ def test_a_fault_of_the_computation_is_not_taken_for_the_disks(tmp_path):
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="can't be written .* writable cache folder"):
+    with pytest.raises(StorageError, match=r"can't be written .* writable cache folder"):
         got(tmp_path / "file" / "j", Work())
