@@ -10,7 +10,7 @@ from typing import Any
 
 from methods.journal import Journal
 from methods.method import Cost, Method, MethodConfig
-from methods.models.folders import made_once, put_aside
+from methods.models.folders import locked, made_once, put_aside
 from methods.models.identity import identities_of_named
 from methods.prompt_method import PromptMethod
 from methods.runtime import Runtime
@@ -69,12 +69,13 @@ class Member:
             self.method.save(part)
 
         folder = self.runtime.cache / "pool" / "fits" / key
-        try:
-            self._become(key, made_once(folder, make))
-        except ModelError as error:
-            aside = put_aside(folder)
-            warnings.warn(f"{error} It is kept as {aside}, and fitted anew.", stacklevel=2)
-            self._become(key, made_once(folder, make))
+        with locked(folder.with_name(f".{key}.opened.lock")):
+            try:
+                self._become(key, made_once(folder, make))
+            except ModelError as error:
+                aside = put_aside(folder)
+                warnings.warn(f"{error} It is kept as {aside}, and fitted anew.", stacklevel=2)
+                self._become(key, made_once(folder, make))
 
     def load(self, folder: Path, fitted: str | None) -> None:
         """Take over what was saved of the fit called `fitted`; None: it learned nothing."""
