@@ -3,7 +3,6 @@
 import shutil
 import time
 import traceback
-import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -148,6 +147,8 @@ def _run(cell: Cell, settings: Settings, data: Data, models: Models, progress: P
 def _fitted(method: Method, cell: Cell, data: Data, fitted: Path) -> tuple[FitReport, float]:
     """Fit once for all cells that share a fit (a method and its controls), and after a kill.
 
+    A damaged fit is put aside and made anew.
+
     For the fit's `sole_writer`: two processes may want it at the same time.
 
     Returns:
@@ -159,8 +160,7 @@ def _fitted(method: Method, cell: Cell, data: Data, fitted: Path) -> tuple[FitRe
         try:
             method.load(model)
         except ModelError as error:
-            aside = put_aside(fitted)
-            warnings.warn(f"{error} It is kept as {aside}, and fitted anew.", stacklevel=2)
+            put_aside(fitted, error, "fitted anew")
         else:
             fields = store.read_json(done)
             seconds = fields.pop("seconds")

@@ -1,7 +1,6 @@
 """A pool of methods: each fitted once, and asked once for each example."""
 
 import dataclasses
-import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from operator import attrgetter
@@ -73,8 +72,7 @@ class Member:
             try:
                 self._become(key, made_once(folder, make))
             except ModelError as error:
-                aside = put_aside(folder)
-                warnings.warn(f"{error} It is kept as {aside}, and fitted anew.", stacklevel=2)
+                put_aside(folder, error, "fitted anew")
                 self._become(key, made_once(folder, make))
 
     def load(self, folder: Path, fitted: str | None) -> None:

@@ -3,7 +3,6 @@
 import json
 import math
 import shutil
-import warnings
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -153,6 +152,5 @@ class AdapterStore:
                 raise ValueError(f"trained in {seconds} seconds")  # noqa: TRY301
             return Kept(weights, seconds)
         except (ModelError, KeyError, ValueError) as error:
-            aside = put_aside(folder)
-            warnings.warn(f"{error} It is kept as {aside} and trained again.", stacklevel=2)
+            put_aside(folder, error, "trained again")
             return None

@@ -1,6 +1,7 @@
 """Model folders made once and shared: whole or absent, by one process at a time."""
 
 import shutil
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -49,17 +50,21 @@ def locked(file: Path) -> Iterator[None]:
         lock.release()
 
 
-def put_aside(folder: Path) -> Path:
-    """Rename a damaged folder to a free `<name>.damaged`, `<name>.damaged-2`, …, and name that.
+def put_aside(folder: Path, fault: Exception, then: str) -> None:
+    """Rename a damaged folder to a free `<name>.damaged`, `<name>.damaged-2`, …, and warn.
+
+    Args:
+        fault, then: what is wrong with it, and what is done next, for the warning.
 
     Raises StorageError where it can't be renamed.
     """
     names = (f"{folder.name}.damaged{f'-{n}' if n > 1 else ''}" for n in count(1))
     aside = next(path for path in map(folder.with_name, names) if not path.exists())
     try:
-        return folder.rename(aside)
+        folder.rename(aside)
     except OSError as error:
         raise _unwritable(folder, error) from error
+    warnings.warn(f"{fault} It is kept as {aside} and {then}.", stacklevel=3)
 
 
 def _unwritable(path: Path, error: Exception) -> StorageError:
