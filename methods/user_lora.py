@@ -193,9 +193,12 @@ class UserLora(LoraMethod):
         task, runtime = self.task, self.runtime
         models = self.config.named_models()
         content = identities_of_named(models, task=task, cache=runtime.cache)
-        text = [text, *content] if self.config.retrieval_in_training else None
+        if self.config.retrieval_in_training:  # the text side may let the LLM write
+            prompts, llm = [text, *content], runtime.llm.identity
+        else:
+            prompts, llm = None, runtime.llm.likelihoods
         surroundings = [task.name, task.version, runtime.seeds.axes, runtime.max_input_tokens]
-        return [name, version, used, training, text, shared, *surroundings, runtime.llm.identity]
+        return [name, version, used, training, prompts, shared, *surroundings, llm]
 
     def adapter_key(self, example: Example) -> str | None:
         """Content key of the example's adapter; None where the history teaches nothing."""

@@ -10,6 +10,7 @@ from peft import PeftModel
 from bench.conformance import check
 from bench.conformance_models import tiny_runtimes
 from methods.lora.lessons import as_queries
+from methods.models.language_model import LanguageModel
 from methods.pooled_lora import PooledLora
 from methods.user_lora import NO_LESSONS, UserLora
 from methods.zero_shot import ZeroShot
@@ -122,6 +123,19 @@ def test_what_an_adapter_depends_on(tmp_path, model):
         {"text": "bm25", "retrieval_in_training": 1}, ADAPTED, {"max_response_tokens": 5},
     ):  # fmt: skip
         assert method(tmp_path, model, **other).adapter_key(EXAMPLES[0]) != wanted
+
+
+def test_another_decoding_trains_no_adapter_again(tmp_path):
+    def key(identity, weights="same", **options):
+        read = llm("t5", device="cpu", **options)
+        other = LanguageModel(read.model, read.tokenizer, read.config, identity, weights=weights)
+        return method(tmp_path, other, **asked).adapter_key(EXAMPLES[0])
+
+    asked = {}
+    assert key("greedy", decoding={"num_beams": 1}) == key("beams", decoding={"num_beams": 4})
+    assert key("greedy") != key("greedy", dtype="bfloat16") != key("greedy", weights="other")
+    asked = {"text": "bm25", "retrieval_in_training": 1}
+    assert key("greedy") != key("beams")
 
 
 def test_only_earlier_items_are_shown_in_training():
