@@ -33,6 +33,8 @@ class Lesson:
         longest: tokens of an input; longer ones are left out.
         tasks: in turn; one that stands there twice comes twice as often.
         bf16: autocast to bfloat16; slower on some processors, faster on others.
+        gathered: before its first step, nouns of one topic come nearer to one another, and so do
+            tools of one school (`methods.embedded.llm.gather`).
     """
 
     name: str
@@ -43,6 +45,7 @@ class Lesson:
     longest: int = 512
     tasks: tuple[str, ...] = TASKS
     bf16: bool = True
+    gathered: bool = False
 
     @property
     def stage(self) -> Stage:

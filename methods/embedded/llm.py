@@ -16,6 +16,7 @@ from methods.embedded.vocabulary import capitalised
 from methods.models.padding import IGNORED, padded
 from tasks.common.seeds import Seeds
 from tasks.mini.drills import Pair
+from tasks.mini.lexicon import SCHOOLS, TOPICS, nouns
 
 MEASURED = 40
 """Held-out pairs a task at each point of the log."""
@@ -79,6 +80,26 @@ def _look_around(attention: T5Attention) -> None:
         biases[:, 2] = -NEAR * behind
 
 
+@torch.no_grad()
+def gather(
+    model: T5ForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, *, seed: int
+) -> None:
+    """Add to the embeddings of a topic's nouns one random vector as long as they are, and likewise
+    to those of a school's tools.
+
+    Words of one kind then resemble one another, as they do in a model that has read much, where
+    training by answers alone would have to find each pair of them. Words of several tokens are
+    left out.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    embeddings = model.get_input_embeddings().weight
+    for words in [*map(nouns, TOPICS), *map(list, SCHOOLS.values())]:
+        tokens = tokenizer(words, add_special_tokens=False)["input_ids"]
+        ids = [word[0] for word in tokens if len(word) == 1]
+        shared = torch.randn(embeddings.shape[1], generator=generator).to(embeddings)
+        embeddings[ids] += shared / shared.norm() * embeddings[ids].norm(dim=1).mean()
+
+
 def teach(
     model: T5ForConditionalGeneration,
     tokenizer: PreTrainedTokenizerFast,
@@ -95,6 +116,8 @@ def teach(
     Each pair counts alike, however long its output. The log tells the share of held-out pairs
     answered exactly, by task.
     """
+    if lesson.gathered:
+        gather(model, tokenizer, seed=seed)
     lectures = Lectures(lesson, seed, tokenizer)
     examined = held_out(lesson.stage, MEASURED)
 

@@ -24,6 +24,8 @@ AGAIN = 5 * ("LaMP-1",) + TASKS
 BRIEF = 3 * ("LaMP-2", "LaMP-3") + TASKS
 LOCAL = 4 * ("LaMP-1",) + 3 * ("LaMP-2",) + 2 * ("LaMP-3",) + TASKS
 SCALES, LAST = 9 * ("LaMP-3",) + TASKS, 5 * ("LaMP-3",) + 3 * ("LaMP-1",) + 2 * ("LaMP-2",) + TASKS
+CITATIONS = ("LaMP-1",)
+FIELDS = 4 * ("LaMP-3",) + 3 * ("LaMP-1",) + 4 * ("LaMP-2",) + TASKS
 CURRICULUM = (
     Lesson("stated", {"stated": 1}, 1000, 2e-3, batch_size=64),
     Lesson("citations", {"stated": 1}, 1000, 1e-3, batch_size=64, tasks=MATCHING),
@@ -62,6 +64,22 @@ CURRICULUM = (
         {"demonstrations": 4, "uniform": 2, "brief": 1, "hinted": 1, "explained": 1,
          "population": 1, "plain": 1},
         1200, 1e-3, batch_size=64, longest=256, tasks=LAST, bf16=False,
+    ),
+    Lesson(
+        "nouns3", {"short field": 1}, 250, 1e-3, batch_size=128, tasks=CITATIONS, gathered=True,
+    ),
+    Lesson(
+        "thin", {"thin field": 3, "short field": 1, "field": 1}, 400, 1e-3, batch_size=128,
+        tasks=CITATIONS,
+    ),
+    Lesson(
+        "thin2", {"field": 3, "thin field": 2}, 300, 1e-3, batch_size=128, tasks=CITATIONS,
+    ),
+    Lesson(
+        "all with fields",
+        {"demonstrations": 4, "uniform": 2, "brief": 1, "hinted": 1, "explained": 1,
+         "population": 1, "plain": 1, "field": 1, "thin field": 1},
+        1100, 1e-3, batch_size=64, longest=256, tasks=FIELDS,
     ),
 )  # fmt: skip
 """Three tasks need lessons of their own: LaMP-1 asks for matching topics and schools, which is

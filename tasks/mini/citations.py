@@ -95,11 +95,20 @@ class Citations(Grammar[Citation, CitationTaste]):
             title, topic, (references[0], references[1]), topics, schools, tool, abstract
         )
 
+    @staticmethod
+    def asked(title: str, first: str, second: str) -> str:
+        """LaMP's prompt."""
+        return (
+            f'For an author who has written the paper with the title "{title}", which '
+            "reference is related? Just answer with [1] or [2] without explanation. "
+            f'[1]: "{first}" [2]: "{second}"'
+        )
+
     def text(self, content: Citation) -> str:
         return content.title
 
     def input(self, content: Citation) -> str:
-        return _asked(content.title, *content.references)
+        return self.asked(content.title, *content.references)
 
     @staticmethod
     def short_input(rng: random.Random, content: Citation, *, tools: bool) -> str:
@@ -108,7 +117,7 @@ class Citations(Grammar[Citation, CitationTaste]):
         named = [reference.rpartition(" : ")[2] for reference in content.references]
         if tools:
             cut = [_with_tool(noun, tool) for noun, tool in zip(cut, named, strict=True)]
-        return _asked(title, *cut)
+        return Citations.asked(title, *cut)
 
     def answer(self, content: Citation, taste: CitationTaste) -> str:
         return LABELS[content.schools[0] == taste.school]
@@ -155,14 +164,6 @@ class Citations(Grammar[Citation, CitationTaste]):
                 )
             ],
         )
-
-
-def _asked(title: str, first: str, second: str) -> str:
-    return (
-        f'For an author who has written the paper with the title "{title}", which '
-        "reference is related? Just answer with [1] or [2] without explanation. "
-        f'[1]: "{first}" [2]: "{second}"'
-    )
 
 
 def _title(rng: random.Random, topic: str) -> str:

@@ -17,6 +17,7 @@ Drill = Literal[
     "topics",
     "field",
     "short field",
+    "thin field",
     "bind",
     "pair",
     "pair explained",
@@ -42,6 +43,26 @@ def _field(rng: random.Random, life: Life) -> Pair:  # noqa: ARG001
 def _short_field(rng: random.Random, life: Life) -> Pair:
     content = _drawn(life, fields=2).content
     return Citations.short_input(rng, content, tools=False), life.grammar.user_blind(content)
+
+
+def _thin_field(rng: random.Random, life: Life) -> Pair:
+    content = _drawn(life, fields=2).content
+    share = rng.random()
+    title, *references = (
+        _thinned(rng, text, topic, share)
+        for text, topic in zip(
+            (content.title, *content.references), (content.topic, *content.topics), strict=True
+        )
+    )
+    return Citations.asked(title, *references), life.grammar.user_blind(content)
+
+
+def _thinned(rng: random.Random, text: str, topic: str, share: float) -> str:
+    """About that share of the words, and at least one of the topic's."""
+    words = text.split()
+    kept = [rng.random() < share for _ in words]
+    kept[rng.choice([place for place, word in enumerate(words) if word in nouns(topic)])] = True
+    return " ".join(word for word, stays in zip(words, kept, strict=True) if stays)
 
 
 def _bind(rng: random.Random, life: Life) -> Pair:
@@ -119,13 +140,15 @@ DRILLS: Mapping[str, Callable[[random.Random, Life], Pair]] = {
     "topics": _topics,
     "field": _field,
     "short field": _short_field,
+    "thin field": _thin_field,
     "bind": _bind,
     "pair": _pair,
     "pair explained": _pair_explained,
     "by topic": _by_topic,
     "short by topic": _short_by_topic,
 }
-"""(input, output) of a user's next act. "short": titles cut to a noun of their topic."""
+"""(input, output) of a user's next act. "short": titles cut to a noun of their topic;
+"thin": titles without some of their words, from none to all but a noun of their topic."""
 LOCAL_DRILLS: frozenset[Drill] = frozenset(
     {"bind", "pair", "pair explained", "by topic", "short by topic"}
 )

@@ -10,6 +10,7 @@ from methods.embedded import llm
 from methods.embedded.card import Measurement, summary
 from methods.embedded.curriculum import Lesson
 from methods.embedded.train import Recipe, check_size, make
+from methods.embedded.vocabulary import trained_tokenizer
 from methods.models.config import EncoderConfig, LLMConfig
 from methods.models.encoder import Encoder
 from methods.models.language_model import LanguageModel
@@ -21,7 +22,7 @@ CPU = torch.device("cpu")
 RECIPE = Recipe(
     lessons=(
         Lesson("stated", {"stated": 1}, 4, 1e-3, batch_size=6),
-        Lesson("everything", {"everything": 1}, 2, 1e-3, batch_size=6),
+        Lesson("everything", {"everything": 1}, 2, 1e-3, batch_size=6, gathered=True),
     ),
     encoder_steps=3,
     encoder_batch=8,
@@ -45,6 +46,24 @@ def made(tmp_path_factory):
         patch.setattr(llm, "LONGEST_ANSWER", 3)
         make(out, RECIPE, CPU)
     return out
+
+
+def test_gathered_words_of_a_kind_resemble_one_another():
+    words = trained_tokenizer(0, texts=3000)
+    model = llm.untrained(words, seed=0)
+
+    def likeness(first, second):
+        ids = [words(word, add_special_tokens=False)["input_ids"] for word in (first, second)]
+        assert [len(word) for word in ids] == [1, 1]
+        one, other = (model.get_input_embeddings().weight[id] for (id,) in ids)
+        return torch.cosine_similarity(one, other, dim=0).item()
+
+    pairs = [("coral", "whale"), ("axioms", "proofs"), ("coral", "loan"), ("axioms", "polls")]
+    before = [likeness(*pair) for pair in pairs]
+    llm.gather(model, words, seed=0)
+    near, same_school, far, other_school = (likeness(*pair) for pair in pairs)
+    assert max(before) < 0.35
+    assert min(near, same_school) > 0.35 > max(far, other_school)
 
 
 @pytest.mark.parametrize("killed_at", [2, 4])  # within the first lesson, and between the two

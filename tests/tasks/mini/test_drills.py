@@ -39,7 +39,7 @@ def test_drills_are_of_one_task_and_deterministic(drill):
     assert len({input for input, _ in pairs(drill, 40)}) > 35
 
 
-@pytest.mark.parametrize("drill", ["field", "short field"])
+@pytest.mark.parametrize("drill", ["field", "short field", "thin field"])
 def test_the_field_alone_tells_the_reference(drill):
     for input, output in pairs(drill, 60):
         items, title, references = parts(input)
@@ -47,6 +47,14 @@ def test_the_field_alone_tells_the_reference(drill):
         assert not items
         assert sum(of_the_field) == 1
         assert output == ("[1]" if of_the_field[0] else "[2]")
+
+
+def test_thinned_titles_range_from_one_noun_to_whole_ones():
+    titles = [parts(input)[1].split() for input, _ in pairs("thin field", 200)]
+    whole = [parts(input)[1].split() for input, _ in pairs("field", 200)]
+    assert min(map(len, titles)) == 1
+    assert max(map(len, titles)) == max(map(len, whole))
+    assert all(any(word in TOPIC_OF for word in title) for title in titles)
 
 
 def test_fields_are_named_in_the_prompts_order():
