@@ -13,7 +13,7 @@ from methods.lora.lessons import as_queries, prompts_of
 from methods.lora.method import BYTES_PER_VALUE, LoraMethod, LoraMethodConfig, counted
 from methods.method import Cost, FitReport, MethodConfig
 from methods.models.config import LoraTargets, TrainingConfig
-from methods.models.identity import identities_of_named
+from methods.models.identity import identities_of_named, likelihood_key
 from tasks.common.errors import ConfigError, DataError
 from tasks.common.files import content_key
 from tasks.example import Example, Prediction, Split
@@ -196,7 +196,7 @@ class UserLora(LoraMethod):
         if self.config.retrieval_in_training:  # the text side may let the LLM write
             prompts, llm = [text, *content], runtime.llm.identity
         else:
-            prompts, llm = None, runtime.llm.likelihoods
+            prompts, llm = None, likelihood_key(runtime.llm.weights, runtime.llm.config)
         surroundings = [task.name, task.version, runtime.seeds.axes, runtime.max_input_tokens]
         return [name, version, used, training, prompts, shared, *surroundings, llm]
 

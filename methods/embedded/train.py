@@ -85,8 +85,10 @@ CURRICULUM = (
 """Three tasks need lessons of their own: LaMP-1 asks for matching topics and schools, which is
 learned far more slowly; LaMP-2's stated tastes name the very tags to choose from, so that they can
 be followed without reading the film's description; and LaMP-3's scales are inferred from scores
-only where these had been shown without likings of traits first. Demonstrations come after users of
-one taste, whose every item tells it, and after saying in words what demonstrations show.
+only where these had been shown without likings of traits first. Which reference is of a title's
+field is learned from one noun, then from thinned titles. A lesson's name seeds its batches: another
+name is another training. Demonstrations come after users of one taste, whose every item tells it,
+and after saying in words what demonstrations show.
 """
 LARGEST = 25_000_000
 """Bytes that both folders may take together."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from methods.models.config import EncoderConfig, LLMConfig
 from methods.models.loading import source_identity
@@ -52,14 +53,19 @@ def identities_of_named(
 
 def identity_from(weights: str, config: LLMConfig) -> str:
     """`identity_of` an LLM whose `weights_key` is known."""
-    return content_key(
-        {
-            "weights": weights,
-            "dtype": config.dtype,
-            "chat_template": config.chat_template,
-            "decoding": config.decoding.model_dump(),
-        }
-    )
+    return content_key({**_read_by(weights, config), "decoding": config.decoding.model_dump()})
+
+
+def likelihood_key(weights: str, config: LLMConfig) -> str:
+    """Content key of all that changes how likely an LLM finds a text: no decoding.
+
+    What is trained by likelihood alone depends on no more of the LLM.
+    """
+    return content_key(_read_by(weights, config))
+
+
+def _read_by(weights: str, config: LLMConfig) -> dict[str, Any]:
+    return {"weights": weights, "dtype": config.dtype, "chat_template": config.chat_template}
 
 
 def weights_key(

@@ -22,7 +22,6 @@ from methods.models.identity import identity_from
 from methods.models.tokenization import PromptTokenizer
 from methods.runtime import Progress
 from tasks.common.errors import ModelError
-from tasks.common.files import content_key
 from tasks.example import Split
 from tasks.task import Task
 
@@ -158,11 +157,6 @@ class LanguageModel:
         config, loaded, tokenizer, weights = found
         identity = identity_from(weights, config)
         return cls(loaded, tokenizer, config, identity, weights=weights, name=model)
-
-    @property
-    def likelihoods(self) -> str:
-        """Content key of all that changes how likely it finds a text: `identity` less decoding."""
-        return content_key([self.weights, self.config.dtype, self.config.chat_template])
 
     @property
     def device(self) -> torch.device:
