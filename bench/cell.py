@@ -52,9 +52,19 @@ def run_cell(
         with store.sole_writer(cell.folder, settings.store.cache):
             if store.is_done(cell.folder):  # by the process that had the lock
                 return Outcome(cell, "kept")
-            _run(cell, settings, data, models, progress)
+            return _tried(cell, settings, data, models, progress)
     except store.Busy:
         return Outcome(cell, "busy", "another process has it in work")
+
+
+def _tried(
+    cell: Cell, settings: Settings, data: Data, models: Models, progress: Progress
+) -> Outcome:
+    """The outcome, and a failure's record: for the cell's `sole_writer`, or it could be written
+    beside what another process has meanwhile done.
+    """
+    try:
+        _run(cell, settings, data, models, progress)
     except StorageError:
         raise
     except BenchError as error:

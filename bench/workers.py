@@ -1,8 +1,8 @@
 """Several processes of this machine that share out the cells of a grid.
 
-Each walks over all cells from a place of its own and leaves alone what another has in work
-(`store.sole_writer`), so nothing has to be dealt out. Two that need the same fit, or the same
-answers of an LLM, wait for each other.
+They are given cells one by one, each from a part of the grid of its own, then what is left of
+the others': cells that share a fit stand together. Two that need the same fit, or the same answers
+of an LLM, wait for each other.
 """
 
 import multiprocessing
@@ -10,10 +10,10 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any
 
 from bench.cell import Outcome, run_cell
 from bench.data import Data
@@ -22,6 +22,11 @@ from bench.models import Models
 from bench.settings import Settings
 from methods.runtime import Progress
 from tasks.common.errors import StorageError
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A worker has started, and may be given a cell."""
 
 
 @dataclass(frozen=True)
@@ -57,42 +62,56 @@ def run(
         StorageError: a worker couldn't write results; the others are stopped.
     """
     context = multiprocessing.get_context("spawn")  # no copies of threads and locks
-    failed = context.Array("b", len(grid.cells))  # by one worker: no other tries again
     wanted = settings, grid.suite, grid.methods, grid.tasks
-    crew: dict[Connection, BaseProcess] = {}
+    untried = set(range(len(grid.cells)))  # a cell that one worker failed no other tries again
+    crew: dict[Connection, tuple[BaseProcess, Iterator[int]]] = {}
     found: dict[int, Outcome] = {}
     try:
         for place in range(number):
-            receiver, sender = context.Pipe(duplex=False)
+            here, there = context.Pipe()
             worker: BaseProcess = context.Process(
-                target=_work, args=(*wanted, place, number, failed, sender), daemon=True
+                target=_work, args=(*wanted, number, there), daemon=True
             )
             worker.start()
-            crew[receiver] = worker
-            sender.close()  # the worker's own is left, so its end is seen here
-        for message in _told(list(crew)):
+            start = len(grid.cells) * place // number
+            order = [*range(start, len(grid.cells)), *range(start)]
+            crew[here] = worker, _untried(order, untried)
+            there.close()  # the worker's own is left, so its end is seen here
+        for line, message in _told(list(crew)):
             if isinstance(message, Unstorable):
                 raise StorageError(message.what, mend=message.mend, file=message.file)
-            outcome = Outcome(grid.cells[message.place], message.state, message.reason)
-            found[message.place] = outcome
-            tell(outcome)
+            if isinstance(message, Ran) and message.state in {"done", "failed"}:
+                outcome = Outcome(grid.cells[message.place], message.state, message.reason)
+                found[message.place] = outcome
+                tell(outcome)
+            _, places = crew[line]
+            with suppress(OSError):  # ended meanwhile: what it was given is left undone
+                line.send(next(places, None))
     finally:
-        for worker in crew.values():
+        for worker, _ in crew.values():
             worker.terminate()
-        for worker in crew.values():
+        for worker, _ in crew.values():
             worker.join()
     return found
 
 
-def _told(receivers: list[Connection]) -> Iterator[Ran | Unstorable]:
-    """Messages until every worker has ended."""
-    while receivers:
-        for ready in wait(receivers):
-            assert isinstance(ready, Connection)  # noqa: S101  as they were given
+def _untried(order: list[int], untried: set[int]) -> Iterator[int]:
+    """The next place in that order whose cell nobody has tried; it counts as tried from then on."""
+    for place in order:
+        if place in untried:
+            untried.remove(place)
+            yield place
+
+
+def _told(lines: list[Connection]) -> Iterator[tuple[Connection, Ready | Ran | Unstorable]]:
+    """Messages, and whose they are, until every worker has ended."""
+    while lines:
+        for line in wait(lines):
+            assert isinstance(line, Connection)  # noqa: S101  as they were given
             try:
-                yield ready.recv()
+                yield line, line.recv()
             except (EOFError, OSError):  # ended, perhaps in the middle of a message
-                receivers.remove(ready)
+                lines.remove(line)
 
 
 def _work(
@@ -100,10 +119,8 @@ def _work(
     suite_name: str,
     methods: tuple[str, ...],
     tasks: tuple[str, ...],
-    place: int,
     number: int,
-    failed: Any,
-    sender: Connection,
+    line: Connection,
 ) -> None:
     """One worker's life."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one that started it ends it
@@ -116,18 +133,13 @@ def _work(
         cells = plan(settings, suite_name, methods=methods, tasks=tasks).cells
         datas = {source: Data(settings, suite, source) for source in suite.data}
         models = Models(settings, Progress())
-        start = len(cells) * place // number
-        for index in [*range(start, len(cells)), *range(start)]:
-            if failed[index]:
-                continue
-            cell = cells[index]
+        line.send(Ready())
+        while (place := line.recv()) is not None:
+            cell = cells[place]
             outcome = run_cell(cell, settings, datas[cell.source], models, Progress())
-            if outcome.state == "failed":  # and never back: "busy" may come from one that fails
-                failed[index] = True
-            if outcome.state in {"done", "failed"}:
-                sender.send(Ran(index, outcome.state, outcome.reason))
+            line.send(Ran(place, outcome.state, outcome.reason))
     except StorageError as error:
-        sender.send(Unstorable(error.what, error.mend, error.file))
+        line.send(Unstorable(error.what, error.mend, error.file))
 
 
 def _end_with_parent() -> None:

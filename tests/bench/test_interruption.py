@@ -122,3 +122,23 @@ def test_ctrl_c_keeps_what_is_done_and_says_so(project):
     cells = project.cells()
     assert store.is_done(cells["first"].folder)
     assert not cells["second"].folder.parent.exists()
+
+
+def test_a_failure_is_recorded_while_no_other_process_may_try_the_cell(project, monkeypatch):
+    project.probe("broken", "Fails", file=project.root / "no")
+    project.suite("broken")
+    (cell,) = project.plan().cells
+    free = []
+
+    def written(folder, text):
+        try:
+            with store.sole_writer(folder, project.root / "cache"):
+                free.append(text)
+        except store.Busy:
+            write(folder, text)
+
+    write = store.write_error
+    monkeypatch.setattr(store, "write_error", written)
+    assert [outcome.state for outcome in project.run()] == ["failed"]
+    assert not free
+    assert "the file is not there" in store.error_file(cell.folder).read_text()
