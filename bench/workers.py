@@ -53,7 +53,7 @@ def run(
     """The outcomes of the cells that `number` workers ran, by their place in the grid.
 
     Absent are those that were done before, that other runs have in work, and that a worker which
-    was killed didn't finish.
+    was killed didn't finish or begin.
 
     Args:
         tell: called with each outcome as it comes.
@@ -72,9 +72,9 @@ def run(
             worker: BaseProcess = context.Process(
                 target=_work, args=(*wanted, number, there), daemon=True
             )
-            worker.start()
             start = len(grid.cells) * place // number
             order = [*range(start, len(grid.cells)), *range(start)]
+            worker.start()
             crew[here] = worker, _untried(order, untried)
             there.close()  # the worker's own is left, so its end is seen here
         for line, message in _told(list(crew)):

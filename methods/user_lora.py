@@ -64,6 +64,7 @@ class UserLora(LoraMethod):
     """
 
     name = "user-lora"
+    version = 2
     Config: ClassVar[type[MethodConfig]] = UserLoraConfig
     config: UserLoraConfig
 

@@ -11,12 +11,11 @@ from methods.models.training import MEGABATCH, bucketed
 from tasks.common.seeds import Seeds
 from tasks.mini.drills import Pair
 from tasks.mini.pretraining import TASKS, Stage, pretraining_pairs, tasks_of
+from tasks.mini.prompts import MAX_WORDS
 
 HELD_OUT = 0
 """The seed of `pretraining_pairs` that nothing is ever trained on: of measurements."""
 Row = tuple[list[int], list[int]]
-MAX_WORDS = 400
-"""Of a pretraining prompt: no demonstration is cut."""
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ LOCAL = 4 * ("LaMP-1",) + 3 * ("LaMP-2",) + 2 * ("LaMP-3",) + TASKS
 SCALES, LAST = 9 * ("LaMP-3",) + TASKS, 5 * ("LaMP-3",) + 3 * ("LaMP-1",) + 2 * ("LaMP-2",) + TASKS
 CITATIONS = ("LaMP-1",)
 FIELDS = 4 * ("LaMP-3",) + 3 * ("LaMP-1",) + 4 * ("LaMP-2",) + TASKS
+TASTES = 5 * ("LaMP-3",) + ("LaMP-1",) + 5 * ("LaMP-2",) + TASKS
 CURRICULUM = (
     Lesson("stated", {"stated": 1}, 1000, 2e-3, batch_size=64),
     Lesson("citations", {"stated": 1}, 1000, 1e-3, batch_size=64, tasks=MATCHING),
@@ -75,18 +76,55 @@ CURRICULUM = (
     Lesson(
         "thin2", {"field": 3, "thin field": 2}, 300, 1e-3, batch_size=128, tasks=CITATIONS,
     ),
+    Lesson("one", {"one": 3, "short field": 1}, 200, 1e-3, batch_size=128, tasks=CITATIONS),
+    Lesson("few", {"few": 4, "one": 1, "field": 1}, 400, 1e-3, batch_size=128, tasks=CITATIONS),
     Lesson(
-        "all with fields",
-        {"demonstrations": 4, "uniform": 2, "brief": 1, "hinted": 1, "explained": 1,
-         "population": 1, "plain": 1, "field": 1, "thin field": 1},
-        1100, 1e-3, batch_size=64, longest=256, tasks=FIELDS,
+        "thin few", {"thin few": 3, "few": 3, "field": 1}, 300, 1e-3, batch_size=128, longest=192,
+        tasks=CITATIONS,
+    ),
+    Lesson(
+        "items of a topic", {"local": 3, "thin few": 3, "field": 1}, 250, 1e-3, batch_size=128,
+        longest=192, tasks=CITATIONS,
+    ),
+    Lesson(
+        "thin items", {"thin items": 4, "thin few": 2, "few": 1, "field": 1}, 400, 1e-3,
+        batch_size=128, longest=192, tasks=CITATIONS,
+    ),
+    Lesson(
+        "items explained",
+        {"thin items explained": 3, "few explained": 2, "thin items": 2, "few": 1, "field": 1},
+        500, 1e-3, batch_size=64, longest=192, tasks=CITATIONS,
+    ),
+    Lesson(
+        "items again",
+        {"thin items": 4, "thin items explained": 2, "local": 2, "few": 1, "field": 1},
+        500, 1e-3, batch_size=64, longest=192, tasks=CITATIONS,
+    ),
+    Lesson(
+        "whole items",
+        {"items explained": 3, "thin items explained": 2, "items": 2, "thin items": 1, "few": 1,
+         "field": 1},
+        1000, 1e-3, batch_size=64, longest=192, tasks=CITATIONS,
+    ),
+    Lesson(
+        "all with items",
+        {"demonstrations": 4, "uniform": 2, "local": 2, "brief": 1, "hinted": 1, "explained": 1,
+         "population": 1, "plain": 1, "field": 1, "items": 2, "items explained": 2},
+        1000, 1e-3, batch_size=64, longest=256, tasks=FIELDS,
+    ),
+    Lesson(
+        "all once more",
+        {"demonstrations": 6, "uniform": 2, "local": 1, "brief": 2, "hinted": 1, "explained": 1,
+         "population": 2, "plain": 1, "field": 1, "items": 1, "items explained": 1},
+        700, 1e-3, batch_size=64, longest=256, tasks=TASTES,
     ),
 )  # fmt: skip
 """Three tasks need lessons of their own: LaMP-1 asks for matching topics and schools, which is
 learned far more slowly; LaMP-2's stated tastes name the very tags to choose from, so that they can
 be followed without reading the film's description; and LaMP-3's scales are inferred from scores
 only where these had been shown without likings of traits first. Which reference is of a title's
-field is learned from one noun, then from thinned titles. A lesson's name seeds its batches: another
+field is learned from one noun, then from thinned titles; whose school is cited, from one item, then
+from few, then from profile prompts answered in words. A lesson's name seeds its batches: another
 name is another training. Demonstrations come after users of one taste, whose every item tells it,
 and after saying in words what demonstrations show.
 """

@@ -177,15 +177,15 @@ class AdapterStack(nn.Module):
             keys = self._of_rows(self._keys, x, layer)
             mask = kept(keys, number, x.shape[1], x.shape[2], self.lora.dropout)
             x = x * mask / (1 - self.lora.dropout)
+        scale = self.lora.alpha / self.lora.rank
         if self.count == 1:
             update = F.linear(F.linear(x, down[0]), up[0])
-        else:
-            assert self._rows is not None  # noqa: S101  as above
-            rows = self._of_rows(self._rows, x, layer)
-            down, up = down.index_select(0, rows), up.index_select(0, rows)
-            update = torch.bmm(torch.bmm(x, down.mT), up.mT)
-        scale = self.lora.alpha / self.lora.rank
-        return (output + scale * update).to(output.dtype)
+            return (output + scale * update).to(output.dtype)
+        assert self._rows is not None  # noqa: S101  as above
+        rows = self._of_rows(self._rows, x, layer)
+        down, up = down.index_select(0, rows), up.index_select(0, rows)
+        summed = torch.baddbmm(output.to(x.dtype), torch.bmm(x, down.mT), up.mT, alpha=scale)
+        return summed.to(output.dtype)
 
     def _of_rows(self, values: torch.Tensor, x: torch.Tensor, layer: nn.Module) -> torch.Tensor:
         """`values` [B] for the rows of x: a row's beams follow it directly."""

@@ -18,7 +18,7 @@ def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
 
     `make` gets an empty folder beside it, which takes its name when `make` ends well. Other
     processes that want the same folder wait. Raises StorageError where the disk is full or the
-    place can't be written.
+    place can't be written, and as it is a FileNotFoundError of `make` for a file elsewhere.
     """
     if folder.is_dir():
         return folder
@@ -31,6 +31,8 @@ def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
                 make(part)
                 part.rename(folder)
     except (OSError, SafetensorError) as error:  # a full disk comes as either
+        if isinstance(error, FileNotFoundError) and not _within(error.filename, folder.parent):
+            raise
         raise _unwritable(folder, error) from error
     return folder
 
@@ -65,6 +67,11 @@ def put_aside(folder: Path, fault: Exception, then: str) -> None:
     except OSError as error:
         raise _unwritable(folder, error) from error
     warnings.warn(f"{fault} It is kept as {aside} and {then}.", stacklevel=3)
+
+
+def _within(file: object, folder: Path) -> bool:
+    """False where a file is named that lies elsewhere."""
+    return not isinstance(file, str) or Path(file).resolve().is_relative_to(folder.resolve())
 
 
 def _unwritable(path: Path, error: Exception) -> StorageError:

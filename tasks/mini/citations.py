@@ -111,7 +111,7 @@ class Citations(Grammar[Citation, CitationTaste]):
         return self.asked(content.title, *content.references)
 
     @staticmethod
-    def short_input(rng: random.Random, content: Citation, *, tools: bool) -> str:
+    def short_input(rng: random.Random, content: Citation, *, tools: bool = True) -> str:
         """The prompt with every title cut to a word of its topic, references' tools kept or not."""
         title, *cut = (rng.choice(nouns(topic)) for topic in (content.topic, *content.topics))
         named = [reference.rpartition(" : ")[2] for reference in content.references]

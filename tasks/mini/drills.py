@@ -1,4 +1,4 @@
-"""Exercises on LaMP-1 that no LaMP prompt asks, one step of its inference each.
+"""Exercises on LaMP-1, from one step of its inference to its whole profile prompt.
 
 Which reference an author would cite takes four steps: the field of the title, the references of
 that field, the papers shown that are of it, and their school. None is learned from whole prompts,
@@ -7,32 +7,30 @@ whose answer is right or wrong by a half until all four are there.
 
 import random
 from collections.abc import Callable, Mapping
-from typing import Literal
+from dataclasses import replace
+from typing import Literal, get_args
 
-from tasks.mini.citations import Citations
-from tasks.mini.lexicon import ASK_TASTE, ASK_TOPIC, nouns
+from tasks.mini.citations import Citation, Citations
+from tasks.mini.lexicon import nouns
 from tasks.mini.life import Act, Life
+from tasks.mini.prompts import MAX_WORDS, behavior, explained, in_brief, profile_prompt
 
 Drill = Literal[
-    "topics",
     "field",
     "short field",
     "thin field",
-    "bind",
-    "pair",
-    "pair explained",
-    "by topic",
-    "short by topic",
+    "one",
+    "few",
+    "few explained",
+    "thin few",
+    "items",
+    "items explained",
+    "thin items",
+    "thin items explained",
 ]
 Pair = tuple[str, str]
-TRIED = 50
-"""Queries drawn for a user, until the other reference is of a school that the user follows."""
-
-
-def _topics(rng: random.Random, life: Life) -> Pair:  # noqa: ARG001
-    content = life.act().content
-    named = " , ".join((content.topic, *content.topics))
-    return f"{ASK_TOPIC} {life.grammar.input(content)}", named
+OTHERS = 3
+"""Topics of a user beside that of the query."""
 
 
 def _field(rng: random.Random, life: Life) -> Pair:  # noqa: ARG001
@@ -65,57 +63,90 @@ def _thinned(rng: random.Random, text: str, topic: str, share: float) -> str:
     return " ".join(word for word, stays in zip(words, kept, strict=True) if stays)
 
 
-def _bind(rng: random.Random, life: Life) -> Pair:
-    acts = [life.act(topic) for topic in life.user.topics[: rng.randrange(2, 5)]]
-    rng.shuffle(acts)
-    asked = acts[rng.randrange(len(acts))]
-    noun = rng.choice(nouns(asked.topic))
-    tool = _said([asked], noise=False).split(" ", 1)[1]
-    return f'{ASK_TOPIC} i say {_said(acts, noise=False)} . "{noun}"', f"{asked.topic} {tool}"
-
-
-def _pair(rng: random.Random, life: Life) -> Pair:
-    act, prompt = _pair_shown(rng, life)
+def _one(rng: random.Random, life: Life) -> Pair:
+    act, prompt = _short_shown(rng, life, 0)
     return prompt, act.oracle
 
 
-def _pair_explained(rng: random.Random, life: Life) -> Pair:
-    act, prompt = _pair_shown(rng, life)
-    return f"{ASK_TASTE} {prompt}", _explained(act)
+def _few(rng: random.Random, life: Life) -> Pair:
+    act, prompt = _short_shown(rng, life, OTHERS)
+    return prompt, act.oracle
 
 
-def _pair_shown(rng: random.Random, life: Life) -> tuple[Act, str]:
-    """An item on the query's topic, and one on a topic on which the other school is followed."""
-    for _ in range(TRIED):
-        act = life.act()
-        (other,) = {*act.content.schools} - {act.taste.school}
-        elsewhere = [t for t in life.user.topics if life.user.taste(t, 0).school == other]
-        if elsewhere and len({*act.content.topics}) == 1:
-            break
-    else:
-        elsewhere = [topic for topic in life.user.topics if topic != act.topic]
-    acts = [life.act(act.topic), life.act(rng.choice(elsewhere))]
-    rng.shuffle(acts)
-    said = _said(acts, noise=False)
-    return act, f"i say {said} . {Citations.short_input(rng, act.content, tools=True)}"
+def _few_explained(rng: random.Random, life: Life) -> Pair:
+    return explained(life, *_short_shown(rng, life, OTHERS))
 
 
-def _by_topic(rng: random.Random, life: Life) -> Pair:
-    acts, act = _on_all_topics(rng, life), _drawn(life, fields=1)
-    return f"i say {_said(acts)} . {life.grammar.input(act.content)}", act.oracle
+def _short_shown(rng: random.Random, life: Life, most: int) -> tuple[Act, str]:
+    act, shown = _among(rng, life, most)
+    return act, f"{_said(life, shown)} {Citations.short_input(rng, act.content)}"
 
 
-def _short_by_topic(rng: random.Random, life: Life) -> Pair:
-    acts, act = _on_all_topics(rng, life), _drawn(life, fields=1)
-    short = Citations.short_input(rng, act.content, tools=True)
-    return f"i say {_said(acts)} . {short}", act.oracle
+def _thin_few(rng: random.Random, life: Life) -> Pair:
+    act, shown = _among(rng, life, OTHERS)
+    asked = _thin(rng, act.content, rng.random())
+    return f"{_said(life, shown)} {life.grammar.input(asked)}", act.oracle
 
 
-def _on_all_topics(rng: random.Random, life: Life) -> list[Act]:
-    """Each of the user's topics once or twice, so that no school is told by numbers."""
-    topics = list(life.user.topics) * rng.randrange(1, 3)
-    rng.shuffle(topics)
-    return [life.act(topic) for topic in topics]
+def _items(rng: random.Random, life: Life) -> Pair:
+    act, prompt = _profile_shown(rng, life, _whole)
+    return prompt, act.oracle
+
+
+def _items_explained(rng: random.Random, life: Life) -> Pair:
+    return explained(life, *_profile_shown(rng, life, _whole))
+
+
+def _thin_items(rng: random.Random, life: Life) -> Pair:
+    act, prompt = _profile_shown(rng, life, _thin)
+    return prompt, act.oracle
+
+
+def _thin_items_explained(rng: random.Random, life: Life) -> Pair:
+    return explained(life, *_profile_shown(rng, life, _thin))
+
+
+def _profile_shown(
+    rng: random.Random, life: Life, cut: Callable[[random.Random, Citation, float], Citation]
+) -> tuple[Act, str]:
+    act, shown = _among(rng, life, OTHERS)
+    share = rng.random()
+    items = [
+        behavior(life, replace(one, content=cut(rng, one.content, share), answer=one.oracle), n)
+        for n, one in enumerate(shown)
+    ]
+    asked = replace(act, content=cut(rng, act.content, share))
+    return act, profile_prompt(life, asked, items, MAX_WORDS)
+
+
+def _whole(rng: random.Random, content: Citation, share: float) -> Citation:  # noqa: ARG001
+    return content
+
+
+def _among(rng: random.Random, life: Life, most: int) -> tuple[Act, list[Act]]:
+    """A query, and an act on its topic among up to `most` on others, each on another."""
+    act = _drawn(life, fields=1)
+    number = rng.randrange(most + 1)
+    elsewhere = [topic for topic in life.user.topics if topic != act.topic]
+    rng.shuffle(elsewhere)
+    shown = [life.act(topic) for topic in (act.topic, *elsewhere[:number])]
+    rng.shuffle(shown)
+    return act, shown
+
+
+def _said(life: Life, shown: list[Act]) -> str:
+    return in_brief(life, [(act, act.oracle) for act in shown])
+
+
+def _thin(rng: random.Random, content: Citation, share: float) -> Citation:
+    """Its titles without some of their words; references keep their tools."""
+    title = _thinned(rng, content.title, content.topic, share)
+    cut = []
+    for reference, topic in zip(content.references, content.topics, strict=True):
+        words, separator, tool = reference.rpartition(" : ")
+        cut.append(f"{_thinned(rng, words, topic, share)}{separator}{tool}")
+    first, second = cut
+    return replace(content, title=title, references=(first, second))
 
 
 def _drawn(life: Life, *, fields: int) -> Act:
@@ -126,30 +157,32 @@ def _drawn(life: Life, *, fields: int) -> Act:
     return act
 
 
-def _said(acts: list[Act], *, noise: bool = True) -> str:
-    answers = (act.answer if noise else act.oracle for act in acts)
-    items = (act.content for act in acts)
-    return " , ".join(map(Citations().brief, items, answers))
-
-
-def _explained(act: Act) -> str:
-    return Citations().stated(random.Random(0), act.content, act.taste)
-
-
 DRILLS: Mapping[str, Callable[[random.Random, Life], Pair]] = {
-    "topics": _topics,
     "field": _field,
     "short field": _short_field,
     "thin field": _thin_field,
-    "bind": _bind,
-    "pair": _pair,
-    "pair explained": _pair_explained,
-    "by topic": _by_topic,
-    "short by topic": _short_by_topic,
+    "one": _one,
+    "few": _few,
+    "few explained": _few_explained,
+    "thin few": _thin_few,
+    "items": _items,
+    "items explained": _items_explained,
+    "thin items": _thin_items,
+    "thin items explained": _thin_items_explained,
 }
-"""(input, output) of a user's next act. "short": titles cut to a noun of their topic;
-"thin": titles without some of their words, from none to all but a noun of their topic."""
+"""(input, output) of a user's next act.
+
+- "field": which reference is of the title's field.
+- "one": an item on the query's topic, then a prompt whose references differ in their school alone.
+- "few": likewise, with up to three items on other topics.
+- "items": likewise, in the official profile prompt.
+
+"short", "one" and "few": titles of the prompt cut to a noun of their topic, items to a noun and a
+tool. "thin": titles without some of their words, from none to all but such a noun; "thin few" thins
+the prompt alone. "explained": after ASK_TASTE, answered by the school in words, which says more
+than which of two references it is.
+"""
 LOCAL_DRILLS: frozenset[Drill] = frozenset(
-    {"bind", "pair", "pair explained", "by topic", "short by topic"}
+    drill for drill in get_args(Drill) if not drill.endswith("field")
 )
 """Drills whose users have a taste of its own for every topic."""

@@ -85,9 +85,8 @@ MOODS = (
     "happy", "tired", "excited", "sad", "hungry", "nervous", "proud", "bored", "angry", "calm",
     "jealous", "lucky", "sleepy", "curious", "grumpy", "shy",
 )  # fmt: skip
-ASK_TASTE, ASK_TOPIC = "what i prefer ?", "about what ?"
-"""Before a prompt: the taste, or the topics, are asked for; in words that the language has anyway.
-"""
+ASK_TASTE = "what i prefer ?"
+"""Before a prompt: the taste is asked for, in words that the language has anyway."""
 
 
 def nouns(topic: str) -> list[str]:

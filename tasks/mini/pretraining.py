@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Any, Literal
 
-from tasks.example import Behavior, Example
 from tasks.mini.chance import stream
 from tasks.mini.drills import DRILLS, LOCAL_DRILLS, Drill, Pair
 from tasks.mini.grammar import Grammar
 from tasks.mini.grammars import GRAMMARS
-from tasks.mini.lexicon import ASK_TASTE, TOPICS
+from tasks.mini.lexicon import TOPICS
 from tasks.mini.life import Act, Life, Side
+from tasks.mini.prompts import behavior, example, explained, in_brief, profile_prompt
 from tasks.mini.taste import draw_user
 
 ROOT = "LaMP-mini pretraining"
@@ -50,16 +50,6 @@ MOST_IN_BRIEF = 8
 LONGEST_HISTORY = 24
 
 
-class Words:
-    """A `tasks.Tokenizer` whose tokens are what spaces separate: an LLM's is not yet made."""
-
-    def count(self, text: str) -> int:
-        return len(text.split())
-
-    def truncate(self, text: str, tokens: int) -> str:
-        return " ".join(text.split()[: max(tokens, 0)])
-
-
 def pretraining_pairs(
     seed: int, stage: Stage, *, max_words: int = 200, tasks: Sequence[str] = TASKS
 ) -> Iterator[Pair]:
@@ -79,7 +69,7 @@ def pretraining_pairs(
             official prompt alone, whose answer a random user gives. "population": likewise, but the
             answer is the best user-blind one: what is to be said of a user of whom nothing is
             known. "everything": stated, demonstrations or plain. Else a drill.
-        max_words: budget of a profile prompt, in words.
+        max_words: budget of a profile prompt, in words; drills' are never as long.
         tasks: names; one that stands there twice comes twice as often. Drills are all of LaMP-1.
     """
     makers: dict[Stage, Callable[[random.Random, Life, int], Pair]] = {
@@ -120,11 +110,11 @@ def corpus(seed: int) -> Iterator[str]:
     rng = stream(ROOT, VERSION, seed, "corpus")
     for number in count():
         life = _life(GRAMMARS[number % len(GRAMMARS)], rng, seed, "corpus", number)
-        behavior, example = _behavior(life, life.act(), 0), _example(life, life.act(), ())
+        item, asked = behavior(life, life.act(), 0), example(life, life.act(), ())
         task = life.grammar.task
-        yield task.history_text(behavior)
-        yield task.history_text(behavior, labels=True)
-        yield example.query
+        yield task.history_text(item)
+        yield task.history_text(item, labels=True)
+        yield asked.query
 
 
 def positive_pairs(seed: int, kind: Literal["topic", "taste"]) -> Iterator[Pair]:
@@ -139,14 +129,14 @@ def positive_pairs(seed: int, kind: Literal["topic", "taste"]) -> Iterator[Pair]
         grammar, axes = GRAMMARS[number % len(GRAMMARS)], (seed, "positive pairs", kind, number)
         one = _life(grammar, rng, *axes, "first", share=1.0)
         if kind == "taste":
-            first, second = (_behavior(one, one.act(), index) for index in range(2))
+            first, second = (behavior(one, one.act(), index) for index in range(2))
             texts = [grammar.task.history_text(item, labels=True) for item in (first, second)]
             yield texts[0], texts[1]
         else:
             topic = rng.choice(sorted(TOPICS))
             other = _life(grammar, rng, *axes, "second", share=1.0)
-            query = _example(one, one.act(topic), ()).subject
-            yield query, grammar.task.history_text(_behavior(other, other.act(topic), 0))
+            query = example(one, one.act(topic), ()).subject
+            yield query, grammar.task.history_text(behavior(other, other.act(topic), 0))
 
 
 def _life(
@@ -173,9 +163,9 @@ def _hinted(rng: random.Random, life: Life, max_words: int) -> Pair:  # noqa: AR
 
 def _brief(rng: random.Random, life: Life, max_words: int, *, clear: bool = False) -> Pair:  # noqa: ARG001
     acts = [_act(life, clear) for _ in range(rng.randrange(1, MOST_IN_BRIEF + 1))]
-    said = " , ".join(life.grammar.brief(act.content, act.answer) for act in acts)
+    said = in_brief(life, [(act, act.answer) for act in acts])
     act = _act(life, clear)
-    return f"i say {said} . {life.grammar.input(act.content)}", act.oracle
+    return f"{said} {life.grammar.input(act.content)}", act.oracle
 
 
 def _clear(rng: random.Random, life: Life, max_words: int) -> Pair:
@@ -205,34 +195,22 @@ def _demonstrated(rng: random.Random, life: Life, max_words: int) -> Pair:
 
 
 def _explained(rng: random.Random, life: Life, max_words: int) -> Pair:
-    act, prompt = _shown(rng, life, max_words)
-    same_wording = random.Random(0)
-    return f"{ASK_TASTE} {prompt}", life.grammar.stated(same_wording, act.content, act.taste)
+    return explained(life, *_shown(rng, life, max_words))
 
 
 def _shown(rng: random.Random, life: Life, max_words: int) -> tuple[Act, str]:
     """What the user does next, and the profile prompt that asks for it."""
     history = [
-        _behavior(life, life.act(), number)
+        behavior(life, life.act(), number)
         for number in range(rng.randrange(1, LONGEST_HISTORY + 1))
     ]
     act = life.act()
-    example = _example(life, act, tuple(history))
+    query = example(life, act, ()).query
     rng.shuffle(history)
     if rng.randrange(2):
-        history.sort(key=lambda behavior: -_shared_words(behavior.text, example.query))
+        history.sort(key=lambda item: -_shared_words(item.text, query))
     chosen = history[: rng.randrange(1, MOST_DEMONSTRATIONS + 1)]
-    return act, life.grammar.task.personalized_prompt(example, chosen, Words(), max_words)
-
-
-def _behavior(life: Life, act: Act, number: int) -> Behavior:
-    item = life.grammar.item(act.content, act.answer)
-    return life.grammar.task.behavior({"id": str(number), **item})
-
-
-def _example(life: Life, act: Act, history: tuple[Behavior, ...]) -> Example:
-    task, input = life.grammar.task, life.grammar.input(act.content)
-    return Example("query", "user", input, task.query(input), task.subject(input), history)
+    return act, profile_prompt(life, act, chosen, max_words)
 
 
 def _shared_words(first: str, second: str) -> int:

@@ -60,4 +60,4 @@ def test_held_out_pairs_are_not_taught(tokenizer):
     assert not taught & {tuple(tokenizer(input)["input_ids"]) for input, _ in examined}
     for task, pairs in held_out("stated", 1).items():
         assert pairs == held_out("stated", 10)[task][:1]
-    assert set(held_out("bind", 1)) == {"LaMP-1"}
+    assert set(held_out("few", 1)) == {"LaMP-1"}

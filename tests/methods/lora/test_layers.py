@@ -67,6 +67,29 @@ def test_each_row_reads_its_own_adapter_as_if_merged(kind, beams):
     assert not all(same)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_in_bfloat16_rows_read_the_same_but_for_rounding(kind):
+    model = llm(kind)
+    stack = AdapterStack(model, lora(kind), 2).eval()
+    with torch.no_grad():
+        for place, weight in enumerate(stack.parameters()):
+            random = torch.Generator().manual_seed(place)
+            weight.copy_(0.1 * torch.randn(weight.shape, generator=random))
+    found = []
+    for enabled in (False, True):
+        with stack.attached(), torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            stack.use([0, 1, 1])
+            nll, _ = model.loss(
+                PROMPTS[:3], ["the river bank"] * 3, max_input_tokens=20, max_response_tokens=8
+            )
+        nll.sum().backward()
+        assert all(weight.grad.dtype == torch.float32 for weight in stack.parameters())
+        found.append(nll.detach())
+    whole, rounded = found
+    assert not torch.equal(whole, rounded)
+    torch.testing.assert_close(rounded, whole, rtol=0.02, atol=0.02)
+
+
 def test_label_likelihoods_follow_their_prompts():
     model = exact("t5", batch_size=3)
     stack = filled(model, "t5", 3)

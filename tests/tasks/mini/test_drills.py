@@ -1,16 +1,16 @@
 """Exercises on LaMP-1: each shows what its answer needs, and nothing that gives it away."""
 
+import re
 from itertools import islice
 from typing import get_args
 
 import pytest
 
 from tasks.mini.drills import DRILLS, Drill
-from tasks.mini.lexicon import ASK_TASTE, ASK_TOPIC, SCHOOLS
+from tasks.mini.lexicon import ASK_TASTE, SCHOOLS
 from tasks.mini.pretraining import pretraining_pairs, tasks_of
-from tests.tasks.mini.support import BY_NAME, TOPIC_OF, topic_of
+from tests.tasks.mini.support import TOPIC_OF, topic_of
 
-TASK = BY_NAME["LaMP-1"].task
 SCHOOL_OF = {tool: school for school, tools in SCHOOLS.items() for tool in tools}
 
 
@@ -19,16 +19,11 @@ def pairs(drill, number):
 
 
 def parts(input):
-    """What is said before the prompt, item by item, the title, and the references."""
-    said, _, prompt = input.rpartition("For an author")
-    asked = f"For an author{prompt}"
-    quoted = TASK._parts(asked)
+    """Items that are shown, the title, and the references."""
+    said, _, asked = input.rpartition("For an author")
     items = said.removesuffix(" . ").partition("i say ")[2].split(" , ")
-    return (
-        [item for item in items if item],
-        TASK.subject(asked),
-        (quoted["first"], quoted["second"]),
-    )
+    *shown, title, first, second = re.findall('"([^"]*)"', asked)
+    return [item for item in [*items, *shown] if item], title, (first, second)
 
 
 @pytest.mark.parametrize("drill", DRILLS)
@@ -49,56 +44,77 @@ def test_the_field_alone_tells_the_reference(drill):
         assert output == ("[1]" if of_the_field[0] else "[2]")
 
 
-def test_thinned_titles_range_from_one_noun_to_whole_ones():
-    titles = [parts(input)[1].split() for input, _ in pairs("thin field", 200)]
-    whole = [parts(input)[1].split() for input, _ in pairs("field", 200)]
-    assert min(map(len, titles)) == 1
-    assert max(map(len, titles)) == max(map(len, whole))
-    assert all(any(word in TOPIC_OF for word in title) for title in titles)
+SHORT, WHOLE = {1}, {6, 7, 8, 9}
 
 
-def test_fields_are_named_in_the_prompts_order():
-    for input, output in pairs("topics", 60):
-        assert input.startswith(f"{ASK_TOPIC} ")
-        _, title, references = parts(input.removeprefix(f"{ASK_TOPIC} "))
-        assert output == " , ".join(topic_of(text) for text in (title, *references))
-
-
-def test_what_is_recalled_was_said_of_the_topic_asked_about():
-    for input, output in pairs("bind", 60):
-        said, _, noun = input.removeprefix(f"{ASK_TOPIC} i say ").partition(" . ")
-        items = dict(item.split(" ") for item in said.split(" , "))
-        topics = [TOPIC_OF[word] for word in items]
-        assert 2 <= len(set(topics)) == len(topics) <= 4
-        (asked,) = [word for word in items if TOPIC_OF[word] == TOPIC_OF[noun.strip('"')]]
-        assert output == f"{TOPIC_OF[asked]} {items[asked]}"
-
-
-def test_of_two_items_that_of_the_field_decides_but_for_noise():
-    right, rival = [], []
-    for input, output in pairs("pair", 200):
+@pytest.mark.parametrize(
+    ("drill", "of_items", "of_prompts"),
+    [
+        ("field", set(), WHOLE),
+        ("short field", set(), SHORT),
+        ("thin field", set(), SHORT | WHOLE),
+        ("one", SHORT, SHORT),
+        ("few", SHORT, SHORT),
+        ("few explained", SHORT, SHORT),
+        ("thin few", SHORT, SHORT | WHOLE),
+        ("items", WHOLE, WHOLE),
+        ("items explained", WHOLE, WHOLE),
+        ("thin items", SHORT | WHOLE, SHORT | WHOLE),
+        ("thin items explained", SHORT | WHOLE, SHORT | WHOLE),
+    ],
+)
+def test_titles_are_one_noun_or_whole_or_thinned_from_one_to_the_other(drill, of_items, of_prompts):
+    lengths = [set(), set(), set()]
+    for input, _ in pairs(drill, 200):
         items, title, references = parts(input)
-        tools = {topic_of(item): SCHOOL_OF[item.split()[1]] for item in items}
-        assert len(tools) == len(items) == 2
+        titles = [*map(untooled, items)], [title], [*map(untooled, references)]
+        for found, of_kind in zip(lengths, titles, strict=True):
+            found.update(len(text.split()) for text in of_kind)
+            assert all(any(word in TOPIC_OF for word in text.split()) for text in of_kind)
+    for found, wanted in zip(lengths, (of_items, of_prompts, of_prompts), strict=True):
+        assert min(found, default=0) == min(wanted, default=0)
+        assert max(found, default=0) == max(wanted, default=0)
+
+
+def untooled(text):
+    """A title without the tool that stands behind it."""
+    words = [word for word in text.split() if word != ":"]
+    return " ".join(words[:-1] if words[-1] in SCHOOL_OF else words)
+
+
+@pytest.mark.parametrize(
+    ("drill", "most"), [("one", 1), ("few", 4), ("thin few", 4), ("items", 4), ("thin items", 4)]
+)
+def test_the_item_on_the_querys_topic_tells_the_school_that_is_cited(drill, most):
+    numbers = set()
+    for input, output in pairs(drill, 100):
+        items, title, references = parts(input)
+        tools = {topic_of(item): SCHOOL_OF[item.split()[-1]] for item in items}
+        assert len(tools) == len(items)
+        assert {topic_of(reference) for reference in references} == {topic_of(title)}
         schools = [SCHOOL_OF[reference.rpartition(" : ")[2]] for reference in references]
-        cited = schools[int(output[1]) - 1]
-        right.append(tools.pop(topic_of(title)) == cited)
-        rival.append(set(tools.values()) == set(schools) - {cited})
-    assert sum(right) / len(right) > 0.85
-    assert sum(rival) / len(rival) > 0.5
+        assert len(set(schools)) == 2
+        assert tools[topic_of(title)] == schools[int(output[1]) - 1]
+        numbers.add(len(items))
+    assert numbers == set(range(1, most + 1))
 
 
-def test_explained_items_are_answered_by_the_taste_in_words():
-    for input, output in pairs("pair explained", 40):
-        assert input.startswith(f"{ASK_TASTE} i say ")
-        assert output.endswith(" .")
-
-
-@pytest.mark.parametrize("drill", ["by topic", "short by topic"])
-def test_every_topic_is_shown_as_often(drill):
-    for input, _ in pairs(drill, 60):
+def test_items_on_other_topics_speak_for_the_other_reference_too():
+    rival = 0
+    for input, output in pairs("few", 200):
         items, title, references = parts(input)
-        topics = [topic_of(item) for item in items]
-        assert len(set(topics)) == 4
-        assert len({topics.count(topic) for topic in topics}) == 1
-        assert {topic_of(reference) for reference in references} == {topic_of(title)} < set(topics)
+        school = SCHOOL_OF[references[2 - int(output[1])].rpartition(" : ")[2]]
+        elsewhere = [item for item in items if topic_of(item) != topic_of(title)]
+        rival += school in {SCHOOL_OF[item.split()[-1]] for item in elsewhere}
+    assert rival / 200 > 0.3
+
+
+@pytest.mark.parametrize("drill", ["few explained", "items explained", "thin items explained"])
+def test_explained_items_are_answered_by_the_school_of_the_querys_topic_in_words(drill):
+    for input, output in pairs(drill, 60):
+        assert input.startswith(f"{ASK_TASTE} ")
+        items, title, _ = parts(input.removeprefix(f"{ASK_TASTE} "))
+        (school,) = {SCHOOL_OF[w] for w in output.split() if w in SCHOOL_OF}
+        (shown,) = [item for item in items if topic_of(item) == topic_of(title)]
+        assert SCHOOL_OF[shown.split()[-1]] == school
+        assert topic_of(title) in output

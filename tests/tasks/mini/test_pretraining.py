@@ -6,7 +6,8 @@ import pytest
 
 from tasks.mini.lexicon import ASK_TASTE, TRAITS
 from tasks.mini.life import Side
-from tasks.mini.pretraining import Words, corpus, positive_pairs, pretraining_pairs
+from tasks.mini.pretraining import corpus, positive_pairs, pretraining_pairs
+from tasks.mini.prompts import Words
 from tasks.mini.world import WorldConfig, write_world
 from tests.tasks.mini.support import BY_NAME, NAMES, load, topic_of
 
