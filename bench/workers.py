@@ -1,8 +1,8 @@
 """Several processes of this machine that share out the cells of a grid.
 
-They are given cells one by one, each from a part of the grid of its own, then what is left of
-the others': cells that share a fit stand together. Two that need the same fit, or the same answers
-of an LLM, wait for each other.
+They are given cells one by one, each from a part of the grid of its own, then from the end of what
+is left of the others': cells that share a fit stand together. Two that need the same fit, or the
+same answers of an LLM, wait for each other.
 """
 
 import multiprocessing
@@ -72,10 +72,8 @@ def run(
             worker: BaseProcess = context.Process(
                 target=_work, args=(*wanted, number, there), daemon=True
             )
-            start = len(grid.cells) * place // number
-            order = [*range(start, len(grid.cells)), *range(start)]
             worker.start()
-            crew[here] = worker, _untried(order, untried)
+            crew[here] = worker, _untried(_order(len(grid.cells), place, number), untried)
             there.close()  # the worker's own is left, so its end is seen here
         for line, message in _told(list(crew)):
             if isinstance(message, Unstorable):
@@ -93,6 +91,14 @@ def run(
         for worker, _ in crew.values():
             worker.join()
     return found
+
+
+def _order(cells: int, worker: int, workers: int) -> list[int]:
+    """The places of the grid in the order in which one of the workers is given them: its own part,
+    then the others' from behind, so that it comes upon their fits last.
+    """
+    own = range(cells * worker // workers, cells * (worker + 1) // workers)
+    return [*own, *(place for place in reversed(range(cells)) if place not in own)]
 
 
 def _untried(order: list[int], untried: set[int]) -> Iterator[int]:

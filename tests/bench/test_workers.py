@@ -8,6 +8,7 @@ from rich.console import Console
 
 from bench.engine import run_grid
 from bench.grid import plan
+from bench.workers import _order
 from tasks.common.errors import StorageError
 
 ROWS = ("zero-shot", "bm25", "mean-score", "pplug")
@@ -33,6 +34,13 @@ def test_two_workers_store_what_one_does(project):
     before = project.times()
     assert set(states(project.run(SHARED)).values()) == {"kept"}
     assert project.times() == before
+
+
+def test_an_idle_worker_takes_from_the_end_of_the_others_parts():
+    orders = [_order(9, worker, 2) for worker in range(2)]
+    assert orders == [[0, 1, 2, 3, 8, 7, 6, 5, 4], [4, 5, 6, 7, 8, 3, 2, 1, 0]]
+    for worker in range(4):  # more workers than cells: each still offers all of them
+        assert sorted(_order(3, worker, 4)) == [0, 1, 2]
 
 
 def test_a_failed_cell_is_told_once(project):
