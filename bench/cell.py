@@ -3,6 +3,7 @@
 import shutil
 import time
 import traceback
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -168,13 +169,12 @@ def _fitted(method: Method, cell: Cell, data: Data, fitted: Path) -> tuple[FitRe
     done, model = fitted / "fit.json", fitted / "model"
     if done.is_file():
         try:
+            report, seconds = _reported(done)
             method.load(model)
-        except ModelError as error:
+        except (ModelError, StorageError) as error:
             put_aside(fitted, error, "fitted anew")
         else:
-            fields = store.read_json(done)
-            seconds = fields.pop("seconds")
-            return FitReport(**{**fields, "curve": tuple(fields["curve"])}), seconds
+            return report, seconds
     train, watched = data.training(cell.task)
     started = time.monotonic()
     report = method.fit(train, watched)
@@ -184,6 +184,16 @@ def _fitted(method: Method, cell: Cell, data: Data, fitted: Path) -> tuple[FitRe
     return report, seconds
 
 
+def _reported(path: Path) -> tuple[FitReport, float]:
+    """A stored fit's report and seconds. Raises StorageError where the file is damaged."""
+    fields = store.read_json(path)
+    try:
+        seconds = float(fields.pop("seconds"))
+        return FitReport(**{**fields, "curve": tuple(fields["curve"])}), seconds
+    except (KeyError, TypeError, ValueError) as error:
+        raise StorageError(f"is damaged ({error})", file=path, mend=store.RUN_AGAIN) from error
+
+
 def _predict(method: Method, examples: Sequence[Example], runtime: Runtime) -> list[Prediction]:
     """Answer in fixed chunks, each saved when it is done, so that a killed cell loses one chunk."""
     found: list[Prediction] = []
@@ -191,15 +201,25 @@ def _predict(method: Method, examples: Sequence[Example], runtime: Runtime) -> l
     for start in range(0, len(examples), CHUNK):
         chunk = examples[start : start + CHUNK]
         path = runtime.scratch / f"predictions-{start}.jsonl"
-        if path.is_file():
-            answers = store.read_predictions(path)
-        else:
+        answers = _answered_before(path)
+        if answers is None:
             answers = method.predict(chunk)
             _check_answers(method, chunk, answers)
             store.write_predictions(path, answers)
         found += answers
         runtime.progress.advance(len(chunk))
     return found
+
+
+def _answered_before(path: Path) -> list[Prediction] | None:
+    """A chunk's saved answers; None: there are none, or they are damaged and to be made anew."""
+    if not path.is_file():
+        return None
+    try:
+        return store.read_predictions(path)
+    except StorageError as error:
+        warnings.warn(f"{error} Its examples are answered again.", stacklevel=2)
+        return None
 
 
 def _check_answers(

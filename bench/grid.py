@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.data import Data
-from bench.settings import Settings, Suite, merged
+from bench.settings import Settings, Suite, for_task, merged
 from methods import METHODS, Method, MethodConfig
 from methods.controls import SEPARATOR, controlled
 from tasks import TASKS, Task
@@ -109,6 +109,8 @@ def plan(
                 f"suite {name!r} has options for {variant!r}, which is none of its methods",
                 mend=did_you_mean(variant, known),
             )
+    for key in ("reference", "instruction_only"):
+        _require_row(suite, name, key, known)
     for variant in chosen_methods:
         _resolve(settings, suite, variant, None)  # a typo is told before any data is read
     datas = {source: Data(settings, suite, source) for source in suite.data}
@@ -183,8 +185,19 @@ def _resolve(
         method = controlled(method, control)
     if "training" in method.Config.model_fields:
         options = merged(options, {"training": suite.training})
-    options = merged(options, suite.options.get(variant, {}))
+    own = for_task(suite.options.get(variant, {}), task, f"options.{variant} of the suite:")
+    options = merged(options, own)
     return method, method.configured(options, f"[methods.{variant}]")
+
+
+def _require_row(suite: Suite, name: str, key: str, known: list[str]) -> None:
+    """Raise ConfigError where a row that the suite itself names is none of its methods."""
+    row = getattr(suite, key)
+    if key in suite.model_fields_set and row not in {*known, *suite.methods}:
+        raise ConfigError(
+            f"{key} = {row!r} of suite {name!r} is none of its methods",
+            mend=did_you_mean(row, known),
+        )
 
 
 def _require_models(suite: Suite, name: str, methods: Sequence[type[Method]]) -> None:

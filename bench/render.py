@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import stdev
 
 from rich.console import Console
 from rich.table import Table as RichTable
@@ -66,19 +67,29 @@ def sheets(table: Table, *, intervals: bool = False) -> list[Sheet]:
         ),
     )
     controlled = [row for row in table.rows if any(e.to_control for e in row.entries.values())]
+    several_seeds = any(entry.seeds > 1 for row in controlled for entry in row.entries.values())
+    gaps_shown = (
+        f"− {table.reference}",
+        *([f"− {table.no_user}"] if table.no_user else []),
+        "Δuser",
+        *(["seed sd of"] if several_seeds else []),
+    )
     if not controlled:
         return [scores, *_prices(labels, table)]
     primary = list({column.task: column for column in reversed(table.columns)}.values())[::-1]
     gaps = Sheet(
         "differences in the primary metric, with intervals; * excludes 0",
         labels,
+        tuple((column.task, f"{gap} {column.metric}") for column in primary for gap in gaps_shown),
         tuple(
-            (column.task, f"{gap} {column.metric}")
-            for column in primary
-            for gap in (f"− {table.reference}", "Δuser")
-        ),
-        tuple(
-            (_labels(labels, row), tuple(g for column in primary for g in _gaps(row, column)))
+            (
+                _labels(labels, row),
+                tuple(
+                    gap
+                    for column in primary
+                    for gap in _gaps(row.entries.get(column), table.no_user, several_seeds)
+                ),
+            )
             for row in controlled
         ),
     )
@@ -262,11 +273,13 @@ def _score(row: Row, column: Column, intervals: bool) -> Cell:
     return Cell(" ".join(parts), bold=entry.best)
 
 
-def _gaps(row: Row, column: Column) -> tuple[Cell, Cell]:
-    entry: Entry | None = row.entries.get(column)
+def _gaps(entry: Entry | None, no_user: str | None, several_seeds: bool) -> list[Cell]:
+    """What a row differs by in one column, as the sheet of differences shows it."""
     if entry is None:
-        return Cell(ABSENT), Cell(ABSENT)
-    return Cell(_difference(entry.to_reference)), Cell(_difference(entry.to_control))
+        return [Cell(ABSENT)] * (2 + bool(no_user) + several_seeds)
+    gaps = [entry.to_reference, *([entry.to_no_user] if no_user else []), entry.to_control]
+    spread = f"{stdev(entry.by_seed):.3f}" if entry.seeds > 1 else ABSENT
+    return [Cell(_difference(gap)) for gap in gaps] + [Cell(spread)] * several_seeds
 
 
 def _difference(interval: Interval | None) -> str:

@@ -90,7 +90,8 @@ class Suite(_Strict):
         controls: add NAME@shuffled-user for every method that reads the history.
         training: in place of the same keys of every trained method's own `training`: for LLMs far
             from the sizes that the variants are written for.
-        options: method → options in place of its variant's own, after `training`.
+        options: method → options in place of its variant's own, after `training`; `per_task` as in
+            [methods.*].
         max_input_tokens: the prompt budget of every row, special tokens included (law 2).
         train_limit, evaluate_limit: take only the first so many queries (a smoke test).
         validation_share: share of the train queries kept from training for the dev loss where the
@@ -186,20 +187,13 @@ class Settings(_Strict):
         self, name: str, task: str | None, above: tuple[str, ...]
     ) -> tuple[str, dict[str, Any]]:
         table = dict(self.methods.get(name, {}))
-        parent, per_task = table.pop("method", name), table.pop("per_task", {})
+        parent = table.pop("method", name)
         if not isinstance(parent, str) or parent in above:
             raise ConfigError(
                 f"[methods.{name}] names its method by {parent!r}",
                 mend='Name a registered method or another variant, such as method = "bm25"',
             )
-        if not (isinstance(per_task, dict) and all(isinstance(o, dict) for o in per_task.values())):
-            raise ConfigError(
-                f"[methods.{name}] per_task is no table of tables",
-                mend='Write per_task."LaMP-3" = { … }',
-            )
-        for task_name in per_task:
-            _named(TASKS.targets, task_name, f"task in [methods.{name}] per_task:")
-        options = merged(table, per_task.get(task, {}))
+        options = for_task(table, task, f"[methods.{name}]")
         if parent == name or parent not in self.methods:
             return parent, options
         method, inherited = self._variant(parent, task, (*above, name))
@@ -225,6 +219,20 @@ def _whole_suite(suites: dict[str, Any], name: str, below: tuple[str, ...]) -> A
         # Without those of methods that only the other suite has.
         whole["options"] = {name: table for name, table in options.items() if name in known}
     return whole
+
+
+def for_task(options: dict[str, Any], task: str | None, where: str) -> dict[str, Any]:
+    """Options with those that their `per_task` holds for a task. Raises ConfigError."""
+    table = dict(options)
+    per_task = table.pop("per_task", {})
+    if not (isinstance(per_task, dict) and all(isinstance(o, dict) for o in per_task.values())):
+        raise ConfigError(
+            f"{where} per_task is no table of tables",
+            mend='Write per_task."LaMP-3" = { … }',
+        )
+    for name in per_task:
+        _named(TASKS.targets, name, f"task in {where} per_task:")
+    return merged(table, per_task.get(task, {}))
 
 
 def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

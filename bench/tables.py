@@ -23,7 +23,8 @@ FRAME_COLUMNS = (
     ["task", "metric", "method", "llm", "encoder", "value", "low", "high"]
     + ["difference", "difference_low", "difference_high"]
     + ["control_difference", "control_difference_low", "control_difference_high"]
-    + ["n", "n_failed", "n_unparsed", "seeds", "higher_is_better"]
+    + ["no_user_difference", "no_user_difference_low", "no_user_difference_high"]
+    + ["by_seed", "n", "n_failed", "n_unparsed", "seeds", "higher_is_better"]
 )
 NO_GOLDS = "no golds"
 METRICS_SHOWN = 2
@@ -52,6 +53,9 @@ class Entry:
         to_reference: interval of the difference to the reference row; None for that row itself.
         to_control: Δuser, of the difference to the same method given a shuffled user's history;
             None where the table has no such row.
+        to_no_user: of the difference to the suite's instruction-only row; None for that row itself,
+            and where the table has none.
+        by_seed: the score of each seed, in the suite's order.
         n, n_failed, n_unparsed: summed over seeds for the latter two; n of one seed.
         best: the best value of its column, bounds aside.
     """
@@ -59,11 +63,17 @@ class Entry:
     interval: Interval
     to_reference: Interval | None
     to_control: Interval | None
+    to_no_user: Interval | None
+    by_seed: tuple[float, ...]
     n: int
     n_failed: int
     n_unparsed: int
-    seeds: int
     best: bool = False
+
+    @property
+    def seeds(self) -> int:
+        """How many the score is a mean of."""
+        return len(self.by_seed)
 
 
 @dataclass(frozen=True)
@@ -105,10 +115,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A suite's results: rows in the suite's order, columns task by task."""
+    """A suite's results: rows in the suite's order, columns task by task.
+
+    `no_user` names the instruction-only row, if the table has it.
+    """
 
     title: str
     reference: str
+    no_user: str | None
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
@@ -144,7 +158,7 @@ def build(settings: Settings, grid: Grid, *, all_metrics: bool = False) -> Table
         shown = task.metrics if all_metrics else task.metrics[:METRICS_SHOWN]
         scored = {key: row[name] for key, row in lines.items() if name in row and row[name].scores}
         for metric in shown:
-            found = _column(name, metric, task, scored, suite.reference, settings.scoring)
+            found = _column(name, metric, task, scored, suite, settings.scoring)
             if found is not None:
                 column, of_row = found
                 columns.append(column)
@@ -161,7 +175,9 @@ def build(settings: Settings, grid: Grid, *, all_metrics: bool = False) -> Table
     ]
     unscored = _unscored(columns, rows)
     notes = [*_notes(settings, grid), *unscored, *_task_gaps(suite, columns, rows)]
-    return Table(_title(grid), suite.reference, tuple(columns), tuple(rows), tuple(notes))
+    has_no_user = any(row.method == suite.instruction_only for row in rows)
+    no_user = suite.instruction_only if has_no_user else None
+    return Table(_title(grid), suite.reference, no_user, tuple(columns), tuple(rows), tuple(notes))
 
 
 def frame(table: Table) -> pd.DataFrame:
@@ -182,6 +198,10 @@ def frame(table: Table) -> pd.DataFrame:
             "control_difference": entry.to_control and entry.to_control.value,
             "control_difference_low": entry.to_control and entry.to_control.low,
             "control_difference_high": entry.to_control and entry.to_control.high,
+            "no_user_difference": entry.to_no_user and entry.to_no_user.value,
+            "no_user_difference_low": entry.to_no_user and entry.to_no_user.low,
+            "no_user_difference_high": entry.to_no_user and entry.to_no_user.high,
+            "by_seed": " ".join(f"{value:.6f}" for value in entry.by_seed),
             "n": entry.n,
             "n_failed": entry.n_failed,
             "n_unparsed": entry.n_unparsed,
@@ -228,7 +248,7 @@ def _column(
     metric_name: str,
     task: Any,
     lines: dict[Any, _Line],
-    reference: str,
+    suite: Suite,
     scoring: ScoringSettings,
 ) -> tuple[Column, dict[Any, Entry]] | None:
     if not lines:
@@ -255,12 +275,13 @@ def _column(
         sampled = interval(line.arrays(metric_name), users, metric.reduce, **how)  # type: ignore[arg-type]
         entries[key] = Entry(
             interval=replace(sampled, value=fmean(s["value"] for s in stored)),
-            to_reference=gap(line, _reference_line(lines, reference, key)),
+            to_reference=gap(line, _line_of(lines, suite.reference, key)),
             to_control=gap(line, lines.get((f"{key[0]}{CONTROL_SUFFIX}", *key[1:]))),
+            to_no_user=gap(line, _line_of(lines, suite.instruction_only, key)),
+            by_seed=tuple(scores["value"] for scores in stored),
             n=len(ids),
             n_failed=sum(s["n_failed"] for s in stored),
             n_unparsed=sum(s["n_unparsed"] for s in stored),
-            seeds=len(stored),
         )
     column = Column(task_name, metric_name, metric.higher_is_better, len(ids))
     methods = [key for key, line in lines.items() if not line.bound]
@@ -279,13 +300,13 @@ def _check_alike(
         )
 
 
-def _reference_line(lines: dict[Any, _Line], reference: str, key: Any) -> _Line | None:
-    """The reference row of the same LLM, or the only one there is."""
-    of_reference = {k: line for k, line in lines.items() if k[0] == reference}
-    same = [line for k, line in of_reference.items() if k[1] in (key[1], None)]
+def _line_of(lines: dict[Any, _Line], method: str, key: Any) -> _Line | None:
+    """That method's row of the same LLM (and encoder, if several), or the only one there is."""
+    own = {k: line for k, line in lines.items() if k[0] == method}
+    same = [(k, line) for k, line in own.items() if k[1] in (key[1], None)]
     if same:
-        return same[0]
-    return next(iter(of_reference.values())) if len(of_reference) == 1 else None
+        return next((line for k, line in same if k[2] == key[2]), same[0][1])
+    return next(iter(own.values())) if len(own) == 1 else None
 
 
 def _with_best(entries: dict[Any, Entry], methods: Sequence[Any], higher: bool) -> dict[Any, Entry]:
@@ -324,7 +345,11 @@ def _notes(settings: Settings, grid: Grid) -> Iterable[str]:
         "difference of an error (↓) is better; f failed, u unparsed: both count as wrong"
     )
     if len(suite.seeds) > 1:
-        yield "rows that no seed can change are run with the first; others are means over seeds"
+        yield (
+            "rows that no seed can change are run with the first; others are means over seeds, and "
+            "their intervals are those of these seeds: how far other seeds may lie, only `seed sd` "
+            "tells"
+        )
     if grid.inapplicable:
         yield f"not applicable: {_grouped(grid.inapplicable)}"
 

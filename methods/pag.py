@@ -4,9 +4,9 @@ import dataclasses
 from collections.abc import Sequence
 from functools import cached_property
 from statistics import fmean
-from typing import ClassVar
+from typing import ClassVar, Literal
 
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import NonNegativeInt, PositiveInt, field_validator
 
 from methods.method import Cost, MethodConfig
 from methods.models.config import LLMConfig
@@ -17,7 +17,8 @@ from methods.runtime import Runtime
 from tasks.example import Behavior, Example
 from tasks.prompts import INPUT_SHARES
 
-LEAD = "Profile of the user: {summary} . "
+SUMMARY = "{summary}"
+LEAD = f"Profile of the user: {SUMMARY} . "
 EMPTY, UNWRITTEN = "empty history: plain input", "the summary is empty"
 NO_SUMMARY, NO_BEHAVIORS = "no room for the summary", "no room for behaviours beside the summary"
 SHORTEST = 8
@@ -32,6 +33,11 @@ class PAGConfig(RetrievalConfig):
     Attributes:
         k: retrieved behaviours beside the summary; 0: the summary alone.
         summarizer: the LLM that writes summaries; None: the frozen LLM itself.
+        question: what the summarizer is asked; None: a question by the kind of the task's answers
+            (`methods.profile_summary.QUESTIONS`).
+        summary_of: "user": the question stands below the newest items; "query": before the official
+            profile prompt of the newest items, so that a summary is written for each query.
+        lead: the words around {summary} in the prompt.
         summary_items: newest behaviours that a summary is written from.
         summary_input_tokens: budget of what the summarizer reads.
         summary_tokens: budget of a summary, when it is written and in the prompt.
@@ -39,9 +45,19 @@ class PAGConfig(RetrievalConfig):
 
     k: NonNegativeInt = 1
     summarizer: LLMConfig | None = None
+    question: str | None = None
+    summary_of: Literal["user", "query"] = "user"
+    lead: str = LEAD
     summary_items: PositiveInt = 10
     summary_input_tokens: PositiveInt = 512
     summary_tokens: PositiveInt = 64
+
+    @field_validator("lead")
+    @classmethod
+    def _holds_summary(cls, lead: str) -> str:
+        if lead.count(SUMMARY) != 1:
+            raise ValueError(f"must hold {SUMMARY} once, where the summary is to stand")
+        return lead
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -89,6 +105,8 @@ class PAG(RetrievalMethod):
         return ProfileSummarizer(
             self.runtime,
             self.config.summarizer,
+            question=self.config.question,
+            of_query=self.config.summary_of == "query",
             items=self.config.summary_items,
             max_input_tokens=self.config.summary_input_tokens,
             max_new_tokens=self.config.summary_tokens,
@@ -146,9 +164,10 @@ class PAG(RetrievalMethod):
         tokens = self.runtime.llm.tokens
         needed = tokens.count(example.input)
         rest = int(needed / INPUT_SHARES[0]) + 1 if k else needed
-        room = self.budget - rest - tokens.count(LEAD.format(summary="")) - 2 * JOINT
+        room = self.budget - rest - tokens.count(self.config.lead.replace(SUMMARY, "")) - 2 * JOINT
         cut = tokens.truncate(summary, min(room, self.config.summary_tokens))
-        return LEAD.format(summary=cut) if room >= SHORTEST or cut == summary else ""
+        fits = room >= SHORTEST or cut == summary
+        return self.config.lead.replace(SUMMARY, cut) if fits else ""
 
     def _written(self, example: Example, lead: str, k: int, note: str | None) -> Layout:
         tokens = self.runtime.llm.tokens

@@ -13,8 +13,11 @@ from tasks.example import Example, Prediction, Split
 class PooledLora(LoraMethod):
     """`user-lora` with one adapter for everybody, trained on the train users' own histories.
 
-    The same pairs, layers and schedule without knowing whose they are: what user-lora gains over it
-    is personal. An item that several of a user's train queries list counts once.
+    The same kind of pairs and the same layers without knowing whose they are, so that what
+    `user-lora` without a task adaptation gains over it is personal. OPPU's task adaptation it has
+    not: `oppu` beside its own shuffled-user row tells what is personal there. Steps and rate are its
+    own, for it sees every user's pairs. An item that several of a user's train queries list counts
+    once.
     """
 
     name = "pooled-lora"

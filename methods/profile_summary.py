@@ -38,10 +38,13 @@ class ProfileSummarizer:
     """Histories → summaries.
 
     The LLM reads the newest behaviours as the task's official item prompts, oldest of them first,
-    each cut to an equal share of the budget, and then one of QUESTIONS.
+    each cut to an equal share of the budget, and then the question.
 
     Args:
         summarizer: the LLM that writes; None: the frozen LLM that answers.
+        question: in place of QUESTIONS.
+        of_query: the LLM reads the question and then the official profile prompt of the newest
+            behaviours, the input with it: a summary is then of one query.
         items: behaviours that it reads, at most.
         max_input_tokens: of what it reads, its special tokens included.
         max_new_tokens: of a summary, unless the LLM's own decoding states a budget.
@@ -52,11 +55,15 @@ class ProfileSummarizer:
         runtime: Runtime,
         summarizer: LLMConfig | None,
         *,
+        question: str | None = None,
+        of_query: bool = False,
         items: int,
         max_input_tokens: int,
         max_new_tokens: int,
     ) -> None:
         self.runtime, self.config = runtime, summarizer
+        self.question = QUESTIONS[runtime.task.kind] if question is None else question
+        self.of_query = of_query
         self.items = items
         self.max_input_tokens, self.max_new_tokens = max_input_tokens, max_new_tokens
 
@@ -64,7 +71,7 @@ class ProfileSummarizer:
         """One for each example; "" where the history is empty.
 
         Only texts that no one has asked for before are written: equal histories, and those with
-        equal newest items, share one.
+        equal newest items, share one (where `of_query`, for equal inputs).
         """
         prompts = [self.prompt(example) if example.history else None for example in examples]
         wanted = {self._key(prompt): prompt for prompt in prompts if prompt is not None}
@@ -79,10 +86,11 @@ class ProfileSummarizer:
 
     def prompt(self, example: Example) -> str:
         """What the LLM reads to summarize a history that is not empty."""
-        tokens, task = self.llm.tokens, self.runtime.task
-        question = QUESTIONS[task.kind]
+        tokens, task, question = self.llm.tokens, self.runtime.task, self.question
         newest = [example.history[i] for i in newest_first(example.history)[: self.items]]
         room = self.max_input_tokens - self.llm.prompt_overhead - tokens.count(question)
+        if self.of_query:
+            return f"{question} {task.personalized_prompt(example, newest, tokens, room - 1)}"
         share = room // len(newest) - tokens.count("\n") - 1
         items = []
         for behavior in reversed(newest):

@@ -1,8 +1,8 @@
 """What the embedded LLM and sentence encoder learn from: LaMP-mini's language, none of its users.
 
-Users and texts can't be a world's, by construction: their streams of chance have another first
-axis (`tasks.mini.chance.stream` keeps the axes whole), and every text belongs by its own hash
-either to worlds or to pretraining (`tasks.mini.life.Side`).
+Users and queries can't be a world's, by construction: their streams of chance have another first
+axis (`tasks.mini.chance.stream` keeps the axes whole), and the text of every query and item belongs
+by its own hash either to worlds or to pretraining (`tasks.mini.life.Side`).
 """
 
 import random

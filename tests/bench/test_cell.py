@@ -47,13 +47,22 @@ def test_a_failing_method_stays_within_its_cell(project):
     assert texts(project, "sound") == dict.fromkeys(GOLDS, "5")
 
 
-def test_a_damaged_fit_is_put_aside_and_fitted_anew(project):
+@pytest.mark.parametrize(
+    ("names", "damage"),
+    [
+        ("*.safetensors", lambda data: data[:-9]),
+        ("fit.json", lambda data: data[:-9]),
+        ("fit.json", lambda data: data.replace(b'"seconds"', b'"second"')),
+        ("fit.json", lambda data: data.replace(b'"steps"', b'"step"')),
+    ],
+)
+def test_a_damaged_fit_is_put_aside_and_fitted_anew(project, names, damage):
     project.suite("pplug")
     (first,) = project.run()
     fits = project.root / "cache" / "fitted"
     (fit,) = [path for path in fits.iterdir() if path.is_dir()]
-    for file in fit.rglob("*.safetensors"):
-        file.write_bytes(file.read_bytes()[:-9])
+    for file in fit.rglob(names):
+        file.write_bytes(damage(file.read_bytes()))
     before = texts(project, "pplug")
     shutil.rmtree(first.cell.folder)
     with pytest.warns(UserWarning, match="fitted anew"):
@@ -61,6 +70,21 @@ def test_a_damaged_fit_is_put_aside_and_fitted_anew(project):
     assert again.state == "done"
     assert texts(project, "pplug") == before
     assert fit.with_name(f"{fit.name}.damaged").is_dir()
+
+
+def test_damaged_answers_of_a_killed_cell_are_asked_again(project):
+    project.says("sound", {})
+    project.suite("sound")
+    (cell,) = project.cells().values()
+    settings = project.load()
+    data = Data(settings, settings.suites["s"], cell.source)
+    runtime = make_runtime(cell, settings, data, Models(settings, Progress()), Progress())
+    runtime.scratch.mkdir(parents=True)
+    (runtime.scratch / "predictions-0.jsonl").write_text('{"id": "d1", "te', encoding="utf-8")
+    with pytest.warns(UserWarning, match=r"line 1 is damaged .*answered again"):
+        (outcome,) = project.run()
+    assert outcome.state == "done"
+    assert texts(project, "sound") == dict.fromkeys(GOLDS, "5")
 
 
 def test_a_later_success_removes_the_error(project):

@@ -353,6 +353,26 @@ def test_a_suite_sets_options_of_single_methods_over_its_training(project):
     assert found == {"pplug": (2, 5), "pplug@shuffled-user": (2, 5), "pplug-twice": (1, 3)}
 
 
+def test_a_suites_options_may_be_a_tasks_own(project):
+    more = 'options.bm25 = { k = 2, per_task."LaMP-3" = { k = 3 } }'
+    project.suite("bm25", "bm25@shuffled-user", name="two", more=more)
+    assert {cell.config.k for cell in project.cells(suite="two").values()} == {3}
+    project.suite("bm25", name="other", more=more.replace("LaMP-3", "LaMP-2"))
+    assert {cell.config.k for cell in project.cells(suite="other").values()} == {2}
+    project.suite("bm25", name="typo", more=more.replace("LaMP-3", "LaMP-33"))
+    with pytest.raises(ConfigError, match=r"options\.bm25 of the suite: .*'LaMP-33'.*'LaMP-3'"):
+        project.plan(suite="typo")
+
+
+@pytest.mark.parametrize("key", ["reference", "instruction_only"])
+def test_a_row_that_differences_are_taken_to_must_be_a_row(project, key):
+    project.suite("bm25", "zero-shot", name="two", more=f'{key} = "zeroshot"')
+    with pytest.raises(ConfigError, match=f"{key} = 'zeroshot' of suite 'two'.*'zero-shot'"):
+        project.plan(suite="two")
+    project.suite("bm25", name="none")  # the default names no mistake
+    assert len(project.plan(suite="none").cells) == 1
+
+
 def test_a_suite_has_no_options_for_a_method_that_it_does_not_run(project):
     project.suite("bm25", name="two", more="options.bm52 = { k = 2 }")
     with pytest.raises(ConfigError, match="bm25"):

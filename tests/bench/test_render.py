@@ -171,3 +171,24 @@ def test_csv_of_nothing_has_its_header(project):
     project.suite("zero-shot")
     empty = tables.build(project.load(), project.plan())
     assert pd.read_csv(io.StringIO(render.long_csv(empty))).empty
+
+
+def test_the_sheet_of_differences(project):
+    project.says("wrong", dict.fromkeys(GOLDS, "3"))
+    project.probe("learns", "Learns", file=project.root / "fits")
+    more = 'reference = "wrong"\ncontrols = true\n'
+    project.suite("wrong", "learns", more=more)
+    project.run()
+
+    def headers(*overrides):
+        table = tables.build(project.load(*overrides), project.plan(*overrides))
+        sheet = render.sheets(table)[1]
+        ((_, cells),) = sheet.rows
+        assert len(cells) == len(sheet.columns)
+        return [metric for _, metric in sheet.columns]
+
+    assert headers() == ["− wrong mae", "Δuser mae"]
+    project.run("seeds=[0, 1]")
+    assert headers("seeds=[0, 1]") == ["− wrong mae", "Δuser mae", "seed sd of mae"]
+    row = 'instruction_only="wrong"'
+    assert headers(row) == ["− wrong mae", "− wrong mae", "Δuser mae"]

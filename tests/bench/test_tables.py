@@ -92,6 +92,7 @@ def test_seeds_are_averaged_and_their_failures_summed(project):
     found = entries(run(project, "wrong", "seeded", more="seeds = [0, 1, 2]"))["seeded"]
     of_seeds = [(0 + 1 + 4 + 3) / 4, (4 + 3 + 4 + 3) / 4, 1.5]
     assert found.interval.value == pytest.approx(sum(of_seeds) / 3)
+    assert found.by_seed == pytest.approx(of_seeds)
     assert (found.seeds, found.n, found.n_failed, found.n_unparsed) == (3, 4, 0, 4)
 
 
@@ -124,7 +125,7 @@ def test_what_became_of_rows_is_told_where_no_row_has_a_score(project):
 
 
 def test_a_seed_that_is_missing_is_told_beside_the_score(project):
-    project.suite("right", more='reference = "wrong"')
+    project.suite("right")
     project.run()
     table = build(project, "seeds=[0, 1]")
     (row,) = table.rows
@@ -145,6 +146,16 @@ def test_a_control_shows_what_is_personal(project):
     assert found["learns"].to_control.value == 0  # neither answer is a score: both are farthest
     assert found["learns@shuffled-user"].to_control is None
     assert found["wrong"].to_control is None
+    assert (table.no_user, found["learns"].to_no_user) == (None, None)
+
+
+def test_the_row_without_a_user_is_a_control_too(project):
+    table = run(project, "wrong", "right", "worse", more='instruction_only = "worse"')
+    found = entries(table)
+    assert table.no_user == "worse"
+    assert found["worse"].to_no_user is None
+    gap = found["right"].to_no_user  # both users: 0 for (4 + 5) / 2 and (8 + 7) / 2
+    assert (gap.value, gap.low, gap.high) == (-6.0, -7.5, -4.5)
 
 
 def test_all_metrics_are_shown_when_asked_for(project):

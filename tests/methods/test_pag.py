@@ -9,6 +9,7 @@ from methods.pag import PAG, DensePAG
 from methods.profile_summary import QUESTIONS
 from methods.zero_shot import ZeroShot
 from tasks import Kind
+from tasks.common.errors import ConfigError
 from tests.methods.helpers import EchoLLM, LetterEncoder, Said, behavior, build, example
 
 SUMMARY = " ".join(["likes long winters and dislikes tea"] * 3)  # 18 words
@@ -27,10 +28,15 @@ class Summarizing(EchoLLM):
     def __init__(self, summary=SUMMARY):
         super().__init__()
         self.summary = summary
+        self.asked_of = None  # or words of another question
 
     def generate(self, prompts, **budgets):
         said = super().generate(prompts, **budgets)
-        asked = [any(p.endswith(q) for q in QUESTIONS.values()) for p in prompts]
+        asked = [
+            any(p.endswith(q) for q in QUESTIONS.values())
+            or (self.asked_of is not None and self.asked_of in p)
+            for p in prompts
+        ]
         return [Said(self.summary, 1, 0, 1) if a else s for a, s in zip(asked, said, strict=True)]
 
     @property
@@ -130,6 +136,34 @@ def test_the_summarizer_reads_the_newest_items_in_their_order(tmp_path):
     assert len(asked.split()) <= 58
     assert asked.count("is the score for") == 3
     assert QUESTIONS.keys() == set(Kind)
+
+
+def test_the_question_and_the_words_around_the_summary_can_be_set(tmp_path):
+    llm = Summarizing()
+    llm.asked_of = "what now ?"
+    config = {"question": "what now ?", "lead": "so: {summary} ; ", "k": 0}
+    found, _ = answered(tmp_path, example("1", "war", HISTORY), llm=llm, **config)
+    assert found.text == f"so: {SUMMARY} ; {PLAIN}"
+    (asked,) = [prompt for call in llm.calls for prompt in call[0] if "what now ?" in prompt]
+    assert asked.endswith('4 is the score for "war bread"\nwhat now ?')
+
+
+def test_a_summary_may_be_of_one_query(tmp_path):
+    llm = Summarizing()
+    llm.asked_of = "what now ?"
+    config = {"question": "what now ?", "summary_of": "query", "summary_items": 2, "k": 0}
+    made = build(PAG, tmp_path, config, llm=llm)
+    made.predict([example("1", "war", HISTORY), example("2", "war", HISTORY)])
+    made.predict([example("3", "tea", HISTORY)])
+    shown = '4 is the score for "war bread" , and 5 is the score for "war" . input'
+    asked = [prompt for call in llm.calls for prompt in call[0] if "what now ?" in prompt]
+    assert asked == [f"what now ? {shown} war", f"what now ? {shown} tea"]
+
+
+@pytest.mark.parametrize("lead", ["Profile:", "{summary} {summary}", "{sumary}"])
+def test_a_lead_without_a_place_for_the_summary_is_refused(lead):
+    with pytest.raises(ConfigError, match=r"lead.*must hold \{summary\} once"):
+        PAG.configured({"lead": lead}, "[methods.pag]")
 
 
 def test_a_user_costs_the_summarys_bytes(tmp_path):
