@@ -1,4 +1,4 @@
-"""`bench data …`: download the official files, audit a folder, write the generated sample."""
+"""`bench data …`: download the official files, audit a folder, write generated files."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -123,4 +123,29 @@ def sample(
     from tasks.sample import write_sample
 
     write_sample(root, seed=seed)
+    typer.echo(f"written to {root}")
+
+
+@app.command()
+def mini(
+    root: Annotated[Path, typer.Argument(help="The folder to write to.")],
+    source: Annotated[str, typer.Option(help="The [data.*] table that holds the knobs.")] = "mini",
+    set: Annotated[
+        list[str] | None, typer.Option(help="Override a key, e.g. data.mini.mini.seed=3.")
+    ] = None,
+    config: Config = CONFIG,
+) -> None:
+    """Write a world of LaMP-mini, both splits, in LaMP's official layout."""
+    from bench.settings import load_settings
+    from tasks.common.errors import ConfigError
+    from tasks.mini.world import write_world
+
+    world = load_settings(config, set or []).source(source).mini
+    if world is None:
+        raise ConfigError(
+            f"[data.{source}] is no world of LaMP-mini",
+            file=config,
+            mend="Name a table with `mini = { … }`",
+        )
+    write_world(root, world)
     typer.echo(f"written to {root}")

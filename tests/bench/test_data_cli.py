@@ -40,6 +40,24 @@ def test_sample_is_written_in_the_official_layout(bench, tmp_path):
     assert {"id", "input", "profile"} <= set(json.loads(path.read_text())[0])
 
 
+def test_a_world_is_written_in_the_official_layout(project, bench, tmp_path):
+    project.add("[data.small]\nmini = { users = 6, seed = 1 }\n")
+    project.suite("zero-shot")
+    root = tmp_path / "made"
+    wanted = ("data", "mini", str(root), "--source", "small", "--set", "data.small.mini.seed=2")
+    done = bench(*wanted)
+    assert (done.code, done.out) == (0, f"written to {root}\n"), done.err
+    for split in ("time", "user"):
+        assert bench("data", "verify", "LaMP-2", "--split", split, "--root", str(root)).code == 0
+    files = sorted(root.rglob("dev_questions.json"))
+    texts = [file.read_text() for file in files]
+    assert len(files) == 2 * 6
+    assert bench(*wanted[:-1], "data.small.mini.seed=3").code == 0
+    assert all(file.read_text() != text for file, text in zip(files, texts, strict=True))
+    done = bench("data", "mini", str(root), "--source", "data")
+    assert (done.code, "no world of LaMP-mini" in done.err) == (2, True), done.err
+
+
 def test_download_then_keep(bench, site, tmp_path):
     root = tmp_path / "data"
     first = download(bench, site, root)

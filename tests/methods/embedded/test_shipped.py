@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 import pytest
 
+from methods.embedded.card import WORLD_SEED, Measurement
 from methods.embedded.curriculum import held_out
 from methods.embedded.train import Recipe, bytes_of, check_size
 from methods.models.config import EncoderConfig
@@ -13,10 +14,13 @@ from methods.models.language_model import LanguageModel
 from methods.models.loading import resolve
 from tasks.example import Prediction
 from tasks.mini.grammars import GRAMMARS
+from tasks.mini.world import WorldConfig, write_world
 
 LLM, ENCODER = (f"package:methods/embedded/weights/{name}" for name in ("llm", "encoder"))
 ASKED = 20
 """Held-out pairs a task."""
+USERS = 100
+"""Of the world, each with one query a task."""
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +66,25 @@ def test_stated_preferences_are_followed(llm, grammar):
     stated, plain = score([input for input, _ in pairs]), score(bare)
     better = stated.value - plain.value
     assert (better if stated.higher_is_better else -better) > 0.1, (stated.value, plain.value)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("world")
+    write_world(folder, WorldConfig(seed=WORLD_SEED, users=USERS), splits=["time"])
+    return folder
+
+
+@pytest.mark.parametrize("grammar", GRAMMARS, ids=lambda grammar: grammar.task.name)
+def test_demonstrations_help_and_without_them_the_llm_knows_no_user(llm, world, grammar):
+    """On a world that no training has seen: zero-shot as the best user-blind answer, and BM25's
+    items worth more than chance between so few users.
+    """
+    measured = Measurement(grammar.task, world, llm, encoder=None)
+    zero, blind, shown = (measured.score(m) for m in ("zero-shot", "user-blind", "bm25"))
+    sign = -1 if grammar.task.name == "LaMP-3" else 1  # an error
+    assert sign * (shown - zero) > 0.04, (zero, shown)
+    assert abs(zero - blind) < 0.08 * (4 if sign < 0 else 1), (zero, blind)
 
 
 def test_the_encoder_brings_topics_together(tmp_path):
