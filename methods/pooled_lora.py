@@ -15,9 +15,9 @@ class PooledLora(LoraMethod):
 
     The same kind of pairs and the same layers without knowing whose they are, so that what
     `user-lora` without a task adaptation gains over it is personal. OPPU's task adaptation it has
-    not: `oppu` beside its own shuffled-user row tells what is personal there. Steps and rate are its
-    own, for it sees every user's pairs. An item that several of a user's train queries list counts
-    once.
+    not: `oppu` beside its own shuffled-user row tells what is personal there. Steps and rate are
+    its own, for it sees every user's pairs. An item that several of a user's train queries list
+    counts once.
     """
 
     name = "pooled-lora"

@@ -54,7 +54,7 @@ def test_a_world_is_written_in_the_official_layout(project, bench, tmp_path):
     assert len(files) == 2 * 6
     assert bench(*wanted[:-1], "data.small.mini.seed=3").code == 0
     assert all(file.read_text() != text for file, text in zip(files, texts, strict=True))
-    done = bench("data", "mini", str(root), "--source", "data")
+    done = bench("data", "mini", str(root), "--source", "tiny")
     assert (done.code, "no world of LaMP-mini" in done.err) == (2, True), done.err
 
 
