@@ -242,7 +242,7 @@ def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: Pa
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Entry point; a user's mistake is one message and exit code 2."""
+    """Entry point; a user's mistake is one message and exit code 1."""
     parser = argparse.ArgumentParser(prog="python -m methods.embedded.train", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for both models")
     parser.add_argument(

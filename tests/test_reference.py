@@ -1,0 +1,38 @@
+"""The committed outcomes: what the documents claim of them holds in their scores."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+REFERENCE = Path(__file__).parents[1] / "results" / "reference"
+
+
+def primary_scores(folder):
+    """Of each row and task the first metric, which is the primary one."""
+    return pd.read_csv(folder / "scores.csv").drop_duplicates(["task", "method"])
+
+
+def test_every_llm_method_lies_between_the_oracle_and_chance():
+    primary = primary_scores(REFERENCE / "mini")
+    assert primary["task"].nunique() == 6
+    for task, rows in primary.groupby("task"):
+        sign = 1 if rows["higher_is_better"].all() else -1
+        values = sign * rows.set_index("method")["value"]
+        of_llms = values[rows.set_index("method")["llm"].notna()]
+        assert len(of_llms) == 6
+        assert values["random-answer"] < of_llms.min(), (task, of_llms.idxmin())
+        assert of_llms.max() < values["oracle"], (task, of_llms.idxmax())
+
+
+@pytest.mark.parametrize("task", ["LaMP-2", "LaMP-3", "LaMP-7"])
+def test_on_global_tastes_pplug_beats_every_control(task):
+    """Zero-shot, another user's history, no user at all: each interval lies beyond 0."""
+    scores = primary_scores(REFERENCE)
+    (row,) = scores[(scores["task"] == task) & (scores["method"] == "pplug-whitened")].to_dict(
+        "records"
+    )
+    assert row["seeds"] == 3
+    for gap in ("difference", "control_difference", "no_user_difference"):
+        worst = row[f"{gap}_low"] if row["higher_is_better"] else -row[f"{gap}_high"]
+        assert worst > 0, gap
