@@ -36,3 +36,17 @@ def test_on_global_tastes_pplug_beats_every_control(task):
     for gap in ("difference", "control_difference", "no_user_difference"):
         worst = row[f"{gap}_low"] if row["higher_is_better"] else -row[f"{gap}_high"]
         assert worst > 0, gap
+
+
+def test_with_local_tastes_retrieval_wins_and_with_global_ones_pplug():
+    """Of suite `mini-dial`, on the tasks whose answer is a label."""
+    scores = primary_scores(REFERENCE / "dial").set_index(["task", "method"])["value"]
+
+    def ahead(task, setting):  # of dense retrieval, whichever way the metric runs
+        column = f"{task} mini-{setting}"
+        gap = scores[column, "pplug-whitened"] - scores[column, "dense"]
+        return gap if task == "LaMP-2" else -gap
+
+    for task in ("LaMP-2", "LaMP-3"):
+        assert ahead(task, "local") < -0.1
+        assert ahead(task, "global") > 0
