@@ -70,7 +70,7 @@ def sheets(table: Table, *, intervals: bool = False) -> list[Sheet]:
     several_seeds = any(entry.seeds > 1 for row in controlled for entry in row.entries.values())
     gaps_shown = (
         f"− {table.reference}",
-        *([f"− {table.no_user}"] if table.no_user else []),
+        *([f"− {table.instruction_only}"] if table.instruction_only else []),
         "Δuser",
         *(["seed sd of"] if several_seeds else []),
     )
@@ -87,7 +87,7 @@ def sheets(table: Table, *, intervals: bool = False) -> list[Sheet]:
                 tuple(
                     gap
                     for column in primary
-                    for gap in _gaps(row.entries.get(column), table.no_user, several_seeds)
+                    for gap in _gaps(row.entries.get(column), table.instruction_only, several_seeds)
                 ),
             )
             for row in controlled
@@ -273,11 +273,15 @@ def _score(row: Row, column: Column, intervals: bool) -> Cell:
     return Cell(" ".join(parts), bold=entry.best)
 
 
-def _gaps(entry: Entry | None, no_user: str | None, several_seeds: bool) -> list[Cell]:
+def _gaps(entry: Entry | None, instruction_only: str | None, several_seeds: bool) -> list[Cell]:
     """What a row differs by in one column, as the sheet of differences shows it."""
     if entry is None:
-        return [Cell(ABSENT)] * (2 + bool(no_user) + several_seeds)
-    gaps = [entry.to_reference, *([entry.to_no_user] if no_user else []), entry.to_control]
+        return [Cell(ABSENT)] * (2 + bool(instruction_only) + several_seeds)
+    gaps = [
+        entry.to_reference,
+        *([entry.to_instruction_only] if instruction_only else []),
+        entry.to_control,
+    ]
     spread = f"{stdev(entry.by_seed):.3f}" if entry.seeds > 1 else ABSENT
     return [Cell(_difference(gap)) for gap in gaps] + [Cell(spread)] * several_seeds
 

@@ -19,13 +19,12 @@ from tasks.common.errors import StorageError
 from tasks.metrics import create
 
 CONTROL_SUFFIX = f"{SEPARATOR}{CONTROL}"
-FRAME_COLUMNS = (
-    ["task", "metric", "method", "llm", "encoder", "value", "low", "high"]
-    + ["difference", "difference_low", "difference_high"]
-    + ["control_difference", "control_difference_low", "control_difference_high"]
-    + ["no_user_difference", "no_user_difference_low", "no_user_difference_high"]
-    + ["by_seed", "n", "n_failed", "n_unparsed", "seeds", "higher_is_better"]
-)
+GAPS = ("difference", "control_difference", "instruction_only_difference")
+FRAME_COLUMNS = [
+    *("task", "metric", "method", "llm", "encoder", "value", "low", "high"),
+    *(f"{gap}{end}" for gap in GAPS for end in ("", "_low", "_high")),
+    *("by_seed", "n", "n_failed", "n_unparsed", "seeds", "higher_is_better"),
+]
 NO_GOLDS = "no golds"
 METRICS_SHOWN = 2
 """Metrics of a task in a table unless all are asked for: the ones its paper reports."""
@@ -53,8 +52,8 @@ class Entry:
         to_reference: interval of the difference to the reference row; None for that row itself.
         to_control: Δuser, of the difference to the same method given a shuffled user's history;
             None where the table has no such row.
-        to_no_user: of the difference to the suite's instruction-only row; None for that row itself,
-            and where the table has none.
+        to_instruction_only: of the difference to the suite's instruction-only row; None for that
+            row itself, and where the table has none.
         by_seed: the score of each seed, in the suite's order.
         n, n_failed, n_unparsed: summed over seeds for the latter two; n of one seed.
         best: the best value of its column, bounds aside.
@@ -63,7 +62,7 @@ class Entry:
     interval: Interval
     to_reference: Interval | None
     to_control: Interval | None
-    to_no_user: Interval | None
+    to_instruction_only: Interval | None
     by_seed: tuple[float, ...]
     n: int
     n_failed: int
@@ -117,12 +116,12 @@ class Row:
 class Table:
     """A suite's results: rows in the suite's order, columns task by task.
 
-    `no_user` names the instruction-only row, if the table has it.
+    `instruction_only` names that row, if the table has it.
     """
 
     title: str
     reference: str
-    no_user: str | None
+    instruction_only: str | None
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
@@ -175,9 +174,11 @@ def build(settings: Settings, grid: Grid, *, all_metrics: bool = False) -> Table
     ]
     unscored = _unscored(columns, rows)
     notes = [*_notes(settings, grid), *unscored, *_task_gaps(suite, columns, rows)]
-    has_no_user = any(row.method == suite.instruction_only for row in rows)
-    no_user = suite.instruction_only if has_no_user else None
-    return Table(_title(grid), suite.reference, no_user, tuple(columns), tuple(rows), tuple(notes))
+    has_row = any(row.method == suite.instruction_only for row in rows)
+    instruction_only = suite.instruction_only if has_row else None
+    return Table(
+        _title(grid), suite.reference, instruction_only, tuple(columns), tuple(rows), tuple(notes)
+    )
 
 
 def frame(table: Table) -> pd.DataFrame:
@@ -192,15 +193,7 @@ def frame(table: Table) -> pd.DataFrame:
             "value": entry.interval.value,
             "low": entry.interval.low,
             "high": entry.interval.high,
-            "difference": entry.to_reference and entry.to_reference.value,
-            "difference_low": entry.to_reference and entry.to_reference.low,
-            "difference_high": entry.to_reference and entry.to_reference.high,
-            "control_difference": entry.to_control and entry.to_control.value,
-            "control_difference_low": entry.to_control and entry.to_control.low,
-            "control_difference_high": entry.to_control and entry.to_control.high,
-            "no_user_difference": entry.to_no_user and entry.to_no_user.value,
-            "no_user_difference_low": entry.to_no_user and entry.to_no_user.low,
-            "no_user_difference_high": entry.to_no_user and entry.to_no_user.high,
+            **_gap_columns(entry),
             "by_seed": " ".join(f"{value:.6f}" for value in entry.by_seed),
             "n": entry.n,
             "n_failed": entry.n_failed,
@@ -212,6 +205,15 @@ def frame(table: Table) -> pd.DataFrame:
         for column, entry in row.entries.items()
     ]
     return pd.DataFrame(rows, columns=FRAME_COLUMNS)
+
+
+def _gap_columns(entry: Entry) -> dict[str, float | None]:
+    gaps = (entry.to_reference, entry.to_control, entry.to_instruction_only)
+    columns: dict[str, float | None] = {}
+    for name, gap in zip(GAPS, gaps, strict=True):
+        parts = (None, None, None) if gap is None else (gap.value, gap.low, gap.high)
+        columns |= zip((name, f"{name}_low", f"{name}_high"), parts, strict=True)
+    return columns
 
 
 def _price(records: Sequence[dict[str, Any]]) -> Price | None:
@@ -277,7 +279,7 @@ def _column(
             interval=replace(sampled, value=fmean(s["value"] for s in stored)),
             to_reference=gap(line, _line_of(lines, suite.reference, key)),
             to_control=gap(line, lines.get((f"{key[0]}{CONTROL_SUFFIX}", *key[1:]))),
-            to_no_user=gap(line, _line_of(lines, suite.instruction_only, key)),
+            to_instruction_only=gap(line, _line_of(lines, suite.instruction_only, key)),
             by_seed=tuple(scores["value"] for scores in stored),
             n=len(ids),
             n_failed=sum(s["n_failed"] for s in stored),

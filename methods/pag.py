@@ -134,7 +134,7 @@ class PAG(RetrievalMethod):
         ]
 
     def cost(self) -> Cost:
-        """A user is a summary: the mean over those who were asked for."""
+        """A user is a summary (of its last query, where each has its own): the mean over users."""
         return Cost(bytes_per_user=fmean(self._bytes.values()) if self._bytes else 0.0)
 
     def _layout(self, example: Example) -> Layout:

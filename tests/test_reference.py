@@ -33,7 +33,7 @@ def test_on_global_tastes_pplug_beats_every_control(task):
         "records"
     )
     assert row["seeds"] == 3
-    for gap in ("difference", "control_difference", "no_user_difference"):
+    for gap in ("difference", "control_difference", "instruction_only_difference"):
         worst = row[f"{gap}_low"] if row["higher_is_better"] else -row[f"{gap}_high"]
         assert worst > 0, gap
 

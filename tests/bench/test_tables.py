@@ -146,15 +146,15 @@ def test_a_control_shows_what_is_personal(project):
     assert found["learns"].to_control.value == 0  # neither answer is a score: both are farthest
     assert found["learns@shuffled-user"].to_control is None
     assert found["wrong"].to_control is None
-    assert (table.no_user, found["learns"].to_no_user) == (None, None)
+    assert (table.instruction_only, found["learns"].to_instruction_only) == (None, None)
 
 
 def test_the_row_without_a_user_is_a_control_too(project):
     table = run(project, "wrong", "right", "worse", more='instruction_only = "worse"')
     found = entries(table)
-    assert table.no_user == "worse"
-    assert found["worse"].to_no_user is None
-    gap = found["right"].to_no_user  # both users: 0 for (4 + 5) / 2 and (8 + 7) / 2
+    assert table.instruction_only == "worse"
+    assert found["worse"].to_instruction_only is None
+    gap = found["right"].to_instruction_only  # both users: 0 for (4 + 5) / 2 and (8 + 7) / 2
     assert (gap.value, gap.low, gap.high) == (-6.0, -7.5, -4.5)
 
 
