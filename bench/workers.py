@@ -1,15 +1,16 @@
 """Several processes of this machine that share out the cells of a grid.
 
 They are given cells one by one, each from a part of the grid of its own, then from the end of what
-is left of the others': cells that share a fit stand together. Two that need the same fit, or the
-same answers of an LLM, wait for each other.
+is left of the others': cells that share a fit stand together. Cells whose fit another worker has in
+work are put off while there are others; two that need the same fit all the same, or the same
+answers of an LLM, wait for each other.
 """
 
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -64,7 +65,9 @@ def run(
     context = multiprocessing.get_context("spawn")  # no copies of threads and locks
     wanted = settings, grid.suite, grid.methods, grid.tasks
     untried = set(range(len(grid.cells)))  # a cell that one worker failed no other tries again
-    crew: dict[Connection, tuple[BaseProcess, Iterator[int]]] = {}
+    fits = [cell.fit_key for cell in grid.cells]
+    crew: dict[Connection, tuple[BaseProcess, list[int]]] = {}
+    in_work: dict[Connection, int] = {}
     found: dict[int, Outcome] = {}
     try:
         for place in range(number):
@@ -73,7 +76,7 @@ def run(
                 target=_work, args=(*wanted, number, there), daemon=True
             )
             worker.start()
-            crew[here] = worker, _untried(_order(len(grid.cells), place, number), untried)
+            crew[here] = worker, _order(len(grid.cells), place, number)
             there.close()  # the worker's own is left, so its end is seen here
         for line, message in _told(list(crew)):
             if isinstance(message, Unstorable):
@@ -82,9 +85,14 @@ def run(
                 outcome = Outcome(grid.cells[message.place], message.state, message.reason)
                 found[message.place] = outcome
                 tell(outcome)
-            _, places = crew[line]
+            in_work.pop(line, None)
+            _, order = crew[line]
+            given = _choose(order, untried, fits, {fits[place] for place in in_work.values()})
+            if given is not None:
+                untried.remove(given)
+                in_work[line] = given
             with suppress(OSError):  # ended meanwhile: what it was given is left undone
-                line.send(next(places, None))
+                line.send(given)
     finally:
         for worker, _ in crew.values():
             worker.terminate()
@@ -101,12 +109,14 @@ def _order(cells: int, worker: int, workers: int) -> list[int]:
     return [*own, *(place for place in reversed(range(cells)) if place not in own)]
 
 
-def _untried(order: list[int], untried: set[int]) -> Iterator[int]:
-    """The next place in that order whose cell nobody has tried; it counts as tried from then on."""
-    for place in order:
-        if place in untried:
-            untried.remove(place)
-            yield place
+def _choose(
+    order: Sequence[int], untried: set[int], fits: Sequence[str], busy: set[str]
+) -> int | None:
+    """The first place in that order whose cell nobody has tried, if possible one whose fit is not
+    among the `busy` ones; None where all have been tried.
+    """
+    left = [place for place in order if place in untried]
+    return next((place for place in left if fits[place] not in busy), left[0] if left else None)
 
 
 def _told(lines: list[Connection]) -> Iterator[tuple[Connection, Ready | Ran | Unstorable]]:

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from bench.engine import run_grid
 from bench.grid import plan
-from bench.workers import _order
+from bench.workers import _choose, _order
 from tasks.common.errors import StorageError
 
 ROWS = ("zero-shot", "bm25", "mean-score", "pplug")
@@ -41,6 +41,14 @@ def test_an_idle_worker_takes_from_the_end_of_the_others_parts():
     assert orders == [[0, 1, 2, 3, 8, 7, 6, 5, 4], [4, 5, 6, 7, 8, 3, 2, 1, 0]]
     for worker in range(4):  # more workers than cells: each still offers all of them
         assert sorted(_order(3, worker, 4)) == [0, 1, 2]
+
+
+def test_a_cell_whose_fit_another_worker_has_in_work_is_put_off():
+    fits = ["a", "a", "b"]
+    assert _choose([0, 1, 2], {1, 2}, fits, busy={"a"}) == 2
+    assert _choose([0, 1, 2], {1, 2}, fits, busy={"b"}) == 1
+    assert _choose([0, 1, 2], {1}, fits, busy={"a"}) == 1  # nothing else is left
+    assert _choose([0, 1, 2], set(), fits, busy={"a"}) is None
 
 
 def test_a_failed_cell_is_told_once(project):
