@@ -18,11 +18,12 @@ from bench.models import Models
 from bench.scoring import score_cell
 from bench.settings import Settings
 from methods import FitReport, Method
-from methods.models.folders import put_aside
-from methods.runtime import Progress, Runtime
+from methods.cache.folders import set_aside
+from methods.core.runtime import Runtime
 from tasks import Example, Prediction
 from tasks.common.errors import BenchError, ModelError, StorageError
 from tasks.common.files import content_key, write_json
+from tasks.common.progress import Progress
 from tasks.common.seeds import Seeds
 
 CHUNK = 256
@@ -94,7 +95,7 @@ def make_runtime(
         open_encoder=None if encoder is None else lambda: models.encoder(encoder),
         progress=progress,
         population=data.split(cell.task, data.suite.train).examples,
-        limits=data.limits(cell.task),
+        bounds=data.bounds(cell.task),
         golds=(cell.method.sees_golds and data.split(cell.task, data.suite.evaluate).golds) or {},
     )
 
@@ -172,7 +173,7 @@ def _fitted(method: Method, cell: Cell, data: Data, fitted: Path) -> tuple[FitRe
             report, seconds = _reported(done)
             method.load(model)
         except (ModelError, StorageError) as error:
-            put_aside(fitted, error, "fitted anew")
+            set_aside(fitted, error, "fitted anew")
         else:
             return report, seconds
     train, watched = data.training(cell.task)
@@ -191,7 +192,7 @@ def _reported(path: Path) -> tuple[FitReport, float]:
         seconds = float(fields.pop("seconds"))
         return FitReport(**{**fields, "curve": tuple(fields["curve"])}), seconds
     except (KeyError, TypeError, ValueError) as error:
-        raise StorageError(f"is damaged ({error})", file=path, mend=store.RUN_AGAIN) from error
+        raise StorageError(f"is damaged ({error})", file=path, hint=store.RUN_AGAIN) from error
 
 
 def _predict(method: Method, examples: Sequence[Example], runtime: Runtime) -> list[Prediction]:

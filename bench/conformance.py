@@ -14,8 +14,9 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 from methods import METHODS, Cost, FitReport, Method, MethodConfig
-from methods.runtime import Progress, Runtime
-from tasks import Example, Prediction, Split, Task
+from methods.core.runtime import Runtime
+from tasks import Dataset, Example, Prediction, Task
+from tasks.common.progress import Progress
 from tasks.common.seeds import Seeds
 
 UNKNOWN_KEY = "no_such_key"
@@ -57,8 +58,8 @@ def check(
     config: Mapping[str, Any],
     *,
     task: Task,
-    train: Split,
-    dev: Split,
+    train: Dataset,
+    dev: Dataset,
     make_runtime: MakeRuntime,
 ) -> list[CheckResult]:
     """Every check on one method, in a fixed order. An exception in one fails that one alone.
@@ -97,8 +98,8 @@ class _Subject:
     method: type[Method]
     options: dict[str, Any]
     task: Task
-    train: Split
-    dev: Split
+    train: Dataset
+    dev: Dataset
     make_runtime: MakeRuntime
     root: Path
 

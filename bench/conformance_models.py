@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from methods.runtime import Runtime
+from methods.core.runtime import Runtime
 from tasks import Task
 from tasks.common.seeds import Seeds
 
@@ -80,6 +80,7 @@ def tiny_runtimes(task: Task, folder: Path) -> "MakeRuntime":
     from methods.models.config import Decoding, EncoderConfig, LLMConfig
     from methods.models.encoder import Encoder
     from methods.models.language_model import LanguageModel
+    from methods.models.opening import open_llm
 
     llm, encoder = folder / "t5", folder / "encoder"
     if not llm.exists():
@@ -88,14 +89,14 @@ def tiny_runtimes(task: Task, folder: Path) -> "MakeRuntime":
         tiny_encoder(encoder)
 
     @cache
-    def open_llm(batch_size: int) -> LanguageModel:
+    def open_tiny_llm(batch_size: int) -> LanguageModel:
         config = LLMConfig(
             model=str(llm),
             device="cpu",
             batch_size=batch_size,
             decoding=Decoding(num_beams=2, max_new_tokens=6),
         )
-        return LanguageModel.open(config, task=task, train=None, seed=0, cache=folder)
+        return open_llm(config, task=task, train=None, seed=0, cache=folder)
 
     @cache
     def open_encoder() -> Encoder:
@@ -108,19 +109,19 @@ def tiny_runtimes(task: Task, folder: Path) -> "MakeRuntime":
             max_input_tokens=384,
             cache=folder / "cache",
             scratch=folder / "scratch",
-            open_llm=lambda: open_llm(batch_size),
+            open_llm=lambda: open_tiny_llm(batch_size),
             open_encoder=open_encoder,
-            limits=_AnyLimit(),
+            bounds=_AnyBound(),
             golds=_AnyAnswer(task.labels),
         )
 
     return make_runtime
 
 
-class _AnyLimit(dict[str, dict[str, str]]):
-    """Knows some answer to every example, whatever the limit."""
+class _AnyBound(dict[str, dict[str, str]]):
+    """Knows some answer to every example, whatever the bound."""
 
-    def __missing__(self, limit: str) -> dict[str, str]:
+    def __missing__(self, bound: str) -> dict[str, str]:
         return _AnyAnswer()
 
 

@@ -9,7 +9,7 @@ from bench.conformance_models import tiny_runtimes
 from bench.settings import Settings
 from methods import METHODS
 from tasks import TASKS
-from tasks.loading import load_split
+from tasks.loading import load_dataset
 from tasks.sample import write_sample
 
 TRAIN_EXAMPLES, DEV_EXAMPLES = 8, 6
@@ -37,7 +37,7 @@ def check_method(
                     yield task_name, why
                 continue
             data, make = root / "data", tiny_runtimes(task, root)
-            train = load_split(task, data, split="time", set="train", limit=TRAIN_EXAMPLES)
-            dev = load_split(task, data, split="time", set="dev", limit=DEV_EXAMPLES)
+            train = load_dataset(task, data, split="time", set="train", limit=TRAIN_EXAMPLES)
+            dev = load_dataset(task, data, split="time", set="dev", limit=DEV_EXAMPLES)
             results = check(name, options, task=task, train=train, dev=dev, make_runtime=make)
             yield from ((task_name, result) for result in results)

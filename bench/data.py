@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from bench.settings import Settings, Suite
-from tasks import Split, Task
+from tasks import Dataset, Task
+from tasks.bounds import Bounds, read_bounds
 from tasks.common.errors import DataError
 from tasks.common.files import content_key
 from tasks.common.seeds import Seeds
-from tasks.limits import Limits, read_limits
-from tasks.loading import SetName, fingerprint, load_split
+from tasks.loading import SetName, fingerprint, load_dataset
 from tasks.mini.world import WorldConfig
 
 T = TypeVar("T")
@@ -25,7 +25,7 @@ class Data:
 
     def __init__(self, settings: Settings, suite: Suite, source: str) -> None:
         self.settings, self.suite, self.source = settings, suite, settings.source(source)
-        self._splits: dict[tuple[str, str], Split] = {}
+        self._splits: dict[tuple[str, str], Dataset] = {}
         self._fingerprints: dict[tuple[str, str], str] = {}
 
     @cached_property
@@ -39,15 +39,15 @@ class Data:
             return mini_folder(cache, source.mini, self.suite)
         return sample_folder(cache, source.sample or 0)
 
-    def limits(self, task: type[Task]) -> Limits:
+    def bounds(self, task: type[Task]) -> Bounds:
         """What the data says of the limits of the evaluated set; {} for data without."""
         suite = self.suite
-        return read_limits(task(), self.root, split=suite.split, set=suite.evaluate)
+        return read_bounds(task(), self.root, split=suite.split, set=suite.evaluate)
 
-    def split(self, task: type[Task], set: SetName) -> Split:
+    def split(self, task: type[Task], set: SetName) -> Dataset:
         """One set of one task. Raises DataError where the files are missing or faulty."""
         if (task.name, set) not in self._splits:
-            self._splits[task.name, set] = self._asked(load_split, task, set)
+            self._splits[task.name, set] = self._asked(load_dataset, task, set)
         return self._splits[task.name, set]
 
     def fingerprint(self, task: type[Task], set: SetName) -> str:
@@ -73,7 +73,7 @@ class Data:
         """Whether a method watches the official dev set while it is fitted, see `training`."""
         return "dev" not in (self.suite.evaluate, self.suite.train)
 
-    def training(self, task: type[Task]) -> tuple[Split, Split | None]:
+    def training(self, task: type[Task]) -> tuple[Dataset, Dataset | None]:
         """(what a method may fit on, what it may watch).
 
         The official dev set serves to watch only when it isn't the set that is scored; otherwise
@@ -84,7 +84,7 @@ class Data:
             raise DataError(
                 f"the {train.set} set of {task.name} has no golds: nothing can be learned from it",
                 file=self.root,
-                mend="Name a set with outputs as `train` in the suite",
+                hint="Name a set with outputs as `train` in the suite",
             )
         if self.watches_dev:
             return train, self.split(task, "dev")
@@ -97,7 +97,7 @@ class Data:
         return _part(train, aside, keep=False), _part(train, aside, keep=True)
 
 
-def _part(split: Split, ids: set[str], *, keep: bool) -> Split:
+def _part(split: Dataset, ids: set[str], *, keep: bool) -> Dataset:
     examples = tuple(example for example in split.examples if (example.id in ids) == keep)
     golds = split.golds and {example.id: split.golds[example.id] for example in examples}
     return dataclasses.replace(split, examples=examples, golds=golds)
@@ -105,22 +105,22 @@ def _part(split: Split, ids: set[str], *, keep: bool) -> Split:
 
 def sample_folder(cache: Path, seed: int) -> Path:
     """The small sample of a seed. Raises StorageError where the cache can't be written."""
-    from methods.models.folders import made_once
+    from methods.cache.folders import make_once
     from tasks.sample import VERSION, write_sample
 
     folder = cache / f"sample-{VERSION}-{seed}"
-    return made_once(folder, lambda part: write_sample(part, seed=seed))
+    return make_once(folder, lambda part: write_sample(part, seed=seed))
 
 
 def mini_folder(cache: Path, world: WorldConfig, suite: Suite) -> Path:
     """The LaMP-mini files that a suite asks for. Raises StorageError, and ConfigError for a task
     that LaMP-mini hasn't.
     """
-    from methods.models.folders import made_once
+    from methods.cache.folders import make_once
     from tasks.mini.world import VERSION, write_world
 
     about = [VERSION, world.model_dump(), suite.split, sorted(suite.tasks)]
-    return made_once(
+    return make_once(
         cache / f"mini-{content_key(about, length=12)}",
         lambda part: write_world(part, world, tasks=suite.tasks, splits=[suite.split]),
     )

@@ -11,7 +11,7 @@ app = typer.Typer(
 
 SplitName = Literal["user", "time"]
 Tasks = Annotated[list[str] | None, typer.Argument(help="Tasks; all LaMP tasks if omitted.")]
-Split = Annotated[SplitName, typer.Option(help="LaMP's split.")]
+Dataset = Annotated[SplitName, typer.Option(help="LaMP's split.")]
 Root = Annotated[
     Path | None, typer.Option(help="The folder that holds user/ and time/; [data.lamp] if omitted.")
 ]
@@ -31,7 +31,7 @@ def _root(root: Path | None, config: Path) -> Path:
     found = load_settings(config).source(SOURCE).root
     if found is None:
         raise ConfigError(
-            f"[data.{SOURCE}] names no root", file=config, mend="Add one, or give --root"
+            f"[data.{SOURCE}] names no root", file=config, hint="Add one, or give --root"
         )
     return found
 
@@ -39,7 +39,7 @@ def _root(root: Path | None, config: Path) -> Path:
 @app.command()
 def download(
     task: Tasks = None,
-    split: Split = "time",
+    split: Dataset = "time",
     sets: Sets = "train,dev,test",
     root: Root = None,
     url: Annotated[str | None, typer.Option(help="A mirror of the official site.")] = None,
@@ -58,7 +58,7 @@ def download(
 
     wanted = [name for name in SETS if name in sets.split(",")]
     if len(wanted) != len(sets.split(",")):
-        raise ConfigError(f"--sets {sets!r} names an unknown set", mend=f"Known: {', '.join(SETS)}")
+        raise ConfigError(f"--sets {sets!r} names an unknown set", hint=f"Known: {', '.join(SETS)}")
     folder, console = _root(root, config), Console(stderr=True)
     columns = "{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
@@ -84,7 +84,7 @@ def download(
 
 @app.command()
 def verify(
-    task: Tasks = None, split: Split = "time", root: Root = None, config: Config = CONFIG
+    task: Tasks = None, split: Dataset = "time", root: Root = None, config: Config = CONFIG
 ) -> None:
     """Audit a data folder: counts, histories, and what could mislead. Exit code 1 on errors."""
     from tasks import TASKS
@@ -145,7 +145,7 @@ def mini(
         raise ConfigError(
             f"[data.{source}] is no world of LaMP-mini",
             file=config,
-            mend="Name a table with `mini = { … }`",
+            hint="Name a table with `mini = { … }`",
         )
     write_world(root, world)
     typer.echo(f"written to {root}")

@@ -12,10 +12,10 @@ from bench.models import Models
 from bench.progress import Bars
 from bench.settings import Settings
 
-Tell = Callable[[Outcome], None]
+OnOutcome = Callable[[Outcome], None]
 
 
-def run_grid(settings: Settings, grid: Grid, console: Console, tell: Tell) -> list[Outcome]:
+def run_grid(settings: Settings, grid: Grid, console: Console, tell: OnOutcome) -> list[Outcome]:
     """Run every cell that isn't done. A failed cell is recorded and the grid goes on.
 
     Args:
@@ -50,7 +50,7 @@ def run_grid(settings: Settings, grid: Grid, console: Console, tell: Tell) -> li
 
 
 def _run_here(
-    cells: Sequence[Cell], settings: Settings, datas: dict[str, Data], bars: Bars, told: Tell
+    cells: Sequence[Cell], settings: Settings, datas: dict[str, Data], bars: Bars, told: OnOutcome
 ) -> list[Outcome]:
     outcomes = []
     models = Models(settings, bars)

@@ -32,7 +32,7 @@ def export(settings: Settings, grid: Grid, out: Path) -> None:
         raise ConfigError(
             f"{len(left)} of {len(grid.cells)} cells of suite {grid.suite!r} are not done, such as "
             f"{left[0]}",
-            mend=f"Run `bench run {grid.suite}` first",
+            hint=f"Run `bench run {grid.suite}` first",
         )
     records = [store.read_json(cell.folder / store.RECORD) for cell in grid.cells]
     write_text(out / TABLES, render.markdown(build(settings, grid)))

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.data import Data
-from bench.settings import Settings, Suite, for_task, merged
+from bench.settings import Settings, Suite, for_task, merge
 from methods import METHODS, Method, MethodConfig
-from methods.controls import SEPARATOR, controlled
+from methods.core.controls import SEPARATOR, make_control
 from tasks import TASKS, Task
 from tasks.common.errors import ConfigError
 from tasks.common.files import content_key
@@ -107,7 +107,7 @@ def plan(
         if variant not in known:
             raise ConfigError(
                 f"suite {name!r} has options for {variant!r}, which is none of its methods",
-                mend=did_you_mean(variant, known),
+                hint=did_you_mean(variant, known),
             )
     for key in ("reference", "instruction_only"):
         _require_row(suite, name, key, known)
@@ -142,7 +142,7 @@ def _chosen(kind: str, wanted: Sequence[str], suite: Sequence[str]) -> Sequence[
     for name in wanted:
         if name not in suite:
             raise ConfigError(
-                f"{kind} {name!r} is not in the suite", mend=did_you_mean(name, list(suite))
+                f"{kind} {name!r} is not in the suite", hint=did_you_mean(name, list(suite))
             )
     return [name for name in suite if not wanted or name in wanted]
 
@@ -153,7 +153,7 @@ def _controls(
     """The shuffled-user rows that `controls = true` adds; those named by hand are not doubled."""
     given = {variant for variant, *_ in variants}
     return [
-        (f"{variant}{SEPARATOR}{CONTROL}", controlled(method, CONTROL), config)
+        (f"{variant}{SEPARATOR}{CONTROL}", make_control(method, CONTROL), config)
         for variant, method, config in variants
         if suite.controls
         and SEPARATOR not in variant
@@ -170,7 +170,7 @@ def _named_method(
     name, options = settings.variant(variant, task)
     if ":" not in name and name not in METHODS.targets:
         known = [*METHODS.names(), *(other for other in settings.methods if other != variant)]
-        raise ConfigError(f"unknown method {name!r}", mend=did_you_mean(name, known))
+        raise ConfigError(f"unknown method {name!r}", hint=did_you_mean(name, known))
     return name, options
 
 
@@ -182,12 +182,12 @@ def _resolve(
     name, options = _named_method(settings, variant, task)
     method = METHODS.get(name)
     if control:
-        method = controlled(method, control)
+        method = make_control(method, control)
     if "training" in method.Config.model_fields:
-        options = merged(options, {"training": suite.training})
+        options = merge(options, {"training": suite.training})
     own = for_task(suite.options.get(variant, {}), task, f"options.{variant} of the suite:")
-    options = merged(options, own)
-    return method, method.configured(options, f"[methods.{variant}]")
+    options = merge(options, own)
+    return method, method.parse_config(options, f"[methods.{variant}]")
 
 
 def _require_row(suite: Suite, name: str, key: str, known: list[str]) -> None:
@@ -196,7 +196,7 @@ def _require_row(suite: Suite, name: str, key: str, known: list[str]) -> None:
     if key in suite.model_fields_set and row not in {*known, *suite.methods}:
         raise ConfigError(
             f"{key} = {row!r} of suite {name!r} is none of its methods",
-            mend=did_you_mean(row, known),
+            hint=did_you_mean(row, known),
         )
 
 
@@ -208,7 +208,7 @@ def _require_models(suite: Suite, name: str, methods: Sequence[type[Method]]) ->
         if users and not given:
             raise ConfigError(
                 f"suite {name!r} names no {kind}, but {users[0]!r} needs one",
-                mend=f"Add {kind} = [...] to [suites.{name}]",
+                hint=f"Add {kind} = [...] to [suites.{name}]",
             )
 
 
@@ -275,10 +275,10 @@ def _cell(
             settings.encoder(encoder), cache=settings.store.cache
         )
     if models := config.named_models():
-        from methods.models.identity import identities_of_named
+        from methods.models.identity import named_model_identities
 
         cache = settings.store.cache
-        identity["models"] = identities_of_named(models, task=task(), cache=cache)
+        identity["models"] = named_model_identities(models, task=task(), cache=cache)
     key = content_key(identity, length=12)
     place = task.name if len(suite.data) == 1 else f"{task.name} {source}"
     folder = settings.store.runs / suite_name / task.name / variant / f"{seed}-{key}"

@@ -9,10 +9,10 @@ from bench.data import Data
 from bench.grid import Cell, plan
 from bench.models import Models
 from bench.settings import Settings
-from methods.prompt_method import PromptMethod
-from methods.runtime import Progress
+from methods.prompt.method import PromptMethod
 from tasks import TASKS, Example
 from tasks.common.errors import ConfigError, DataError
+from tasks.common.progress import Progress
 from tasks.common.registry import did_you_mean
 
 PREDICTIONS_SHOWN = 5
@@ -33,7 +33,7 @@ def describe(
     if what not in cells:
         raise ConfigError(
             f"{what!r} is neither a task nor a cell of the suite",
-            mend=did_you_mean(what, [*TASKS.names(), *cells]),
+            hint=did_you_mean(what, [*TASKS.names(), *cells]),
         )
     return _cell(cells[what], id)
 
@@ -45,7 +45,7 @@ def _cell(cell: Cell, id: str | None) -> str:
     predictions = store.read_predictions(cell.folder / store.PREDICTIONS)
     shown = [p for p in predictions if p.id == id] if id else predictions[:PREDICTIONS_SHOWN]
     if id and not shown:
-        raise DataError("no prediction of that id", id=id, file=cell.folder, mend="Correct the id")
+        raise DataError("no prediction of that id", id=id, file=cell.folder, hint="Correct the id")
     lines = [f"{cell.title}", f"{cell.folder}", json.dumps(record, indent=2, ensure_ascii=False)]
     if (cell.folder / store.SCORES).is_file():
         metrics = store.read_json(cell.folder / store.SCORES)["metrics"]
@@ -69,7 +69,7 @@ def _example(
         raise DataError(
             f"the {split.set} set of {task} has no such example",
             id=id,
-            mend=did_you_mean(str(id), [e.id for e in split.examples][:10_000]),
+            hint=did_you_mean(str(id), [e.id for e in split.examples][:10_000]),
         )
     gold = None if split.golds is None else split.golds[example.id]
     lines = [

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from bench.data import Data
 from bench.settings import Settings
-from methods.runtime import Progress
 from tasks import Task
+from tasks.common.progress import Progress
 
 if TYPE_CHECKING:
     from methods.models.encoder import Encoder
@@ -28,10 +28,10 @@ class Models:
 
     def llm(self, name: str, data: Data, task: type[Task], seed: int) -> "LanguageModel":
         """The LLM `name`, adapted to the task's train split if bench.toml says so."""
-        from methods.models.language_model import LanguageModel
+        from methods.models.opening import open_llm
 
-        def open() -> LanguageModel:
-            return LanguageModel.open(
+        def open() -> "LanguageModel":
+            return open_llm(
                 self.settings.llm(name),
                 task=task(),
                 train=data.split(task, data.suite.train),

@@ -29,18 +29,18 @@ def draw(settings: Settings, grid: Grid, out: Path) -> None:
         from matplotlib.figure import Figure
     except ModuleNotFoundError as error:
         raise ConfigError(
-            "plots need matplotlib", mend="Install it: pip install 'pplug-bench[plot]'"
+            "plots need matplotlib", hint="Install it: pip install 'pplug-bench[plot]'"
         ) from error
     _, suite = settings.suite(grid.suite)
     if len(suite.data) == 1:
         raise ConfigError(
             f"suite {grid.suite!r} has one data source: there is nothing to plot against",
-            mend="Name a suite whose `data` lists several, such as mini-dial",
+            hint="Name a suite whose `data` lists several, such as mini-dial",
         )
     scores = _primary(frame(build(settings, grid)), grid)
     if scores.empty:
         raise ConfigError(
-            f"no cell of suite {grid.suite!r} is done", mend=f"Run `bench run {grid.suite}` first"
+            f"no cell of suite {grid.suite!r} is done", hint=f"Run `bench run {grid.suite}` first"
         )
     tasks = list(dict.fromkeys(scores["task"]))
     across = min(PANELS_A_LINE, len(tasks))
@@ -62,7 +62,7 @@ def draw(settings: Settings, grid: Grid, out: Path) -> None:
         raise StorageError(
             f"the picture can't be written ({error})",
             file=out,
-            mend="Choose a writable place and an ending such as .svg, .png or .pdf",
+            hint="Choose a writable place and an ending such as .svg, .png or .pdf",
         ) from error
 
 

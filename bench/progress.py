@@ -14,7 +14,7 @@ from rich.progress import (
 )
 from rich.progress import Progress as RichProgress
 
-from methods.runtime import Progress
+from tasks.common.progress import Progress
 
 
 class Bars(Progress):

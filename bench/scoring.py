@@ -8,13 +8,13 @@ from bench import store
 from bench.data import Data
 from bench.grid import Grid
 from bench.settings import ScoringSettings, Settings
-from tasks import Prediction, Split, Task
+from tasks import Dataset, Prediction, Task
 from tasks.common.files import write_json
 from tasks.metrics import create, score_rows
 
 
 def score_cell(
-    task: Task, split: Split, predictions: Sequence[Prediction], scoring: ScoringSettings
+    task: Task, split: Dataset, predictions: Sequence[Prediction], scoring: ScoringSettings
 ) -> dict[str, Any]:
     """Every metric of the task, with the rows that resampling needs.
 

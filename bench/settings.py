@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from methods.controls import SEPARATOR
+from methods.core.controls import SEPARATOR
 from methods.models.config import EncoderConfig, LLMConfig
 from tasks import TASKS
 from tasks.common.errors import ConfigError
@@ -86,7 +86,7 @@ class Suite(_Strict):
         split: LaMP's "user" or "time" split.
         train, evaluate: the sets to fit on and to answer.
         methods: names of [methods.*] variants or of registered methods; "NAME@CONTROL" is that
-            method under a control (see `methods.controls`).
+            method under a control (see `methods.core.controls`).
         controls: add NAME@shuffled-user for every method that reads the history.
         training: in place of the same keys of every trained method's own `training`: for LLMs far
             from the sizes that the variants are written for.
@@ -191,13 +191,13 @@ class Settings(_Strict):
         if not isinstance(parent, str) or parent in above:
             raise ConfigError(
                 f"[methods.{name}] names its method by {parent!r}",
-                mend='Name a registered method or another variant, such as method = "bm25"',
+                hint='Name a registered method or another variant, such as method = "bm25"',
             )
         options = for_task(table, task, f"[methods.{name}]")
         if parent == name or parent not in self.methods:
             return parent, options
         method, inherited = self._variant(parent, task, (*above, name))
-        return method, merged(inherited, options)
+        return method, merge(inherited, options)
 
 
 def _whole_suite(suites: dict[str, Any], name: str, below: tuple[str, ...]) -> Any:
@@ -212,7 +212,7 @@ def _whole_suite(suites: dict[str, Any], name: str, below: tuple[str, ...]) -> A
     inherited = _whole_suite(suites, parent, (name, *below))
     if not isinstance(inherited, dict):
         return inherited
-    whole = merged(inherited, own)
+    whole = merge(inherited, own)
     rows, options = whole.get("methods"), whole.get("options")
     if isinstance(rows, list) and isinstance(options, dict):  # else pydantic says what is wrong
         known = {str(row).partition(SEPARATOR)[0] for row in rows} | own.get("options", {}).keys()
@@ -228,26 +228,26 @@ def for_task(options: dict[str, Any], task: str | None, where: str) -> dict[str,
     if not (isinstance(per_task, dict) and all(isinstance(o, dict) for o in per_task.values())):
         raise ConfigError(
             f"{where} per_task is no table of tables",
-            mend='Write per_task."LaMP-3" = { … }',
+            hint='Write per_task."LaMP-3" = { … }',
         )
     for name in per_task:
         _named(TASKS.targets, name, f"task in {where} per_task:")
-    return merged(table, per_task.get(task, {}))
+    return merge(table, per_task.get(task, {}))
 
 
-def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     """`base` with the keys of `over`, table by table."""
     both = {key: value for key, value in over.items() if key not in base}
     for key, value in base.items():
         new = over.get(key, value)
         deeper = isinstance(value, dict) and isinstance(new, dict)
-        both[key] = merged(value, new) if deeper else new
+        both[key] = merge(value, new) if deeper else new
     return both
 
 
 def _named(table: Mapping[str, T], name: str, kind: str) -> T:
     if name not in table:
-        raise ConfigError(f"unknown {kind} {name!r}", mend=did_you_mean(name, list(table)))
+        raise ConfigError(f"unknown {kind} {name!r}", hint=did_you_mean(name, list(table)))
     return table[name]
 
 
@@ -266,11 +266,11 @@ def load_settings(path: Path, overrides: Sequence[str] = (), suite: str | None =
         raise ConfigError(
             "there is no such file",
             file=path,
-            mend="Run in the project's folder, or give --config PATH",
+            hint="Run in the project's folder, or give --config PATH",
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise ConfigError(
-            f"is not readable TOML ({error})", file=path, mend="Correct that line"
+            f"is not readable TOML ({error})", file=path, hint="Correct that line"
         ) from error
     running = suite or raw.get("default_suite")
     for override in overrides:
@@ -288,7 +288,7 @@ def _apply(raw: dict[str, Any], override: str, suite: str) -> None:
     if not equals or not all(parts):
         raise ConfigError(
             f"--set {override!r} is not of the form key=value",
-            mend="Write it like --set methods.bm25.k=2",
+            hint="Write it like --set methods.bm25.k=2",
         )
     if parts[0] in Suite.model_fields and (
         len(parts) == 1 or parts[0] not in Settings.model_fields
@@ -297,12 +297,12 @@ def _apply(raw: dict[str, Any], override: str, suite: str) -> None:
         parts = ["suites", suite, *parts]
     elif parts[0] not in Settings.model_fields:
         known = [*Settings.model_fields, *Suite.model_fields]
-        raise ConfigError(f"--set names an unknown key {key!r}", mend=did_you_mean(parts[0], known))
+        raise ConfigError(f"--set names an unknown key {key!r}", hint=did_you_mean(parts[0], known))
     table = raw
     for part in parts[:-1]:
         table = table.setdefault(part, {})
         if not isinstance(table, dict):
-            raise ConfigError(f"--set {key!r}: {part!r} is not a table", mend="Correct the key")
+            raise ConfigError(f"--set {key!r}: {part!r} is not a table", hint="Correct the key")
     try:
         table[parts[-1]] = tomllib.loads(f"value = {text.strip()}")["value"]
     except tomllib.TOMLDecodeError:
@@ -319,11 +319,11 @@ def _readable(error: ValidationError, path: Path) -> ConfigError:
         return ConfigError(
             f"unknown key `{place}`{more}",
             file=path,
-            mend=did_you_mean(str(fault["loc"][-1]), known),
+            hint=did_you_mean(str(fault["loc"][-1]), known),
         )
     message = fault["msg"].removeprefix("Value error, ")
     return ConfigError(
-        f"`{place}`: {message}{more}", file=path, mend="Correct the value in the file or in --set"
+        f"`{place}`: {message}{more}", file=path, hint="Correct the value in the file or in --set"
     )
 
 

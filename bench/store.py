@@ -78,7 +78,7 @@ def _unwritable(folder: Path, error: OSError) -> StorageError:
     return StorageError(
         f"the cell can't be stored ({error.strerror or error})",
         file=folder,
-        mend="Free space or set store.runs and store.cache to writable folders, then run the same "
+        hint="Free space or set store.runs and store.cache to writable folders, then run the same "
         "command again: what is done is kept",
     )
 
@@ -132,10 +132,10 @@ def read_predictions(path: Path) -> list[Prediction]:
                 fields["behaviors"] = tuple(fields["behaviors"])
                 found.append(Prediction(**fields))
     except FileNotFoundError as error:
-        raise StorageError("is missing", file=path, mend=RUN_AGAIN) from error
+        raise StorageError("is missing", file=path, hint=RUN_AGAIN) from error
     except (ValueError, TypeError, KeyError) as error:
         raise StorageError(
-            f"line {len(found) + 1} is damaged ({error})", file=path, mend=RUN_AGAIN
+            f"line {len(found) + 1} is damaged ({error})", file=path, hint=RUN_AGAIN
         ) from error
     return found
 
@@ -145,11 +145,11 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise StorageError("is missing", file=path, mend=RUN_AGAIN) from error
+        raise StorageError("is missing", file=path, hint=RUN_AGAIN) from error
     except ValueError as error:
-        raise StorageError(f"is damaged ({error})", file=path, mend=RUN_AGAIN) from error
+        raise StorageError(f"is damaged ({error})", file=path, hint=RUN_AGAIN) from error
     if not isinstance(value, dict):
-        raise StorageError("is no JSON object", file=path, mend=RUN_AGAIN)
+        raise StorageError("is no JSON object", file=path, hint=RUN_AGAIN)
     return value
 
 

@@ -14,7 +14,7 @@ from bench.grid import CONTROL, Cell, Grid
 from bench.settings import ScoringSettings, Settings, Suite
 from bench.statistics import Interval, difference, interval
 from methods import Cost
-from methods.controls import SEPARATOR
+from methods.core.controls import SEPARATOR
 from tasks.common.errors import StorageError
 from tasks.metrics import create
 
@@ -298,7 +298,7 @@ def _check_alike(
     if scores["ids"] != ids or scores["scoring"] != how or metric not in scores["metrics"]:
         raise StorageError(
             f"{what} was scored on other examples, with other metrics or with another [scoring]",
-            mend="Run `bench score` so that all are scored alike",
+            hint="Run `bench score` so that all are scored alike",
         )
 
 

@@ -21,8 +21,8 @@ from bench.data import Data
 from bench.grid import Grid, plan
 from bench.models import Models
 from bench.settings import Settings
-from methods.runtime import Progress
 from tasks.common.errors import StorageError
+from tasks.common.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Unstorable:
     """A StorageError's parts: what stopped a worker."""
 
     what: str
-    mend: str
+    hint: str
     file: str | None
 
 
@@ -80,7 +80,7 @@ def run(
             there.close()  # the worker's own is left, so its end is seen here
         for line, message in _told(list(crew)):
             if isinstance(message, Unstorable):
-                raise StorageError(message.what, mend=message.mend, file=message.file)
+                raise StorageError(message.what, hint=message.hint, file=message.file)
             if isinstance(message, Ran) and message.state in {"done", "failed"}:
                 outcome = Outcome(grid.cells[message.place], message.state, message.reason)
                 found[message.place] = outcome
@@ -155,7 +155,7 @@ def _work(
             outcome = run_cell(cell, settings, datas[cell.source], models, Progress())
             line.send(Ran(place, outcome.state, outcome.reason))
     except StorageError as error:
-        line.send(Unstorable(error.what, error.mend, error.file))
+        line.send(Unstorable(error.what, error.hint, error.file))
 
 
 def _end_with_parent() -> None:

@@ -1,6 +1,7 @@
 """How a frozen LLM is made personal: one module a method, shared parts below."""
 
-from methods.method import Cost, FitReport, Method, MethodConfig
+from methods.core.method import Cost, Method, MethodConfig
+from methods.models.report import FitReport
 from tasks.common.registry import Registry
 
 METHODS: Registry[Method] = Registry("method", Method, "methods", "bench.methods")

@@ -1,6 +1,6 @@
 """BM25-retrieved behaviours in the prompt."""
 
-from methods.prompt_method import RetrievalMethod
+from methods.prompt.method import RetrievalMethod
 from methods.retrieval import Retriever
 
 

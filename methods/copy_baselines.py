@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from methods.baseline import NeighbourBaseline
-from methods.method import Method
+from methods.baselines.method import NeighbourBaseline
+from methods.core.method import Method
 from methods.retrieval import ScoringRetriever
 from methods.retrieval.bm25 import BM25Retriever
 from methods.retrieval.dense import DenseRetriever

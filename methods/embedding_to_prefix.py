@@ -3,9 +3,9 @@
 import torch
 from torch import nn
 
-from methods.histories import Batch
 from methods.pplug import Projector
-from methods.prefix_method import PrefixMethod
+from methods.prefix.histories import Batch
+from methods.prefix.method import PrefixMethod
 
 
 class EmbeddingToPrefix(PrefixMethod):

@@ -8,12 +8,12 @@ from typing import ClassVar, Literal
 
 from pydantic import NonNegativeInt, PositiveInt, field_validator
 
-from methods.method import Cost, MethodConfig
+from methods.core.method import Cost, MethodConfig
+from methods.core.runtime import Runtime
 from methods.models.config import LLMConfig
-from methods.profile_summary import ProfileSummarizer
-from methods.prompt_method import NOTHING_FITS, Prompt, RetrievalConfig, RetrievalMethod
+from methods.prompt.method import NOTHING_FITS, Prompt, RetrievalConfig, RetrievalMethod
+from methods.prompt.summary import ProfileSummarizer
 from methods.retrieval import Retriever
-from methods.runtime import Runtime
 from tasks.example import Behavior, Example
 from tasks.prompts import INPUT_SHARES
 
@@ -34,7 +34,7 @@ class PAGConfig(RetrievalConfig):
         k: retrieved behaviours beside the summary; 0: the summary alone.
         summarizer: the LLM that writes summaries; None: the frozen LLM itself.
         question: what the summarizer is asked; None: a question by the kind of the task's answers
-            (`methods.profile_summary.QUESTIONS`).
+            (`methods.prompt.summary.QUESTIONS`).
         summary_of: "user": the question stands below the newest items; "query": before the official
             profile prompt of the newest items, so that a summary is written for each query.
         lead: the words around {summary} in the prompt.

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from methods.pool_method import PoolMethod, chosen
+from methods.pool.method import PoolMethod, note_member
 from tasks.common.errors import DataError
 from tasks.example import Example, Prediction
 
@@ -26,7 +26,7 @@ class PoolOracle(PoolMethod):
         found = []
         for row, values in zip(answers, self.pool.utilities(answers, golds), strict=True):
             best = values.index(max(values))
-            found.append(chosen(row[best], self.pool.members[best].name))
+            found.append(note_member(row[best], self.pool.members[best].name))
         return found
 
     def _gold(self, example: Example) -> str:
@@ -36,5 +36,5 @@ class PoolOracle(PoolMethod):
             raise DataError(
                 f"{self.name} needs the gold, and the evaluated set has none",
                 id=example.id,
-                mend=f"Leave {self.name} out, or evaluate on a set with outputs",
+                hint=f"Leave {self.name} out, or evaluate on a set with outputs",
             ) from error

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
+from methods.core.method import MethodConfig
 from methods.lora.lessons import as_queries, prompts_of
-from methods.lora.method import LoraMethod, LoraMethodConfig, counted
-from methods.method import FitReport, MethodConfig
-from methods.models.config import LoraTargets
+from methods.lora.method import LoraMethod, LoraMethodConfig, add_history_count
+from methods.models.config import LoraConfig
+from methods.models.report import FitReport
 from tasks.common.errors import DataError
-from tasks.example import Example, Prediction, Split
+from tasks.example import Dataset, Example, Prediction
 
 
 class PooledLora(LoraMethod):
@@ -37,10 +38,10 @@ class PooledLora(LoraMethod):
         return whole if config.retrieval_in_training else whole[:-1]
 
     @property
-    def shared_lora(self) -> LoraTargets:
+    def shared_lora(self) -> LoraConfig:
         return self.config.lora
 
-    def fit(self, train: Split, dev: Split | None) -> FitReport:  # noqa: ARG002
+    def fit(self, train: Dataset, dev: Dataset | None) -> FitReport:  # noqa: ARG002
         lessons = {
             (asked.user_id, asked.input, response): asked
             for example in train.examples
@@ -49,7 +50,7 @@ class PooledLora(LoraMethod):
         if not lessons:
             raise DataError(
                 f"no history in the train set of {train.task} teaches anything",
-                mend="Take more train queries, or leave pooled-lora out",
+                hint="Take more train queries, or leave pooled-lora out",
             )
         queries = list(lessons.values())
         report = self.fit_shared(
@@ -59,7 +60,7 @@ class PooledLora(LoraMethod):
             self.config.training,
             train.fingerprint,
         )
-        return counted(train, report)
+        return add_history_count(train, report)
 
     def predict(self, examples: Sequence[Example]) -> list[Prediction]:
-        return self.answered(examples)
+        return self.answer_with(examples)

@@ -9,13 +9,14 @@ import torch.nn.functional as F
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 from torch import nn
 
-from methods.histories import Batch, subset
-from methods.method import Cost, FitReport, MethodConfig
+from methods.core.method import Cost, MethodConfig
+from methods.models.report import FitReport
 from methods.models.trainable_encoder import TrainableEncoder
-from methods.prefix_method import BYTES_PER_VALUE, PrefixConfig, PrefixMethod
+from methods.prefix.histories import Batch, subset
+from methods.prefix.method import BYTES_PER_VALUE, PrefixConfig, PrefixMethod
+from methods.prefix.user_state import Stored
 from methods.retrieval.dense import DenseRetriever
-from methods.user_state import Stored
-from tasks.example import Example, Split
+from tasks.example import Dataset, Example
 
 SMALLEST_VARIANCE = 0.01
 """Of a whitened direction, as a share of the mean: what hardly varies is not blown up to noise."""
@@ -213,7 +214,7 @@ class PPlug(PrefixMethod):
             encoder.trainable_copy() if tuned else None,
         )
 
-    def fit(self, train: Split, dev: Split | None) -> FitReport:
+    def fit(self, train: Dataset, dev: Dataset | None) -> FitReport:
         if self.plug.whitening is not None:
             vectors = self.histories.distinct(self.selected(train.examples))
             self.plug.whitening.take(torch.from_numpy(vectors))

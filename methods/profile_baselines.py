@@ -8,12 +8,12 @@ from typing import ClassVar
 
 from pydantic import PositiveInt
 
-from methods.baseline import Baseline, LabelPrior, NeighbourBaseline
-from methods.method import MethodConfig
-from methods.retrieval import ScoringRetriever, best_first, newest_first
+from methods.baselines.method import Baseline, LabelPrior, NeighbourBaseline
+from methods.core.method import MethodConfig
+from methods.retrieval import ScoringRetriever, best_first
 from methods.retrieval.bm25 import BM25Retriever
 from methods.retrieval.dense import DenseRetriever
-from tasks.example import Example, Prediction
+from tasks.example import Example, Prediction, newest_first
 from tasks.task import Kind, Task
 
 

@@ -1,6 +1,6 @@
 """Random behaviours of the user in the prompt."""
 
-from methods.prompt_method import RetrievalMethod
+from methods.prompt.method import RetrievalMethod
 from methods.retrieval import Retriever
 from methods.retrieval.random_order import RandomRetriever
 

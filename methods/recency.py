@@ -1,6 +1,6 @@
 """The newest behaviours in the prompt."""
 
-from methods.prompt_method import RetrievalMethod
+from methods.prompt.method import RetrievalMethod
 from methods.retrieval import Retriever
 from methods.retrieval.recency import RecencyRetriever
 

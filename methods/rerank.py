@@ -4,8 +4,8 @@ from typing import ClassVar
 
 from pydantic import PositiveInt
 
-from methods.method import MethodConfig
-from methods.prompt_method import RetrievalConfig, RetrievalMethod
+from methods.core.method import MethodConfig
+from methods.prompt.method import RetrievalConfig, RetrievalMethod
 from methods.retrieval import Retriever
 
 

@@ -8,22 +8,25 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from methods.feedback import Feedback, Judged
-from methods.method import Cost, FitReport, MethodConfig
+from methods.core.method import Cost, MethodConfig
 from methods.models import padding
 from methods.models.config import TrainingConfig
 from methods.models.embedding_store import EmbeddingStore
+from methods.models.report import FitReport
 from methods.models.training import TrainingData, train_module
-from methods.models.tuned_encoder import TunedEncoder
-from methods.prompt_method import RetrievalConfig, RetrievalMethod
+from methods.prompt.method import RetrievalConfig, RetrievalMethod
 from methods.retrieval import Retriever
 from methods.retrieval.bm25 import BM25Retriever
 from methods.retrieval.dense import DenseRetriever
+from methods.retrieval.feedback import Feedback, Judged
+from methods.retrieval.tuned_encoder import TunedEncoder
 from tasks.common.files import content_key
-from tasks.example import Split
+from tasks.example import Dataset
 
 BYTES_PER_VALUE = 4
 """Vectors are stored in float32."""
@@ -116,7 +119,7 @@ class ROPG(RetrievalMethod):
         store = self.runtime.cache / "embeddings"
         return DenseRetriever(EmbeddingStore(self.module.frozen(), store, self.runtime.progress))
 
-    def fit(self, train: Split, dev: Split | None) -> FitReport:
+    def fit(self, train: Dataset, dev: Dataset | None) -> FitReport:
         self._forget_vectors()
         training, feedback = self.config.training, Feedback(self.runtime)
         judged = self._judged(feedback, train)
@@ -165,7 +168,7 @@ class ROPG(RetrievalMethod):
         row_of = {text: row for row, text in enumerate({t: None for some in texts for t in some})}
         questions, documents = self.module(asked, "query"), self.module(list(row_of), "document")
         device = questions.device
-        rows, mask = padding.padded(
+        rows, mask = padding.pad(
             [[row_of[text] for text in some] for some in texts], 0, device=device
         )
         real = mask.bool()
@@ -177,7 +180,7 @@ class ROPG(RetrievalMethod):
             scores = (scores / self.config.temperature).masked_fill(~real, -torch.inf)
             return Policy(queries, torch.log_softmax(scores, dim=1), utilities, real)
 
-    def _judged(self, feedback: Feedback, split: Split) -> list[Judged]:
+    def _judged(self, feedback: Feedback, split: Dataset) -> list[Judged]:
         """The queries of `split` that leave something to choose."""
         dense = self.config.first_retriever == "dense"
         first = DenseRetriever(self.runtime.embeddings) if dense else BM25Retriever()
@@ -200,7 +203,7 @@ class ROPG(RetrievalMethod):
             nll=loss,
         )
 
-    def _training_identity(self, train: Split) -> str:
+    def _training_identity(self, train: Dataset) -> str:
         """Content key of what decides the outcome, beside the training's own config."""
         runtime, task = self.runtime, self.task
         return content_key(
@@ -225,3 +228,72 @@ class ROPG(RetrievalMethod):
     def _forget_vectors(self) -> None:
         """For the weights change."""
         vars(self).pop("retriever", None)
+
+
+class RopgKdConfig(RopgConfig):
+    """`teacher_temperature`: of the softmax over utilities."""
+
+    teacher_temperature: PositiveFloat = 1.0
+
+
+class RopgKD(ROPG):
+    """KL(teacher || retriever), teacher = softmax(utility / T) over a query's candidates.
+
+    methods.md §4. The softmax is taken once, on the log side; the released loss takes it of
+    probabilities again. Pads have no part in it; in the release they count as candidates.
+    """
+
+    name = "ropg-kd"
+    Config: ClassVar[type[MethodConfig]] = RopgKdConfig
+    config: RopgKdConfig
+
+    def losses(self, policy: Policy, epoch: int) -> torch.Tensor:  # noqa: ARG002
+        pads = ~policy.real
+        logits = policy.utilities / self.config.teacher_temperature
+        teacher = torch.log_softmax(logits.masked_fill(pads, -torch.inf), dim=1)
+        # 0 · log(0 / 0) at pads is to be 0: both sides read log 1 there.
+        terms = F.kl_div(
+            policy.log_probabilities.masked_fill(pads, 0.0),
+            teacher.masked_fill(pads, 0.0),
+            reduction="none",
+            log_target=True,
+        )
+        return terms.sum(1)
+
+
+class RopgRL(ROPG):
+    """REINFORCE: one candidate d a query, drawn from the retriever's own softmax, in each epoch.
+
+    Reward: utility(d) less that of the candidate ranked first before training (methods.md §4).
+    Pads are never drawn; in the release they can be, at a reward that no answer earned. Draws
+    depend on query and epoch alone, not on the batch.
+    """
+
+    name = "ropg-rl"
+
+    def losses(self, policy: Policy, epoch: int) -> torch.Tensor:
+        drawn = self.draw(policy, epoch)
+        rewards = _rewards(policy).gather(1, drawn)
+        return -(rewards * policy.log_probabilities.gather(1, drawn)).squeeze(1)
+
+    def dev_losses(self, policy: Policy) -> torch.Tensor:
+        """Minus the expected reward."""
+        return -(policy.log_probabilities.exp() * _rewards(policy)).sum(1)
+
+    def draw(self, policy: Policy, epoch: int) -> torch.Tensor:
+        """One candidate's place a row, [B, 1], by its probability (the Gumbel-max trick)."""
+        shape = policy.log_probabilities.shape
+        noise = np.zeros(shape, np.float32)
+        for row, judged in enumerate(policy.queries):
+            seed = self.runtime.seeds.seed("ropg-rl", judged.example.id, epoch)
+            count = len(judged.candidates)
+            noise[row, :count] = np.random.default_rng(seed).gumbel(size=count)
+        log_probabilities = policy.log_probabilities.detach()
+        return (log_probabilities + torch.from_numpy(noise).to(log_probabilities)).argmax(
+            1, keepdim=True
+        )
+
+
+def _rewards(policy: Policy) -> torch.Tensor:
+    """[B, L]; at pads, whose probability is 0, without meaning."""
+    return policy.utilities - policy.utilities[:, :1]

@@ -14,16 +14,17 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from methods.method import Cost, FitReport, MethodConfig
+from methods.cache.tensors import write_tensors
+from methods.core.method import Cost, MethodConfig
 from methods.models.config import EncoderConfig, TrainingConfig
-from methods.models.selector import Selector, divergence
+from methods.models.report import FitReport
 from methods.models.training import TrainingData, train_module
-from methods.plug_file import write_tensors
-from methods.pool import split_key
-from methods.pool_method import PoolConfig, PoolMethod
+from methods.pool.members import dataset_key
+from methods.pool.method import PoolConfig, PoolMethod, note_member
+from methods.pool.selector import Selector, divergence
 from tasks.common.errors import ModelError
 from tasks.common.files import content_key, write_json
-from tasks.example import Example, Prediction, Split
+from tasks.example import Dataset, Example, Prediction
 
 if TYPE_CHECKING:
     from methods.models.encoder import Encoder
@@ -101,7 +102,7 @@ class RSPG(PoolMethod):
             torch.manual_seed(self.runtime.seeds.seed("initial weights"))
             return Selector(self.encoder, self.config.max_tokens)
 
-    def fit(self, train: Split, dev: Split | None) -> FitReport:
+    def fit(self, train: Dataset, dev: Dataset | None) -> FitReport:
         """Fit the members, then the selector on their answers to the train queries.
 
         The dev set is answered only where early stopping looks at it: M answers a query are dear.
@@ -155,13 +156,13 @@ class RSPG(PoolMethod):
             weights = load_file(folder / WEIGHTS)
         except (OSError, ValueError, SafetensorError) as error:
             raise ModelError(
-                f"holds no readable selector ({error})", file=folder, mend="Fit it again"
+                f"holds no readable selector ({error})", file=folder, hint="Fit it again"
             ) from error
         if about != self._about:
             raise ModelError(
                 f"was trained as {about}, not as {self._about}",
                 file=folder / ABOUT,
-                mend="Open it with that method and encoder, or fit it again",
+                hint="Open it with that method and encoder, or fit it again",
             )
         try:
             self.selector.load_state_dict(weights)
@@ -169,7 +170,7 @@ class RSPG(PoolMethod):
             raise ModelError(
                 f"the selector's weights don't fit ({error})",
                 file=folder / WEIGHTS,
-                mend="Fit it again",
+                hint="Fit it again",
             ) from error
 
     def cost(self) -> Cost:
@@ -183,7 +184,7 @@ class RSPG(PoolMethod):
         """What the weights belong to."""
         return {"method": self.name, "version": self.version, "encoder": self.encoder.identity}
 
-    def _training_data(self, split: Split) -> tuple[TrainingData, list[list[float]]]:
+    def _training_data(self, split: Dataset) -> tuple[TrainingData, list[list[float]]]:
         """Rows to learn from, and the utilities [N][M] that are learned."""
         examples = split.examples
         golds = [gold for _, gold in split.pairs()]
@@ -208,9 +209,64 @@ class RSPG(PoolMethod):
         )
         return data, utilities
 
-    def _training_identity(self, train: Split) -> str:
+    def _training_identity(self, train: Dataset) -> str:
         """Content key of what decides the outcome, beside the training's own config."""
         stored = [member.store.path.stem for member in self.pool.members]
         return content_key(
-            [self.identity(self.config), stored, split_key(train), self.encoder.identity]
+            [self.identity(self.config), stored, dataset_key(train), self.encoder.identity]
         )
+
+
+class RSPGPre(RSPG):
+    """The selector reads each member's prompt; the LLM answers the chosen one alone.
+
+    A member that writes no prompt (a baseline without an LLM) is judged by the plain input.
+    """
+
+    name = "rspg-pre"
+
+    def texts(self, examples: Sequence[Example]) -> list[list[str]]:
+        return self.pool.prompts(examples)
+
+    def answers(self, examples: Sequence[Example], members: Sequence[int]) -> list[Prediction]:
+        found: dict[int, Prediction] = {}
+        for place, member in enumerate(self.pool.members):
+            rows = [row for row, choice in enumerate(members) if choice == place]
+            answers = member.answers([examples[row] for row in rows])
+            found |= {
+                row: note_member(answer, member.name)
+                for row, answer in zip(rows, answers, strict=True)
+            }
+        return [found[row] for row in range(len(examples))]
+
+
+class RSPGPost(RSPG):
+    """The selector reads each member's prompt, a separator and the member's answer.
+
+    The price of one answer is that of all members: `prompt_tokens` and `new_tokens` of a prediction
+    are their sums.
+    """
+
+    name = "rspg-post"
+
+    def texts(self, examples: Sequence[Example]) -> list[list[str]]:
+        separator = self.selector.separator
+        return [
+            [
+                f"{prompt} {separator} {answer.text or ''}"
+                for prompt, answer in zip(prompts, answers, strict=True)
+            ]
+            for prompts, answers in zip(
+                self.pool.prompts(examples), self.pool.answers(examples), strict=True
+            )
+        ]
+
+    def answers(self, examples: Sequence[Example], members: Sequence[int]) -> list[Prediction]:
+        return [
+            dataclasses.replace(
+                note_member(row[place], self.pool.members[place].name),
+                prompt_tokens=sum(answer.prompt_tokens for answer in row),
+                new_tokens=sum(answer.new_tokens for answer in row),
+            )
+            for row, place in zip(self.pool.answers(examples), members, strict=True)
+        ]

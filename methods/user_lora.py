@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import PositiveInt, model_validator
 
+from methods.core.method import Cost, MethodConfig
 from methods.lora.lessons import as_queries, prompts_of
-from methods.lora.method import BYTES_PER_VALUE, LoraMethod, LoraMethodConfig, counted
-from methods.method import Cost, FitReport, MethodConfig
-from methods.models.config import LoraTargets, TrainingConfig
-from methods.models.identity import identities_of_named, likelihood_key
+from methods.lora.method import BYTES_PER_VALUE, LoraMethod, LoraMethodConfig, add_history_count
+from methods.models.config import LoraConfig, TrainingConfig
+from methods.models.identity import likelihood_key, named_model_identities
+from methods.models.report import FitReport
 from tasks.common.errors import ConfigError, DataError
 from tasks.common.files import content_key
-from tasks.example import Example, Prediction, Split
+from tasks.example import Dataset, Example, Prediction
 
 if TYPE_CHECKING:
     from methods.lora.store import AdapterStore
@@ -31,7 +32,7 @@ class TaskAdaptation(MethodConfig):
     Defaults: OPPU's rank, alpha, learning rate and epochs (methods.md §3b).
     """
 
-    lora: LoraTargets = LoraTargets(alpha=8, dropout=0.0)
+    lora: LoraConfig = LoraConfig(alpha=8, dropout=0.0)
     training: TrainingConfig = TrainingConfig(epochs=3, batch_size=16)
 
 
@@ -51,7 +52,7 @@ class UserLoraConfig(LoraMethodConfig):
         if self.training.early_stop_patience is not None:
             raise ConfigError(
                 "early stopping needs a dev set, and a user has none",
-                mend="Unset early_stop_patience for user-lora",
+                hint="Unset early_stop_patience for user-lora",
             )
         return self
 
@@ -87,15 +88,15 @@ class UserLora(LoraMethod):
         return [cls.name, cls.version, *([adaptation, budget, text] if adaptation else [])]
 
     @property
-    def shared_lora(self) -> LoraTargets | None:
+    def shared_lora(self) -> LoraConfig | None:
         adaptation = self.config.task_adaptation
         return None if adaptation is None else adaptation.lora
 
-    def fit(self, train: Split, dev: Split | None) -> FitReport:  # noqa: ARG002
+    def fit(self, train: Dataset, dev: Dataset | None) -> FitReport:  # noqa: ARG002
         """Train the task adaptation, if there is one."""
         self._forget()
         if self.config.task_adaptation is None:
-            return counted(train, FitReport())
+            return add_history_count(train, FitReport())
         pairs = list(train.pairs())
         prompts = self.text_side.prompts(train.examples)
         rows = [row for row, prompt in enumerate(prompts) if prompt.text is not None]
@@ -107,7 +108,7 @@ class UserLora(LoraMethod):
             train.fingerprint,
         )
         notes = {**report.notes, "failed_prompts": len(pairs) - len(rows)}
-        return counted(train, dataclasses.replace(report, notes=notes))
+        return add_history_count(train, dataclasses.replace(report, notes=notes))
 
     def load(self, folder: Path) -> None:
         self._forget()
@@ -138,19 +139,19 @@ class UserLora(LoraMethod):
             DataError: the user's history teaches nothing: there is no adapter.
             StorageError: it can't be written.
         """
-        from methods.lora.adapters import joined, write_adapter
+        from methods.lora.adapters import join_adapters, write_adapter
 
         key = self.adapter_key(example)
         if key is None:
             raise DataError(
                 f"user {example.user_id!r} has no history to learn from, so no adapter",
                 id=example.id,
-                mend="Use the shared model as it is",
+                hint="Use the shared model as it is",
             )
         (kept,) = self.store.adapters([key], lambda key: self._lessons(key, example))
         weights, lora = kept.weights, self.config.lora
         if self.shared is not None and self.shared_lora is not None:
-            weights, lora = joined(self.shared.weights(0), self.shared_lora, weights, lora)
+            weights, lora = join_adapters(self.shared.weights(0), self.shared_lora, weights, lora)
         write_adapter(folder, weights, lora, self.runtime.llm)
 
     def cost(self) -> Cost:
@@ -193,7 +194,7 @@ class UserLora(LoraMethod):
         used = {key: own[key] for key in ("lora", "retrieval_in_training", "max_response_tokens")}
         task, runtime = self.task, self.runtime
         models = self.config.named_models()
-        content = identities_of_named(models, task=task, cache=runtime.cache)
+        content = named_model_identities(models, task=task, cache=runtime.cache)
         if self.config.retrieval_in_training:  # the text side may let the LLM write
             prompts, llm = [text, *content], runtime.llm.identity
         else:
@@ -234,7 +235,7 @@ class UserLora(LoraMethod):
             else:
                 stack.put(place, kept[key].weights)
                 notes.append(kept[key].note)
-        answers = self.answered(examples, stack, places)
+        answers = self.answer_with(examples, stack, places)
         return [
             dataclasses.replace(answer, note=notes[place] or answer.note)
             for answer, place in zip(answers, places, strict=True)

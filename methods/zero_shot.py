@@ -1,7 +1,7 @@
 """The frozen LLM without any personalization."""
 
-from methods.method import MethodConfig
-from methods.prompt_method import PromptMethod
+from methods.core.method import MethodConfig
+from methods.prompt.method import PromptMethod
 
 
 class ZeroShot(PromptMethod):

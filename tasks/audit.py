@@ -9,9 +9,9 @@ from statistics import fmean, median, pstdev
 from tasks.common.errors import DataError
 from tasks.common.files import sha256_of
 from tasks.download import MANIFEST, read_manifest
-from tasks.example import Split
+from tasks.example import Dataset
 from tasks.findings import Finding, between, of_set
-from tasks.loading import KNOWN_FAULTS, SETS, SetName, SplitName, load_split, places
+from tasks.loading import KNOWN_FAULTS, SETS, SetName, SplitName, load_dataset, places
 from tasks.task import Kind, Task
 
 __all__ = ["Audit", "Finding", "SetFacts", "audit"]
@@ -59,13 +59,13 @@ def audit(task: Task, root: Path, split: SplitName) -> Audit:
 
     A fault of the data is a finding, never an exception.
     """
-    splits: dict[str, Split] = {}
+    splits: dict[str, Dataset] = {}
     findings: list[Finding] = []
     for set in SETS:
         if not _is_there(task, root, split, set):
             continue
         try:
-            splits[set] = load_split(task, root, split=split, set=set, known_faults="keep")
+            splits[set] = load_dataset(task, root, split=split, set=set, known_faults="keep")
         except DataError as error:
             ids = () if error.id is None else (error.id,)
             findings.append(Finding("error", "unreadable", set, str(error), ids))
@@ -89,7 +89,7 @@ def _is_there(task: Task, root: Path, split: SplitName, set: SetName) -> bool:
     )
 
 
-def _facts(task: Task, split: Split) -> SetFacts:
+def _facts(task: Task, split: Dataset) -> SetFacts:
     lengths = [len(example.history) for example in split.examples] or [0]
     golds = {} if task.kind is Kind.GENERATION else split.golds or {}
     return SetFacts(

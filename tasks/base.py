@@ -9,11 +9,11 @@ from tasks.task import Aggregator, Task, Tokenizer, Unparsed
 
 
 class FormError(ValueError):
-    """An input is not of the task's form; `mend` says what to do about it."""
+    """An input is not of the task's form; `hint` says what to do about it."""
 
-    def __init__(self, what: str, mend: str) -> None:
+    def __init__(self, what: str, hint: str) -> None:
         super().__init__(what)
-        self.mend = mend
+        self.hint = hint
 
 
 class LaMPTask(Task):

@@ -84,7 +84,7 @@ def read_manifest(folder: Path) -> dict[str, dict[str, object]]:
         return {}
     value = read_json(path).value
     if not isinstance(value, dict):
-        raise DataError("not a record of downloads", file=path, mend="Remove it")
+        raise DataError("not a record of downloads", file=path, hint="Remove it")
     return value
 
 
@@ -97,7 +97,7 @@ def _stands(path: Path, url: str, record: dict[str, object] | None) -> Download 
         raise DataError(
             "the file has changed since it was downloaded",
             file=path,
-            mend="Move it away and run the same command again, or keep it and leave its set out",
+            hint="Move it away and run the same command again, or keep it and leave its set out",
         )
     return Download(path, url, "kept", path.stat().st_size, sha256)
 
@@ -148,14 +148,14 @@ def _fetch(path: Path, url: str, progress: Progress, timeout: float, *, optional
         raise DataError(
             f"{url}: {_cause(error, timeout)}",
             file=path,
-            mend=f"Run the same command again: {part.size():,} bytes are kept and the rest is "
+            hint=f"Run the same command again: {part.size():,} bytes are kept and the rest is "
             "asked for; if it persists, check the network or give a mirror",
         ) from error
     except OSError as error:
         raise StorageError(
             f"can't be written ({error.strerror or error})",
             file=path,
-            mend="Free space or choose a writable data root, then run the same command again",
+            hint="Free space or choose a writable data root, then run the same command again",
         ) from error
     try:
         read_json(part.path)
@@ -164,7 +164,7 @@ def _fetch(path: Path, url: str, progress: Progress, timeout: float, *, optional
         raise DataError(
             f"{url} answered with something else than a JSON file ({error.what})",
             file=path,
-            mend="Open the address in a browser to see what the site says, then try again later or "
+            hint="Open the address in a browser to see what the site says, then try again later or "
             "give a mirror",
         ) from error
     part.path.replace(path)
@@ -191,7 +191,7 @@ def _receive(
             raise DataError(
                 f"{url} answered {response.status_code} {response.reason}",
                 file=path,
-                mend="Check that the site still holds the file, or give a mirror",
+                hint="Check that the site still holds the file, or give a mirror",
             )
         else:
             if not partial:

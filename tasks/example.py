@@ -1,6 +1,7 @@
 """The data that pass between the floors: what a user did, what is asked, what was answered."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -48,7 +49,7 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class Dataset:
     """The examples of one set, with the golds kept apart.
 
     `Method.predict` gets `examples` alone, so no gold can leak into a prediction.
@@ -123,3 +124,17 @@ class Score:
     n_failed: int
     n_unparsed: int
     higher_is_better: bool
+
+
+def newest_first(history: Sequence[Behavior]) -> list[int]:
+    """Indices into `history`, newest first.
+
+    By the numbers of the date ("2014-07-08" → (2014, 7, 8)), equal dates later-in-file first;
+    behaviours without a date come after all dated ones, later-in-file first: LaMP's files are in
+    order of time where they show no date (methods.md §3a, §3c).
+    """
+    dates = [
+        tuple(int(number) for number in re.findall(r"\d+", behavior.date or ""))
+        for behavior in history
+    ]
+    return sorted(range(len(history)), key=lambda i: (dates[i], i), reverse=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import Literal
 
-from tasks.example import Behavior, Example, Split
+from tasks.example import Behavior, Dataset, Example
 from tasks.near_duplicates import equal_texts, near_duplicates, normalized
 from tasks.task import Kind, Task
 
@@ -31,7 +31,7 @@ class Finding:
     ids: tuple[str, ...] = ()
 
 
-def of_set(task: Task, split: Split, known_faults: Mapping[str, str]) -> Iterator[Finding]:
+def of_set(task: Task, split: Dataset, known_faults: Mapping[str, str]) -> Iterator[Finding]:
     """The findings within one set."""
     golds = split.golds or {}
     checks: list[tuple[Severity, str, str, list[str]]] = [
@@ -96,7 +96,7 @@ def of_set(task: Task, split: Split, known_faults: Mapping[str, str]) -> Iterato
             yield Finding(severity, kind, split.set, message, tuple(ids))
 
 
-def between(splits: Mapping[str, Split], *, users_may_recur: bool) -> Iterator[Finding]:
+def between(splits: Mapping[str, Dataset], *, users_may_recur: bool) -> Iterator[Finding]:
     """Findings over all sets: duplicate and near-duplicate queries, and shared users.
 
     A duplicate within a set is an "info", one between sets a "warning": what is asked was trained
@@ -135,7 +135,7 @@ def _asked(example: Example) -> str:
     return f"{example.subject} {example.query}"
 
 
-def _named_users(split: Split) -> Iterator[str]:
+def _named_users(split: Dataset) -> Iterator[str]:
     """Users that the file names; an example without one is its own user, of no other set."""
     return (example.user_id for example in split.examples if example.user_id != example.id)
 

@@ -1,4 +1,4 @@
-"""Official LaMP files → a Split."""
+"""Official LaMP files → a Dataset."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Literal
 
 from tasks.common.errors import DataError
 from tasks.common.files import content_key, sha256_of
-from tasks.example import Behavior, Split
+from tasks.example import Behavior, Dataset
 from tasks.task import Task
 from tasks.validation import example, gold_outputs, match_ids, question_rows, read_json
 
@@ -54,7 +54,7 @@ def find_files(task: Task, root: Path, split: SplitName, set: SetName) -> Files:
                 raise DataError(
                     f"missing, though {other.name} is there",
                     file=path,
-                    mend="Put both files of the set side by side, or run `bench data download "
+                    hint="Put both files of the set side by side, or run `bench data download "
                     f"{task.name}`",
                 )
         return Files(questions, outputs if outputs.exists() else None)
@@ -62,12 +62,12 @@ def find_files(task: Task, root: Path, split: SplitName, set: SetName) -> Files:
         f"no {set} set of {task.name} ({split} split) in any of: "
         + ", ".join(str(folder) for folder in tried),
         file=tried[0] / f"{set}_questions.json",
-        mend=f"Run `bench data download {task.name}`, or set the data root to the folder that "
+        hint=f"Run `bench data download {task.name}`, or set the data root to the folder that "
         "holds user/ and time/",
     )
 
 
-def load_split(
+def load_dataset(
     task: Task,
     root: Path,
     *,
@@ -75,7 +75,7 @@ def load_split(
     set: SetName,
     limit: int | None = None,
     known_faults: Literal["keep", "drop"] = "drop",
-) -> Split:
+) -> Dataset:
     """Read and check one set.
 
     Args:
@@ -85,11 +85,11 @@ def load_split(
             they stand.
 
     Returns:
-        Split with `golds=None` for a test set without outputs. A row without `user_id` is its own
+        Dataset with `golds=None` for a test set without outputs. A row without `user_id` is its own
         user. An id that repeats within a profile becomes `id#2`, `id#3`, …
 
     Raises:
-        DataError: any fault of the files, naming file, id and mend.
+        DataError: any fault of the files, naming file, id and hint.
     """
     files = find_files(task, root, split, set)
     document = read_json(files.questions)
@@ -111,7 +111,7 @@ def load_split(
         example(row, id, task, document, seen, corrupt=id in faulty)
         for id, row in list(rows.items())[:limit]
     )
-    return Split(
+    return Dataset(
         task=task.name,
         set=set,
         examples=examples,
@@ -129,7 +129,7 @@ def fingerprint(
     limit: int | None = None,
     known_faults: Literal["keep", "drop"] = "drop",
 ) -> str:
-    """The `fingerprint` that `load_split` would give, from the files' bytes alone: none is parsed.
+    """The `fingerprint` that `load_dataset` would give, from the files' bytes, without parsing.
 
     Raises DataError where questions or outputs are missing.
     """

@@ -27,6 +27,6 @@ def utilities(task: Task, texts: Sequence[str | None], golds: Sequence[str]) -> 
     if rows.shape[1] != 1:
         raise ConfigError(
             f"{task.name}'s primary metric {metric.name!r} has no value for one example",
-            mend="Put accuracy, a ROUGE or an error first in the task's `metrics`",
+            hint="Put accuracy, a ROUGE or an error first in the task's `metrics`",
         )
     return [float(value) for value in rows[:, 0]]

@@ -1,4 +1,4 @@
-"""Reading LaMP's files with suspicion: every fault names file, id and mend."""
+"""Reading LaMP's files with suspicion: every fault names file, id and hint."""
 
 import hashlib
 import json
@@ -26,9 +26,9 @@ class Document:
     value: Any
     sha256: str
 
-    def fault(self, what: str, *, id: str | None = None, mend: str = OFFICIAL) -> DataError:
+    def fault(self, what: str, *, id: str | None = None, hint: str = OFFICIAL) -> DataError:
         """A DataError at this file."""
-        return DataError(what, mend=mend, file=self.path, id=id)
+        return DataError(what, hint=hint, file=self.path, id=id)
 
 
 def read_json(path: Path) -> Document:
@@ -39,15 +39,15 @@ def read_json(path: Path) -> Document:
         raise DataError(
             f"can't be read ({error.strerror or error})",
             file=path,
-            mend="Make it a readable file, or download it again",
+            hint="Make it a readable file, or download it again",
         ) from error
     if not data.strip():
-        raise DataError("the file is empty", file=path, mend=AGAIN)
+        raise DataError("the file is empty", file=path, hint=AGAIN)
     try:
         value = json.loads(data.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise DataError(
-            f"not UTF-8 at byte {error.start}", file=path, mend=f"Save it as UTF-8, or {AGAIN}"
+            f"not UTF-8 at byte {error.start}", file=path, hint=f"Save it as UTF-8, or {AGAIN}"
         ) from error
     except json.JSONDecodeError as error:
         half = error.pos >= len(error.doc.rstrip()) or "Unterminated" in error.msg
@@ -55,13 +55,13 @@ def read_json(path: Path) -> Document:
             f"{'the JSON ends too early' if half else 'not JSON'} "
             f"({error.msg} at line {error.lineno}, character {error.pos} of {len(error.doc)})",
             file=path,
-            mend=AGAIN,
+            hint=AGAIN,
         ) from error
     except RecursionError as error:
-        raise DataError("the JSON is nested too deeply", file=path, mend=OFFICIAL) from error
+        raise DataError("the JSON is nested too deeply", file=path, hint=OFFICIAL) from error
     except ValueError as error:  # Python refuses numbers of more than 4,300 digits
         raise DataError(
-            f"holds a number that is too long ({error})", file=path, mend=OFFICIAL
+            f"holds a number that is too long ({error})", file=path, hint=OFFICIAL
         ) from error
     return Document(path, value, hashlib.sha256(data).hexdigest())
 
@@ -85,7 +85,7 @@ def gold_outputs(document: Document, task: Task) -> dict[str, str]:
     if value.get("task") != expected:
         raise document.fault(
             f"these are outputs of task {value.get('task')!r}, not of {expected!r}",
-            mend=f"Ask for the task of that name, or put {expected}'s files there",
+            hint=f"Ask for the task of that name, or put {expected}'s files there",
         )
     golds = {}
     for id, row in _by_id(value["golds"], document, "gold"):
@@ -107,7 +107,7 @@ def match_ids(questions: Document, asked: Mapping[str, Any], golds: Mapping[str,
             raise questions.fault(
                 f"{len(missing)} of {max(len(asked), len(golds))} are {what}",
                 id=missing[0],
-                mend="Put questions and outputs of the same set and split side by side",
+                hint="Put questions and outputs of the same set and split side by side",
             )
 
 
@@ -182,7 +182,7 @@ def _unique(raw: dict[str, Any], taken: set[str]) -> dict[str, Any]:
 
 def _by_id(rows: list[Any], document: Document, what: str) -> Iterator[tuple[str, dict[str, Any]]]:
     if not rows:
-        raise document.fault(f"there is no {what} in the file", mend=AGAIN)
+        raise document.fault(f"there is no {what} in the file", hint=AGAIN)
     seen: set[str] = set()
     for position, row in enumerate(rows):
         if not isinstance(row, dict):
@@ -220,11 +220,11 @@ def _form_fault(
     """The fault of an input of another form, naming the task whose form it is."""
     from tasks import lamp
 
-    mend = error.mend if isinstance(error, FormError) else OFFICIAL
+    hint = error.hint if isinstance(error, FormError) else OFFICIAL
     for other in lamp.ALL:
         if other.name != task.name and _is_of(input, other()):
-            mend = f"These are {other.name}'s files: ask for that task, or replace them"
-    return document.fault(str(error), id=id, mend=mend)
+            hint = f"These are {other.name}'s files: ask for that task, or replace them"
+    return document.fault(str(error), id=id, hint=hint)
 
 
 def _is_of(input: str, task: Task) -> bool:

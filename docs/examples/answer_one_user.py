@@ -2,12 +2,12 @@
 
 import sys
 
-from methods.models.language_model import LanguageModel
+from methods.models.opening import load_llm
 from methods.pplug import PPlug
 from tasks.lamp import LaMP3
 
 plug_folder, llm_folder = sys.argv[1:]
-plug = PPlug.from_pretrained(plug_folder, LanguageModel.from_pretrained(llm_folder))
+plug = PPlug.from_pretrained(plug_folder, load_llm(llm_folder))
 past = ["Stopped working after a week.", "Lovely colour, I use it every day.", "Too small."]
 prompt = f"{LaMP3.instruction} It does what it says, a little loudly."
 print(plug.respond(prompt, past))

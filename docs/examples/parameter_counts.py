@@ -12,7 +12,7 @@ import torch
 from transformers import BertConfig, BertModel, T5Config, T5ForConditionalGeneration
 
 from methods.pplug import Plug, PPlugConfig
-from methods.prefix_method import BYTES_PER_VALUE
+from methods.prefix.method import BYTES_PER_VALUE
 
 HISTORY = {
     "LaMP-1": 84, "LaMP-2": 87, "LaMP-3": 185, "LaMP-4": 205, "LaMP-5": 88, "LaMP-6": 56,

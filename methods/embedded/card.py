@@ -14,18 +14,19 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from methods import METHODS
+from methods.core.runtime import Runtime
 from methods.embedded.curriculum import held_out
 from methods.embedded.llm import LONGEST_ANSWER
 from methods.embedded.train import bytes_of
 from methods.models.config import EncoderConfig
 from methods.models.encoder import Encoder
 from methods.models.language_model import LanguageModel
-from methods.runtime import Runtime
+from methods.models.opening import load_llm
+from tasks.bounds import read_bounds
 from tasks.common.errors import BenchError, DataError
 from tasks.common.seeds import Seeds
-from tasks.example import Prediction, Split
-from tasks.limits import read_limits
-from tasks.loading import load_split
+from tasks.example import Dataset, Prediction
+from tasks.loading import load_dataset
 from tasks.mini.grammars import GRAMMARS
 from tasks.mini.world import WorldConfig, write_world
 from tasks.task import Task
@@ -50,9 +51,9 @@ class Measurement:
         self.task, self.folder, self.llm, self.encoder = task, folder, llm, encoder
 
     @cached_property
-    def split(self) -> Split:
+    def split(self) -> Dataset:
         """The world's dev set."""
-        return load_split(self.task, self.folder, split="time", set="dev")
+        return load_dataset(self.task, self.folder, split="time", set="dev")
 
     def row(self, stated: int) -> Row:
         """Column → score, left to right; `stated`: how many pretraining users to ask."""
@@ -77,7 +78,7 @@ class Measurement:
             scratch=self.folder / "scratch",
             open_llm=lambda: self.llm,
             open_encoder=lambda: self.encoder,
-            limits=read_limits(self.task, self.folder, split="time", set="dev"),
+            bounds=read_bounds(self.task, self.folder, split="time", set="dev"),
         )
         predictions = kind(kind.Config(**options), runtime).predict(self.split.examples)
         return self._primary(predictions, self.split.golds or {})
@@ -110,7 +111,7 @@ def card(llm: Path, encoder: Path, *, users: int, log: Path | None = None) -> It
     """
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        model = LanguageModel.from_pretrained(
+        model = load_llm(
             str(llm), cache=folder / "digests", decoding={"max_new_tokens": LONGEST_ANSWER}
         )
         vectors = Encoder.open(EncoderConfig(model=str(encoder)), cache=folder / "digests")
@@ -143,7 +144,7 @@ def summary(log: Path) -> Iterator[str]:
             raise DataError(
                 f"line {number} is no point of a training log ({error})",
                 file=log,
-                mend="Give the log.jsonl that `python -m methods.embedded.train` wrote",
+                hint="Give the log.jsonl that `python -m methods.embedded.train` wrote",
             ) from error
     yield "| training | steps | minutes | loss | held-out at the end |"
     yield "|---|---|---|---|---|"

@@ -7,7 +7,7 @@ from itertools import islice
 
 from transformers import PreTrainedTokenizerFast
 
-from methods.models.training import MEGABATCH, bucketed
+from methods.models.training import MEGABATCH, bucket_by_length
 from tasks.common.seeds import Seeds
 from tasks.mini.drills import Pair
 from tasks.mini.pretraining import TASKS, Stage, pretraining_pairs, tasks_of
@@ -87,7 +87,7 @@ class Lectures:
         for stage, share in self.lesson.shares.items():
             seed = HELD_OUT + 1 + self.seeds.seed("chunk", chunk, stage)
             rows += islice(self._rows(stage, seed), -(-wanted * share // parts))
-        order = bucketed(
+        order = bucket_by_length(
             [len(input) for input, _ in rows[:wanted]],
             self.lesson.batch_size,
             self.seeds.seed("order", chunk),

@@ -13,7 +13,7 @@ from transformers.models.t5.modeling_t5 import T5Attention
 from methods.embedded.curriculum import Batch, Lectures, Lesson, held_out
 from methods.embedded.steps import Schedule, train
 from methods.embedded.vocabulary import capitalised
-from methods.models.padding import IGNORED, padded
+from methods.models.padding import IGNORED, pad
 from tasks.common.seeds import Seeds
 from tasks.mini.drills import Pair
 from tasks.mini.lexicon import SCHOOLS, TOPICS, nouns
@@ -139,8 +139,8 @@ def teach(
 
 def mean_loss(model: T5ForConditionalGeneration, batch: Batch) -> torch.Tensor:
     """Mean over the batch of each output's mean NLL per token, in nats: a scalar."""
-    ids, mask = padded(batch.inputs, 0, device=model.device)
-    labels, _ = padded(batch.outputs, IGNORED, device=model.device)
+    ids, mask = pad(batch.inputs, 0, device=model.device)
+    labels, _ = pad(batch.outputs, IGNORED, device=model.device)
     starts = model.prepare_decoder_input_ids_from_labels(labels=labels)
     logits = model(
         input_ids=ids, attention_mask=mask, decoder_input_ids=starts, use_cache=False

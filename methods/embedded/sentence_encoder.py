@@ -12,7 +12,7 @@ from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from methods.embedded.curriculum import HELD_OUT
 from methods.embedded.steps import Schedule, train
-from methods.models.padding import padded
+from methods.models.padding import pad
 from tasks.common.seeds import Seeds
 from tasks.mini.drills import Pair
 from tasks.mini.grammars import GRAMMARS
@@ -95,7 +95,7 @@ def similarities(
 ) -> torch.Tensor:
     """Cosines of every first text with every second one: [B, B]."""
     texts = [text for side in zip(*pairs, strict=True) for text in side]
-    ids, mask = padded(tokenizer(texts)["input_ids"], 0, device=model.device)
+    ids, mask = pad(tokenizer(texts)["input_ids"], 0, device=model.device)
     states = model(input_ids=ids, attention_mask=mask).last_hidden_state
     weights = mask[:, :, None].to(states)
     vectors = F.normalize((states * weights).sum(1) / weights.sum(1), dim=1)

@@ -111,7 +111,7 @@ def _update(
     optimizer.zero_grad()
     value = loss(step)
     if not math.isfinite(value.item()):
-        raise ModelError(f"loss is not finite at step {step + 1}", mend="Lower the learning rate")
+        raise ModelError(f"loss is not finite at step {step + 1}", hint="Lower the learning rate")
     value.backward()
     nn.utils.clip_grad_norm_(module.parameters(), schedule.max_grad_norm)
     optimizer.step()
@@ -126,5 +126,5 @@ def _note(log: Path, point: dict[str, Any]) -> None:
         raise StorageError(
             f"can't be written ({error.strerror or error})",
             file=log,
-            mend="Free space or choose a writable folder, then run the same command again",
+            hint="Free space or choose a writable folder, then run the same command again",
         ) from error

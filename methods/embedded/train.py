@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
+from methods.cache.folders import make_once
 from methods.embedded import llm, sentence_encoder
 from methods.embedded.curriculum import Lesson
-from methods.embedded.vocabulary import TEXTS, trained_tokenizer
-from methods.models.folders import made_once
+from methods.embedded.vocabulary import TEXTS, train_tokenizer
 from methods.models.pretrained import device_of
 from tasks.common.errors import BenchError, ConfigError, StorageError
 from tasks.common.files import write_text
@@ -162,12 +162,12 @@ def make(out: Path, recipe: Recipe, device: torch.device) -> None:
         StorageError: `out` can't be written, or the two are larger than the package may carry.
     """
     _claim(out, recipe)
-    tokenizer = trained_tokenizer(recipe.seed, texts=recipe.vocabulary_texts)
+    tokenizer = train_tokenizer(recipe.seed, texts=recipe.vocabulary_texts)
     trained = {
         "llm": lambda part: _make_llm(part, out, recipe, tokenizer, device),
         "encoder": lambda part: _make_encoder(part, out, recipe, tokenizer, device),
     }
-    folders = [made_once(out / name, make_one) for name, make_one in trained.items()]
+    folders = [make_once(out / name, make_one) for name, make_one in trained.items()]
     check_size(folders)
 
 
@@ -181,7 +181,7 @@ def _claim(out: Path, recipe: Recipe) -> None:
         raise ConfigError(
             "the folder is of another seed, other steps or another version of this package",
             file=file,
-            mend="Name another folder with --out, or delete this one",
+            hint="Name another folder with --out, or delete this one",
         )
 
 
@@ -192,7 +192,7 @@ def check_size(folders: list[Path], largest: int = LARGEST) -> None:
         raise StorageError(
             f"the models take {taken:,} bytes together, more than {largest:,}",
             file=folders[0].parent,
-            mend="Choose a smaller shape or vocabulary",
+            hint="Choose a smaller shape or vocabulary",
         )
 
 

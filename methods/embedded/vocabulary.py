@@ -55,9 +55,7 @@ SIZE = 2500
 TEXTS = 20_000
 
 
-def trained_tokenizer(
-    seed: int, *, size: int = SIZE, texts: int = TEXTS
-) -> PreTrainedTokenizerFast:
+def train_tokenizer(seed: int, *, size: int = SIZE, texts: int = TEXTS) -> PreTrainedTokenizerFast:
     """The tokenizer of the language that `seed` draws.
 
     Words are whole where they are common. Any other word falls apart into longer tokens and bytes,

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors import SafetensorError, safe_open
 
+from methods.cache.tensors import write_tensors
 from methods.lora.layers import target_layers
 from methods.models.checkpoint import Weights
-from methods.models.config import LoraTargets
-from methods.plug_file import write_tensors
+from methods.models.config import LoraConfig
 from tasks.common.errors import ModelError
 from tasks.common.files import write_json
 
@@ -27,7 +27,7 @@ _A, _B = ".lora_A.weight", ".lora_B.weight"
 def write_adapter(
     folder: Path,
     weights: Weights,
-    lora: LoraTargets,
+    lora: LoraConfig,
     llm: "LanguageModel",
     facts: dict[str, str] | None = None,
 ) -> None:
@@ -45,7 +45,7 @@ def write_adapter(
 
 
 def read_adapter(
-    folder: Path, llm: "LanguageModel", lora: LoraTargets
+    folder: Path, llm: "LanguageModel", lora: LoraConfig
 ) -> tuple[Weights, dict[str, str]]:
     """The adapter in `folder` and its facts.
 
@@ -63,14 +63,14 @@ def read_adapter(
         targets = set(config["target_modules"])
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise ModelError(
-            f"holds no readable adapter ({error})", file=folder, mend="Train it again"
+            f"holds no readable adapter ({error})", file=folder, hint="Train it again"
         ) from error
     if facts.get("llm") != llm.weights:
         raise ModelError(
             f"the adapter was trained for the LLM {config.get('base_model_name_or_path')} "
             f"({facts.get('llm', 'its weights are not recorded')}), not {llm.name} ({llm.weights})",
             file=folder,
-            mend="Open it with that LLM, or train one for this LLM",
+            hint="Open it with that LLM, or train one for this LLM",
         )
     wanted: dict[str, Any] = {"rank": lora.rank, "alpha": lora.alpha}
     for name, value in wanted.items():
@@ -78,17 +78,17 @@ def read_adapter(
             raise ModelError(
                 f"the adapter has {name} {found[name]}, not {value}",
                 file=folder,
-                mend=f"Set `lora.{name}` = {found[name]}, or train one anew",
+                hint=f"Set `lora.{name}` = {found[name]}, or train one anew",
             )
     own = target_layers(llm, lora.targets).keys()
     if targets != own:
         raise ModelError(
             f"the adapter is of other layers, {min(map(str, targets ^ own))} among them",
             file=folder,
-            mend="Set `lora.targets` as it was trained, or train one anew",
+            hint="Set `lora.targets` as it was trained, or train one anew",
         )
     if facts.get("sha256") != digest(weights):
-        raise ModelError("the adapter's weights are damaged", file=file, mend="Train it again")
+        raise ModelError("the adapter's weights are damaged", file=file, hint="Train it again")
     return weights, facts
 
 
@@ -101,9 +101,9 @@ def digest(weights: Weights) -> str:
     return found.hexdigest()
 
 
-def joined(
-    first: Weights, first_lora: LoraTargets, second: Weights, second_lora: LoraTargets
-) -> tuple[Weights, LoraTargets]:
+def join_adapters(
+    first: Weights, first_lora: LoraConfig, second: Weights, second_lora: LoraConfig
+) -> tuple[Weights, LoraConfig]:
     """One adapter that does what both do together: their ranks one after the other.
 
     W x + s·B A x + s'·B' A' x = W x + [s·B, s'·B'] [A; A'] x. Its own scale is 1; a layer that only
@@ -124,10 +124,10 @@ def joined(
         weights[f"{layer}{_A}"], weights[f"{layer}{_B}"] = torch.cat(downs), torch.cat(ups, dim=1)
     rank = first_lora.rank + second_lora.rank
     targets = tuple(sorted(layers))
-    return weights, LoraTargets(rank=rank, alpha=rank, dropout=0.0, targets=targets)
+    return weights, LoraConfig(rank=rank, alpha=rank, dropout=0.0, targets=targets)
 
 
-def _config(weights: Weights, lora: LoraTargets, llm: "LanguageModel") -> dict[str, Any]:
+def _config(weights: Weights, lora: LoraConfig, llm: "LanguageModel") -> dict[str, Any]:
     """As peft writes it."""
     from peft import LoraConfig, TaskType
     from transformers.pytorch_utils import Conv1D

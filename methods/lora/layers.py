@@ -13,7 +13,7 @@ from transformers.pytorch_utils import Conv1D
 
 from methods.lora.dropout import kept
 from methods.models.checkpoint import Weights
-from methods.models.config import LoraTargets
+from methods.models.config import LoraConfig
 from tasks.common.errors import ConfigError, ModelError
 from tasks.common.registry import did_you_mean
 from tasks.common.seeds import Seeds
@@ -44,14 +44,14 @@ def target_layers(llm: "LanguageModel", targets: Sequence[str] | None) -> dict[s
         if kind not in DEFAULTS:
             raise ConfigError(
                 f"peft has no default LoRA targets for {kind!r}",
-                mend=f"Name some in `lora.targets`; its linear layers: {', '.join(ends)}",
+                hint=f"Name some in `lora.targets`; its linear layers: {', '.join(ends)}",
             )
         targets = DEFAULTS[kind]
     for target in targets:
         if not any(_is_called(name, target) for name in linear):
             raise ConfigError(
                 f"LoRA target {target!r} is no linear layer of {llm.name}",
-                mend=did_you_mean(target, ends),
+                hint=did_you_mean(target, ends),
             )
     return {
         name: layer
@@ -81,7 +81,7 @@ class AdapterStack(nn.Module):
         up: for each adapted layer B, [U, outputs, r].
     """
 
-    def __init__(self, llm: "LanguageModel", lora: LoraTargets, count: int = 1) -> None:
+    def __init__(self, llm: "LanguageModel", lora: LoraConfig, count: int = 1) -> None:
         super().__init__()
         self.lora, self.count, self.llm_name = lora, count, llm.name
         self._layers = target_layers(llm, lora.targets)  # a plain dict: no submodules of this one
@@ -130,7 +130,7 @@ class AdapterStack(nn.Module):
             raise ModelError(
                 f"the adapter doesn't fit {self.llm_name}: {name} is {_shape(weights, name)}, "
                 f"wanted {_shape(own, name)}",
-                mend="Give an adapter of this LLM, rank and targets",
+                hint="Give an adapter of this LLM, rank and targets",
             )
         for name, down, up in zip(self._layers, self.down, self.up, strict=True):
             down[adapter] = weights[f"{name}.lora_A.weight"].to(down)
@@ -195,7 +195,7 @@ class AdapterStack(nn.Module):
                 f"{type(layer).__name__} is given {tuple(x.shape)} for {len(values)} rows: no "
                 "telling whose they are",
                 file=self.llm_name,
-                mend="Take other `lora.targets`, of layers that see [rows, tokens, features]",
+                hint="Take other `lora.targets`, of layers that see [rows, tokens, features]",
             )
         return values.to(x.device).repeat_interleave(beams)
 

@@ -3,10 +3,9 @@
 import dataclasses
 from collections.abc import Sequence
 
-from methods.prompt_method import PromptMethod
-from methods.retrieval.retriever import newest_first
+from methods.prompt.method import PromptMethod
 from tasks.common.errors import DataError
-from tasks.example import Behavior, Example
+from tasks.example import Behavior, Example, newest_first
 from tasks.task import Task
 
 
@@ -55,6 +54,6 @@ def prompts_of(queries: Sequence[Example], text: PromptMethod | None) -> list[st
             raise DataError(
                 f"an item of the history can't be learned from ({prompt.error})",
                 id=query.id,
-                mend="Set retrieval_in_training = 0, or leave the item out",
+                hint="Set retrieval_in_training = 0, or leave the item out",
             )
     return [prompt.text or "" for prompt in prompts]

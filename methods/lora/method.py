@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import NonNegativeInt, PositiveInt, model_validator
 
-from methods.method import Cost, FitReport, Method, MethodConfig
-from methods.models.config import LoraTargets, TrainingConfig
-from methods.prompt_method import PromptMethod, RetrievalMethod
-from methods.text_side import TextSideConfig
+from methods.core.method import Cost, Method, MethodConfig
+from methods.models.config import LoraConfig, TrainingConfig
+from methods.models.report import FitReport
+from methods.prompt.method import PromptMethod, RetrievalMethod
+from methods.prompt.text_side import TextSideConfig
 from tasks.common.errors import ConfigError
 from tasks.common.files import content_key
-from tasks.example import Example, Prediction, Split
+from tasks.example import Dataset, Example, Prediction
 
 if TYPE_CHECKING:
     import torch
@@ -47,7 +48,7 @@ class LoraMethodConfig(TextSideConfig):
         max_response_tokens: budget of a training response, end of sequence included.
     """
 
-    lora: LoraTargets = LoraTargets(alpha=8, dropout=0.0)
+    lora: LoraConfig = LoraConfig(alpha=8, dropout=0.0)
     training: HistoryTraining = HistoryTraining()
     retrieval_in_training: NonNegativeInt = 0
     max_response_tokens: PositiveInt = 128
@@ -58,12 +59,12 @@ class LoraMethodConfig(TextSideConfig):
         if method.uses_encoder:
             raise ConfigError(
                 f"text = {self.text!r} needs an encoder, which LoRA rows have none of",
-                mend='Choose "zero-shot", "bm25", "recency" or "random"',
+                hint='Choose "zero-shot", "bm25", "recency" or "random"',
             )
         if self.retrieval_in_training and not issubclass(method, RetrievalMethod):
             raise ConfigError(
                 f"retrieval_in_training needs a retriever, and text = {self.text!r} has none",
-                mend='Set text = "bm25", or retrieval_in_training = 0',
+                hint='Set text = "bm25", or retrieval_in_training = 0',
             )
         return self
 
@@ -79,7 +80,7 @@ class LoraMethod(Method):
     config: LoraMethodConfig
 
     @property
-    def shared_lora(self) -> LoraTargets | None:
+    def shared_lora(self) -> LoraConfig | None:
         """Shape of the adapter that all users read; None: there is none."""
         raise NotImplementedError
 
@@ -149,7 +150,7 @@ class LoraMethod(Method):
         self.shared.requires_grad_(requires_grad=False)
         return report
 
-    def answered(
+    def answer_with(
         self,
         examples: Sequence[Example],
         stack: "AdapterStack | None" = None,
@@ -212,7 +213,7 @@ class LoraMethod(Method):
         return TrainingData(ids=list(ids), lengths=lengths, nll=nll)
 
 
-def counted(train: Split, report: FitReport) -> FitReport:
+def add_history_count(train: Dataset, report: FitReport) -> FitReport:
     """The report with the number of train examples that have no history."""
     empty = sum(not example.history for example in train.examples)
     return dataclasses.replace(report, notes={**report.notes, "empty_histories": empty})

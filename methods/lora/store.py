@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from methods.cache.folders import hold_lock, make_once, set_aside
 from methods.lora.adapters import read_adapter, write_adapter
 from methods.lora.training import Lessons, Trained, train_together
 from methods.models.checkpoint import Weights
-from methods.models.config import LoraTargets, TrainingConfig
-from methods.models.folders import locked, made_once, put_aside
-from methods.runtime import Progress
+from methods.models.config import LoraConfig, TrainingConfig
 from tasks.common.errors import ModelError, StorageError
 from tasks.common.files import content_key, write_json
+from tasks.common.progress import Progress
 
 if TYPE_CHECKING:
     from methods.lora.layers import AdapterStack
@@ -49,7 +49,7 @@ class AdapterStore:
     def __init__(
         self,
         llm: "LanguageModel",
-        lora: LoraTargets,
+        lora: LoraConfig,
         training: TrainingConfig,
         *,
         shared: "AdapterStack | None",
@@ -76,7 +76,7 @@ class AdapterStore:
             StorageError: the cache or a checkpoint can't be written.
         """
         # Another process that wants the same group waits, and then finds it trained.
-        with locked(self.cache / f".{content_key(sorted(keys))}.lock"):
+        with hold_lock(self.cache / f".{content_key(sorted(keys))}.lock"):
             kept, damaged = self._found(keys)
             missing = [key for key in keys if key not in kept]
             if missing:
@@ -109,7 +109,7 @@ class AdapterStore:
             raise StorageError(
                 f"the adapters' training times can't be read ({error})",
                 file=self._record,
-                mend="Delete it: only the times of this cell's earlier users are lost",
+                hint="Delete it: only the times of this cell's earlier users are lost",
             ) from error
 
     def _remember(self, seconds: dict[str, float]) -> None:
@@ -136,7 +136,7 @@ class AdapterStore:
 
     def _keep(self, key: str, trained: Trained, note: str | None) -> Kept:
         facts = {"seconds": str(trained.seconds), "curve": json.dumps(trained.curve)}
-        made_once(
+        make_once(
             self.cache / key,
             lambda part: write_adapter(part, trained.weights, self.lora, self.llm, facts),
         )
@@ -152,5 +152,5 @@ class AdapterStore:
                 raise ValueError(f"trained in {seconds} seconds")  # noqa: TRY301
             return Kept(weights, seconds)
         except (ModelError, KeyError, ValueError) as error:
-            put_aside(folder, error, "trained again")
+            set_aside(folder, error, "trained again")
             return None

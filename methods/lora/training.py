@@ -14,11 +14,11 @@ from methods.lora.layers import AdapterStack
 from methods.lora.optimizer import PerUserAdamW
 from methods.models.batching import BatchSize
 from methods.models.checkpoint import Checkpoint, State, Weights
-from methods.models.config import LoraTargets, TrainingConfig
-from methods.models.training import bucketed
-from methods.runtime import Progress
+from methods.models.config import LoraConfig, TrainingConfig
+from methods.models.training import bucket_by_length
 from tasks.common.errors import ModelError
 from tasks.common.files import content_key
+from tasks.common.progress import Progress
 from tasks.common.seeds import Seeds
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Trained:
 def train_together(
     llm: "LanguageModel",
     users: Sequence[Lessons],
-    lora: LoraTargets,
+    lora: LoraConfig,
     config: TrainingConfig,
     *,
     max_input_tokens: int,
@@ -104,7 +104,7 @@ class _Together:
         self,
         llm: "LanguageModel",
         users: Sequence[Lessons],
-        lora: LoraTargets,
+        lora: LoraConfig,
         config: TrainingConfig,
         max_input_tokens: int,
         max_response_tokens: int,
@@ -223,7 +223,9 @@ class _Together:
 
     def _epoch(self, place: int, epoch: int) -> list[list[int]]:
         user = self.users[place]
-        return bucketed(user.lengths, self.config.batch_size, user.seeds.seed("order", epoch))
+        return bucket_by_length(
+            user.lengths, self.config.batch_size, user.seeds.seed("order", epoch)
+        )
 
     def _epoch_of(self, user: Lessons, step: int) -> int:
         return step // self._steps_per_epoch(user)
@@ -237,7 +239,7 @@ class _Together:
                 raise ModelError(
                     f"{what} of a user's adapter is not finite at step {step + 1}",
                     id=user.user,
-                    mend="Lower learning_rate, set bf16 = false, or look at this user's history",
+                    hint="Lower learning_rate, set bf16 = false, or look at this user's history",
                 )
 
 

@@ -7,29 +7,29 @@ from typing import Any
 
 import torch
 
+from methods.cache.folders import make_once
 from methods.models import pretrained
-from methods.models.config import LLMConfig, LoraTargets
-from methods.models.folders import made_once
+from methods.models.config import LLMConfig, LoraConfig
 from methods.models.language_model import LanguageModel
 from methods.models.training import TrainingData, train_module
-from methods.runtime import Progress
 from tasks.common.errors import ModelError
 from tasks.common.files import write_json
+from tasks.common.progress import Progress
 from tasks.common.seeds import Seeds
-from tasks.example import Split
+from tasks.example import Dataset
 from tasks.task import Task
 
 RECORD = "adaptation.json"
 """Beside an adapted LLM's weights: its `weights_key` and loss curve."""
 
 
-def adapted(
+def adapt_llm(
     folder: Path,
     base: Path,
     config: LLMConfig,
     *,
     task: Task,
-    train: Split,
+    train: Dataset,
     seed: int,
     progress: Progress,
 ) -> Path:
@@ -74,12 +74,12 @@ def adapted(
             {"weights": folder.name, "steps": report.steps, "curve": list(report.curve)},
         )
 
-    made_once(folder, make)
+    make_once(folder, make)
     shutil.rmtree(checkpoint, ignore_errors=True)
     return folder
 
 
-def adapted_key(folder: Path) -> str | None:
+def read_adapted_key(folder: Path) -> str | None:
     """The `weights_key` of an LLM that `adapted` made; None for any other folder.
 
     Raises ModelError where the folder's record is broken.
@@ -93,11 +93,11 @@ def adapted_key(folder: Path) -> str | None:
         raise ModelError(
             f"doesn't say what the LLM was adapted to ({error})",
             file=file,
-            mend="Delete the folder and run the suite that made it again",
+            hint="Delete the folder and run the suite that made it again",
         ) from error
 
 
-def _data(llm: LanguageModel, train: Split, task: Task, max_input_tokens: int) -> TrainingData:
+def _data(llm: LanguageModel, train: Dataset, task: Task, max_input_tokens: int) -> TrainingData:
     inputs = [example.input for example, _ in train.pairs()]
     golds = [gold for _, gold in train.pairs()]
     return TrainingData(
@@ -112,7 +112,7 @@ def _data(llm: LanguageModel, train: Split, task: Task, max_input_tokens: int) -
     )
 
 
-def _with_lora(llm: LanguageModel, config: LoraTargets, seeds: Seeds) -> Any:
+def _with_lora(llm: LanguageModel, config: LoraConfig, seeds: Seeds) -> Any:
     """The LLM wrapped by peft, which puts its adapters into `llm.model` itself."""
     from peft import LoraConfig, TaskType, get_peft_model
 
@@ -135,5 +135,5 @@ def _with_lora(llm: LanguageModel, config: LoraTargets, seeds: Seeds) -> Any:
             raise ModelError(
                 f"LoRA finds no modules to adapt ({error})",
                 file=llm.name,
-                mend="Name the ends of its linear layers' names in `lora.targets`",
+                hint="Name the ends of its linear layers' names in `lora.targets`",
             ) from error

@@ -36,12 +36,12 @@ class BatchSize:
                 if self.size == 1:
                     raise ModelError(
                         "one example alone does not fit in memory",
-                        mend="Take a smaller model, dtype or max_input_tokens",
+                        hint="Take a smaller model, dtype or max_input_tokens",
                     ) from error
                 if not self._may_halve:
                     raise ModelError(
                         f"a batch of {self.size} does not fit in memory",
-                        mend='Lower the batch size, or set it to "auto"',
+                        hint='Lower the batch size, or set it to "auto"',
                     ) from error
             # Outside the handler: the traceback would keep the failed pass's tensors alive.
             self.size //= 2

@@ -106,7 +106,7 @@ class Checkpoint:
             raise StorageError(
                 f"checkpoint can't be written ({error})",
                 file=self.folder,
-                mend="Free space or choose a writable folder, then run the same command again; "
+                hint="Free space or choose a writable folder, then run the same command again; "
                 "training goes on from the checkpoint before",
             ) from error
         for old in self._steps():
@@ -142,7 +142,7 @@ class Checkpoint:
             raise ModelError(
                 f"checkpoint can't be continued ({error})",
                 file=folder,
-                mend="Delete the folder to train anew",
+                hint="Delete the folder to train anew",
             ) from error
         return state
 

@@ -57,7 +57,7 @@ class AdaptationConfig(TrainingConfig):
     max_input_tokens: PositiveInt = 512
 
 
-class LoraTargets(_Strict):
+class LoraConfig(_Strict):
     """A peft LoRA: rank, scale, dropout and the modules by the ends of their names.
 
     `targets` None takes peft's own choice for the architecture.
@@ -122,7 +122,7 @@ class LLMConfig(_Strict):
     scratch: ScratchT5 | None = None
     adapt: Literal["none", "lora", "full"] = "none"
     adaptation: AdaptationConfig = AdaptationConfig()
-    lora: LoraTargets = LoraTargets()
+    lora: LoraConfig = LoraConfig()
     dtype: DType = "auto"
     device: str = "auto"
     device_map: str | None = None

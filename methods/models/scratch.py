@@ -7,28 +7,28 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
 
+from methods.cache.folders import make_once
 from methods.models.config import ScratchT5
-from methods.models.folders import made_once
-from tasks.example import Split
+from tasks.example import Dataset
 
 PAD, EOS = "<pad>", "</s>"  # ids 0 and 1, as in T5
 
 
-def made(folder: Path, config: ScratchT5, train: Split) -> Path:
+def make_scratch_t5(folder: Path, config: ScratchT5, train: Dataset) -> Path:
     """`folder` with the T5 and its tokenizer, as `save_pretrained` writes them; made at most once.
 
     Raises StorageError where it can't be written.
     """
 
     def make(part: Path) -> None:
-        tokenizer = trained_tokenizer(texts(train), config.vocab_size)
+        tokenizer = train_tokenizer(texts(train), config.vocab_size)
         tokenizer.save_pretrained(part)
-        random_t5(config, len(tokenizer)).save_pretrained(part)
+        make_random_t5(config, len(tokenizer)).save_pretrained(part)
 
-    return made_once(folder, make)
+    return make_once(folder, make)
 
 
-def texts(train: Split) -> Iterator[str]:
+def texts(train: Dataset) -> Iterator[str]:
     """Every distinct text of a train split: inputs, histories with their responses, golds."""
     found: dict[str, None] = {}
     for example, gold in train.pairs():
@@ -40,7 +40,7 @@ def texts(train: Split) -> Iterator[str]:
     return iter(found)
 
 
-def trained_tokenizer(texts: Iterator[str], vocab_size: int) -> PreTrainedTokenizerFast:
+def train_tokenizer(texts: Iterator[str], vocab_size: int) -> PreTrainedTokenizerFast:
     """A byte-level BPE: no text is unknown to it, and the same texts give the same tokens."""
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
@@ -60,7 +60,7 @@ def trained_tokenizer(texts: Iterator[str], vocab_size: int) -> PreTrainedTokeni
     return PreTrainedTokenizerFast(tokenizer_object=bpe, pad_token=PAD, eos_token=EOS)
 
 
-def random_t5(config: ScratchT5, vocab_size: int) -> T5ForConditionalGeneration:
+def make_random_t5(config: ScratchT5, vocab_size: int) -> T5ForConditionalGeneration:
     """A T5 whose weights depend on `config` and `vocab_size` alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)

@@ -41,19 +41,19 @@ class PromptTokenizer:
             raise ModelError(
                 "the tokenizer has no fast version",
                 file=name,
-                mend="Put a tokenizer.json beside the weights",
+                hint="Put a tokenizer.json beside the weights",
             )
         if tokenizer.eos_token_id is None:
             raise ModelError(
                 "the tokenizer has no end-of-sequence token",
                 file=name,
-                mend="Set eos_token in tokenizer_config.json",
+                hint="Set eos_token in tokenizer_config.json",
             )
         if chat_template and not tokenizer.chat_template:
             raise ModelError(
                 "the tokenizer has no chat template",
                 file=name,
-                mend="Set chat_template = false, or take the model's instruction-tuned version",
+                hint="Set chat_template = false, or take the model's instruction-tuned version",
             )
         self._tokenizer = tokenizer
         self._chat_template = chat_template
@@ -102,7 +102,7 @@ class PromptTokenizer:
             raise ConfigError(
                 f"max_input_tokens = {max_tokens} leaves no room beside the {self.overhead} tokens "
                 "of template and special tokens",
-                mend="Raise max_input_tokens",
+                hint="Raise max_input_tokens",
             )
         return [
             EncodedPrompt(ids or [self.eos], 0)

@@ -12,13 +12,13 @@ from accelerate import Accelerator
 from torch import nn
 from transformers import get_linear_schedule_with_warmup
 
-from methods.method import FitReport
 from methods.models.batching import BatchSize, in_batches
 from methods.models.checkpoint import Checkpoint, State, put_weights, trained_weights
 from methods.models.config import TrainingConfig
-from methods.runtime import Progress
+from methods.models.report import FitReport
 from tasks.common.errors import ConfigError, ModelError
 from tasks.common.files import content_key
+from tasks.common.progress import Progress
 from tasks.common.seeds import Seeds
 
 MEGABATCH = 16  # batches sorted together by length; more wastes less padding and shuffles less
@@ -96,7 +96,7 @@ class _Training:
         if config.early_stop_patience is not None and dev is None:
             raise ConfigError(
                 "early stopping needs a dev set to look at, and there is none",
-                mend="Unset early_stop_patience, or give the task dev data",
+                hint="Unset early_stop_patience, or give the task dev data",
             )
         self.module, self.data, self.dev, self.config = module, data, dev, config
         self.seeds, self.progress = seeds, progress
@@ -201,7 +201,7 @@ class _Training:
     def _batches(self, epoch: int) -> list[list[int]]:
         """An epoch's batches: rows of like length together, in an order seeded by the epoch."""
         if self._order is None or self._order[0] != epoch:
-            batches = bucketed(
+            batches = bucket_by_length(
                 self.data.lengths, self.config.batch_size, self.seeds.seed("order", epoch)
             )
             self._order = epoch, batches
@@ -262,11 +262,11 @@ def _not_finite(what: str, data: TrainingData, rows: Sequence[int], step: int) -
     ids = ", ".join(data.ids[row] for row in rows)
     return ModelError(
         f"{what} is not finite at step {step}, in the batch with ids {ids}",
-        mend="Lower learning_rate, set bf16 = false, or look at these examples",
+        hint="Lower learning_rate, set bf16 = false, or look at these examples",
     )
 
 
-def bucketed(lengths: Sequence[int], batch_size: int, seed: int) -> list[list[int]]:
+def bucket_by_length(lengths: Sequence[int], batch_size: int, seed: int) -> list[list[int]]:
     """All rows in batches of `batch_size` (one may be smaller), like lengths together.
 
     Rows are shuffled, sorted by length (longest first) within stretches of 16 batches, cut into

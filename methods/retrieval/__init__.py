@@ -1,5 +1,5 @@
 """Which behaviours of a history go into the prompt."""
 
-from methods.retrieval.retriever import Retriever, ScoringRetriever, best_first, newest_first
+from methods.retrieval.retriever import Retriever, ScoringRetriever, best_first
 
-__all__ = ["Retriever", "ScoringRetriever", "best_first", "newest_first"]
+__all__ = ["Retriever", "ScoringRetriever", "best_first"]

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import torch
 
-from methods.journal import Journal
+from methods.cache.journal import Journal
+from methods.core.runtime import Runtime
 from methods.models.batching import BatchSize, in_batches
 from methods.retrieval.retriever import Retriever
-from methods.runtime import Runtime
 from tasks.common.errors import ModelError
 from tasks.common.files import content_key
 from tasks.example import Behavior, Example
@@ -88,6 +88,6 @@ class QueryLikelihoodReranker(Retriever):
             raise ModelError(
                 "gives likelihoods that are not finite",
                 file=llm.name,
-                mend='Set `dtype = "float32"` for the LLM, or fetch its weights again',
+                hint='Set `dtype = "float32"` for the LLM, or fetch its weights again',
             )
         return found

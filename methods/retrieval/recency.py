@@ -1,7 +1,7 @@
 """The newest behaviours."""
 
-from methods.retrieval.retriever import Retriever, newest_first
-from tasks.example import Example
+from methods.retrieval.retriever import Retriever
+from tasks.example import Example, newest_first
 
 
 class RecencyRetriever(Retriever):

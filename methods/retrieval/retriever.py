@@ -1,13 +1,12 @@
 """What a retriever is: the behaviours of a history, ranked for a query."""
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from tasks.example import Behavior, Example
+from tasks.example import Behavior, Example, newest_first
 
 Scores = npt.NDArray[np.float64]
 
@@ -41,17 +40,3 @@ class ScoringRetriever(Retriever):
 def best_first(history: Sequence[Behavior], scores: Scores) -> list[int]:
     """Indices into `history` by falling score, equal scores newest first."""
     return sorted(newest_first(history), key=lambda i: -scores[i])
-
-
-def newest_first(history: Sequence[Behavior]) -> list[int]:
-    """Indices into `history`, newest first.
-
-    By the numbers of the date ("2014-07-08" → (2014, 7, 8)), equal dates later-in-file first;
-    behaviours without a date come after all dated ones, later-in-file first: LaMP's files are in
-    order of time where they show no date (methods.md §3a, §3c).
-    """
-    dates = [
-        tuple(int(number) for number in re.findall(r"\d+", behavior.date or ""))
-        for behavior in history
-    ]
-    return sorted(range(len(history)), key=lambda i: (dates[i], i), reverse=True)

@@ -34,7 +34,7 @@ def writing(path: Path) -> Iterator[Path]:
         raise StorageError(
             f"can't be written ({error.strerror or error})",
             file=path,
-            mend="Free space or choose a writable folder, then run the same command again; "
+            hint="Free space or choose a writable folder, then run the same command again; "
             "what was stored before is kept",
         ) from error
     finally:

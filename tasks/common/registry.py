@@ -57,7 +57,7 @@ class Registry(Generic[T]):
             if found.setdefault(name, target) != target:
                 raise ConfigError(
                     f"two {self.kind}s are called {name!r}: {found[name]} and {target}",
-                    mend="Rename one of them",
+                    hint="Rename one of them",
                 )
         return MappingProxyType(dict(sorted(found.items())))
 
@@ -82,7 +82,7 @@ class Registry(Generic[T]):
         target = name if ":" in name else self.targets.get(name)
         if target is None:
             raise ConfigError(
-                f"unknown {self.kind} {name!r}", mend=did_you_mean(name, self.names())
+                f"unknown {self.kind} {name!r}", hint=did_you_mean(name, self.names())
             )
         module_name, _, attribute = target.partition(":")
         try:
@@ -90,12 +90,12 @@ class Registry(Generic[T]):
         except (ImportError, AttributeError) as error:
             raise ConfigError(
                 f"{self.kind} {name!r} can't be loaded from {target} ({error})",
-                mend="Install the package that holds it, or correct the target",
+                hint="Install the package that holds it, or correct the target",
             ) from error
         if not (isinstance(found, type) and issubclass(found, self.base)):
             raise ConfigError(
                 f"{target} is not a {self.base.__name__}",
-                mend=f"Make it a subclass of {self.base.__module__}.{self.base.__name__}",
+                hint=f"Make it a subclass of {self.base.__module__}.{self.base.__name__}",
             )
         return found
 
@@ -105,7 +105,7 @@ def _parsed(path: Path) -> ast.Module:
         return ast.parse(path.read_text(encoding="utf-8"), str(path))
     except (OSError, SyntaxError, ValueError) as error:
         raise ConfigError(
-            f"is not readable Python ({error})", file=path, mend="Correct it, or move it away"
+            f"is not readable Python ({error})", file=path, hint="Correct it, or move it away"
         ) from error
 
 

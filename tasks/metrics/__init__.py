@@ -45,7 +45,7 @@ def create(
     if name not in known:
         raise ConfigError(
             f"{task.name} ({task.kind}) has no metric {name!r}",
-            mend=did_you_mean(name, list(known)),
+            hint=did_you_mean(name, list(known)),
         )
     makers: dict[str, Callable[[], Metric]] = {
         "accuracy": lambda: Accuracy(task.labels),

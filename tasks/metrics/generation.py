@@ -118,7 +118,7 @@ class Meteor(Metric):
             from nltk.tokenize import NLTKWordTokenizer
         except ImportError as error:
             raise ConfigError(
-                "METEOR needs NLTK", mend="Install the extra: pip install 'pplug-bench[meteor]'"
+                "METEOR needs NLTK", hint="Install the extra: pip install 'pplug-bench[meteor]'"
             ) from error
         self._wordnet = installed if wordnet is None else wordnet
         self._tokenize = NLTKWordTokenizer().tokenize
@@ -128,7 +128,7 @@ class Meteor(Metric):
         except LookupError as error:
             raise ConfigError(
                 "METEOR needs NLTK's WordNet data",
-                mend="Run `python -m nltk.downloader wordnet`, or leave METEOR out",
+                hint="Run `python -m nltk.downloader wordnet`, or leave METEOR out",
             ) from error
 
     def stem(self, word: str) -> str:

@@ -98,8 +98,8 @@ def write_world(
     wanted = list(known) if tasks is None else list(tasks)
     for name in wanted:
         if name not in known:
-            mend = did_you_mean(name, list(known))
-            raise ConfigError(f"LaMP-mini has no task {name!r}", mend=mend)
+            hint = did_you_mean(name, list(known))
+            raise ConfigError(f"LaMP-mini has no task {name!r}", hint=hint)
     for name in wanted:
         for split in splits:
             _TaskWorld(known[name], split, config).write(root)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pydantic import Field
 
-from methods.method import FitReport, Method, MethodConfig
+from methods.core.method import Method, MethodConfig
+from methods.models.report import FitReport
 from tasks import Prediction
 from tasks.common.files import write_json
 

@@ -11,9 +11,9 @@ from bench import store
 from bench.cell import make_runtime
 from bench.data import Data
 from bench.models import Models
-from methods.runtime import Progress
 from tasks import TASKS
 from tasks.common.errors import StorageError
+from tasks.common.progress import Progress
 from tests.bench.support import GOLDS
 
 LAMP3 = TASKS.get("LaMP-3")

@@ -4,7 +4,7 @@ from bench.cell import make_runtime
 from bench.data import Data
 from bench.models import Models
 from bench.store import read_json, read_predictions
-from methods.runtime import Progress
+from tasks.common.progress import Progress
 from tests.bench.support import GOLDS
 
 

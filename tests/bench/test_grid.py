@@ -123,7 +123,7 @@ method = "pplug"
 text = "pag"
 text_options = {{ {summarizer} }}
 
-[methods.pool]
+[methods.pool.members]
 method = "pool-oracle"
 pool.none = {{ method = "zero-shot" }}
 pool.pag = {{ method = "pag", options = {{ {summarizer} }} }}

@@ -6,10 +6,11 @@ from itertools import count
 
 from pydantic import ConfigDict
 
-from methods.method import FitReport, Method, MethodConfig
-from methods.runtime import Progress
+from methods.core.method import Method, MethodConfig
+from methods.models.report import FitReport
 from tasks import Prediction
 from tasks.common.files import write_json
+from tasks.common.progress import Progress
 
 CALLS = count()
 PEEKED = {}

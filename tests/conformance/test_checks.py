@@ -3,7 +3,7 @@
 import pytest
 
 from bench.conformance import CHECKS, check
-from methods.runtime import Runtime
+from methods.core.runtime import Runtime
 from tasks import TASKS
 from tasks.common.seeds import Seeds
 from tests.conformance import broken

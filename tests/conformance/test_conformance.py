@@ -7,7 +7,7 @@ from bench.conformance import check
 from bench.conformance_models import tiny_runtimes
 from methods import METHODS
 from tasks import TASKS
-from tasks.loading import load_split
+from tasks.loading import load_dataset
 from tasks.sample import write_sample
 
 CELLS = [
@@ -35,7 +35,7 @@ def surroundings(folder):
         if name not in made:
             task = TASKS.get(name)()
             sets = {
-                set: load_split(task, folder / "data", split="time", set=set)
+                set: load_dataset(task, folder / "data", split="time", set=set)
                 for set in ("train", "dev")
             }
             made[name] = {

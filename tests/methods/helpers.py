@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from methods.runtime import Runtime
-from tasks import TASKS, Behavior, Example, Split
+from methods.core.runtime import Runtime
+from tasks import TASKS, Behavior, Dataset, Example
 from tasks.common.seeds import Seeds
 
 
@@ -27,7 +27,7 @@ def example(id="q", query="", history=(), input=None):
 
 def split(golds, examples=None, set="train"):
     examples = [example(id) for id in golds] if examples is None else examples
-    return Split("any", set, tuple(examples), golds, "fingerprint")
+    return Dataset("any", set, tuple(examples), golds, "fingerprint")
 
 
 class WordTokens:

@@ -15,9 +15,9 @@ from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from methods.models.config import LLMConfig, ScratchT5, TrainingConfig
 from methods.models.language_model import LanguageModel
-from methods.models.scratch import random_t5, trained_tokenizer
+from methods.models.scratch import make_random_t5, train_tokenizer
 from methods.models.training import TrainingData, train_module
-from methods.runtime import Progress
+from tasks.common.progress import Progress
 from tasks.common.seeds import Seeds
 from tasks.lamp import LaMP3
 
@@ -96,9 +96,11 @@ def write_llm(folder):
     draw = random.Random(1)
     scores = [draw.choice(LABELS) for _ in range(640)]
     prompts = [f"{score} is the score . {asked(draw)}" for score in scores]
-    tokenizer = trained_tokenizer(iter(prompts), 400)
+    tokenizer = train_tokenizer(iter(prompts), 400)
     shape = ScratchT5(d_model=64, d_ff=128, layers=1, decoder_layers=1, heads=4, dropout=0.0)
-    llm = LanguageModel(random_t5(shape, len(tokenizer)), tokenizer, LLMConfig(model="in memory"))
+    llm = LanguageModel(
+        make_random_t5(shape, len(tokenizer)), tokenizer, LLMConfig(model="in memory")
+    )
     data = TrainingData(
         ids=[str(row) for row in range(len(prompts))],
         lengths=[1] * len(prompts),

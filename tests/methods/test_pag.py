@@ -6,7 +6,7 @@ import pytest
 
 from methods.bm25 import BM25
 from methods.pag import PAG, DensePAG
-from methods.profile_summary import QUESTIONS
+from methods.prompt.summary import QUESTIONS
 from methods.zero_shot import ZeroShot
 from tasks import Kind
 from tasks.common.errors import ConfigError
@@ -44,21 +44,21 @@ class Summarizing(EchoLLM):
         return [p for c in self.calls for p in c[0] if p.endswith(QUESTIONS[Kind.ORDINAL])]
 
 
-def answered(folder, asked, *, llm=None, limit=100, method=PAG, **config):
+def answer(folder, asked, *, llm=None, limit=100, method=PAG, **config):
     made = build(method, folder, config, llm=llm or Summarizing(), max_input_tokens=limit)
     (found,) = made.predict([asked])
     return found, made
 
 
 def test_the_summary_stands_before_the_official_prompt(tmp_path):
-    found, _ = answered(tmp_path, example("1", "war", HISTORY))
+    found, _ = answer(tmp_path, example("1", "war", HISTORY))
     items = '5 is the score for "war" . input war'
     assert found.text == f"Profile of the user: {SUMMARY} . {items}"
     assert (found.behaviors, found.note) == (("1",), None)
-    found, _ = answered(tmp_path, example("1", "war", HISTORY), k=0)
+    found, _ = answer(tmp_path, example("1", "war", HISTORY), k=0)
     assert found.text == f"Profile of the user: {SUMMARY} . {PLAIN}"
     assert (found.behaviors, found.note) == ((), None)
-    found, _ = answered(tmp_path, example("1", "war", HISTORY), k=0, summary_tokens=3)
+    found, _ = answer(tmp_path, example("1", "war", HISTORY), k=0, summary_tokens=3)
     assert found.text == f"Profile of the user: likes long winters . {PLAIN}"
 
 
@@ -70,14 +70,14 @@ def test_dense_retrieval_takes_the_encoders_nearest(tmp_path):
 
 def test_without_a_history_the_prompt_is_the_plain_input(tmp_path):
     llm = Summarizing()
-    found, made = answered(tmp_path, example("1", "war"), llm=llm)
+    found, made = answer(tmp_path, example("1", "war"), llm=llm)
     assert (found.text, found.note) == (PLAIN, "empty history: plain input")
     assert llm.asked == []
     assert made.cost().bytes_per_user == 0
 
 
 def test_an_empty_summary_leaves_the_official_prompt(tmp_path):
-    found, _ = answered(tmp_path, example("1", "war", HISTORY), llm=Summarizing(""))
+    found, _ = answer(tmp_path, example("1", "war", HISTORY), llm=Summarizing(""))
     assert found.text == '5 is the score for "war" . input war'
     assert found.note == "the summary is empty"
 
@@ -90,7 +90,7 @@ def test_the_input_stays_whole_where_it_would_without_a_summary(tmp_path, limit,
     input = " ".join(f"w{i}" for i in range(words))
     long = [dataclasses.replace(b, content="war " * 30, text="war " * 30) for b in HISTORY]
     asked = example("1", "war", long, input=input)
-    found, made = answered(tmp_path, asked, limit=limit, k=k)
+    found, made = answer(tmp_path, asked, limit=limit, k=k)
     summarized = found.text.startswith("Profile of the user: likes")
     assert summarized == (found.note != "no room for the summary")
     if summarized:
@@ -124,14 +124,14 @@ def test_a_summary_is_written_once_per_history(tmp_path):
 
 def test_the_summarizer_reads_the_newest_items_in_their_order(tmp_path):
     llm = Summarizing()
-    answered(tmp_path, example("1", "war", HISTORY), llm=llm, summary_items=2)
+    answer(tmp_path, example("1", "war", HISTORY), llm=llm, summary_items=2)
     (asked,) = llm.asked
     assert asked == (
         '5 is the score for "war"\n4 is the score for "war bread"\n' + QUESTIONS[Kind.ORDINAL]
     )
     long = [dataclasses.replace(b, content="war " * 90) for b in HISTORY]
     llm = Summarizing()
-    answered(tmp_path, example("1", "war", long), llm=llm, summary_input_tokens=60)
+    answer(tmp_path, example("1", "war", long), llm=llm, summary_input_tokens=60)
     (asked,) = llm.asked
     assert len(asked.split()) <= 58
     assert asked.count("is the score for") == 3
@@ -142,7 +142,7 @@ def test_the_question_and_the_words_around_the_summary_can_be_set(tmp_path):
     llm = Summarizing()
     llm.asked_of = "what now ?"
     config = {"question": "what now ?", "lead": "so: {summary} ; ", "k": 0}
-    found, _ = answered(tmp_path, example("1", "war", HISTORY), llm=llm, **config)
+    found, _ = answer(tmp_path, example("1", "war", HISTORY), llm=llm, **config)
     assert found.text == f"so: {SUMMARY} ; {PLAIN}"
     (asked,) = [prompt for call in llm.calls for prompt in call[0] if "what now ?" in prompt]
     assert asked.endswith('4 is the score for "war bread"\nwhat now ?')
@@ -163,11 +163,11 @@ def test_a_summary_may_be_of_one_query(tmp_path):
 @pytest.mark.parametrize("lead", ["Profile:", "{summary} {summary}", "{sumary}"])
 def test_a_lead_without_a_place_for_the_summary_is_refused(lead):
     with pytest.raises(ConfigError, match=r"lead.*must hold \{summary\} once"):
-        PAG.configured({"lead": lead}, "[methods.pag]")
+        PAG.parse_config({"lead": lead}, "[methods.pag]")
 
 
 def test_a_user_costs_the_summarys_bytes(tmp_path):
-    _, made = answered(tmp_path, example("1", "war", HISTORY), llm=Summarizing("né"))
+    _, made = answer(tmp_path, example("1", "war", HISTORY), llm=Summarizing("né"))
     assert made.cost().bytes_per_user == 3
 
 

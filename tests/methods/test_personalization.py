@@ -15,7 +15,7 @@ from bench.grid import plan
 from bench.settings import load_settings
 from methods.models.encoder import Encoder
 from tasks.lamp import LaMP3
-from tasks.loading import load_split
+from tasks.loading import load_dataset
 from tests.methods import marked_users
 from tests.methods.marked_users import CHANCE, SEEN, UNSEEN
 
@@ -156,7 +156,7 @@ def test_each_distinct_text_is_encoded_once_in_a_grid_and_never_again(folder, mo
     examples = [
         example
         for name in ("train", "dev")
-        for example in load_split(
+        for example in load_dataset(
             LaMP3(), folder / "data", split="time", set=name, limit=20
         ).examples
     ]

@@ -11,12 +11,10 @@ from pydantic import ValidationError
 from bench.grid import plan
 from bench.settings import load_settings
 from methods.dense import Dense
-from methods.feedback import Judged
-from methods.ropg import Policy
-from methods.ropg_kd import RopgKD
-from methods.ropg_rl import RopgRL
-from methods.runtime import Progress
+from methods.retrieval.feedback import Judged
+from methods.ropg import Policy, RopgKD, RopgRL
 from tasks.common.errors import ConfigError, ModelError
+from tasks.common.progress import Progress
 from tests.methods.helpers import behavior, build, example
 from tests.methods.useful_items import FirstScore, users, word_encoder
 
@@ -342,5 +340,5 @@ training = { epochs = 3, learning_rat = 1 }
     settings = load_settings(tmp_path / "bench.toml")
     with pytest.raises(ConfigError, match=r"\[methods\.ropg-kd\] `training\.learning_rat`"):
         plan(settings)
-    config = RopgKD.configured({"training": {"epochs": 3}}, "here")
+    config = RopgKD.parse_config({"training": {"epochs": 3}}, "here")
     assert (config.training.epochs, config.training.learning_rate) == (3, 1e-5)

@@ -7,10 +7,9 @@ import torch
 
 from methods.models.config import EncoderConfig
 from methods.models.encoder import Encoder
-from methods.models.selector import Selector, divergence
+from methods.pool.selector import Selector, divergence
 from methods.pool_oracle import PoolOracle
-from methods.rspg_post import RSPGPost
-from methods.rspg_pre import RSPGPre
+from methods.rspg import RSPGPost, RSPGPre
 from tasks.common.errors import ModelError
 from tasks.utility import utilities
 from tests.methods.helpers import build

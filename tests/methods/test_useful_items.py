@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from methods.dense import Dense
-from methods.ropg_kd import RopgKD
-from methods.ropg_rl import RopgRL
+from methods.ropg import RopgKD, RopgRL
 from tests.methods.helpers import build
 from tests.methods.useful_items import FirstScore, hit_rate, users, word_encoder
 

@@ -16,7 +16,7 @@ from methods.user_lora import NO_LESSONS, UserLora
 from methods.zero_shot import ZeroShot
 from tasks import TASKS
 from tasks.common.errors import ConfigError, DataError, ModelError
-from tasks.loading import load_split
+from tasks.loading import load_dataset
 from tasks.sample import write_sample
 from tests.methods.helpers import behavior, build, example, split
 from tests.methods.models.builders import PROMPTS, llm
@@ -263,7 +263,8 @@ def test_with_its_task_adaptation_it_passes_the_conformance_suite(tmp_path):
     task = TASKS.get("LaMP-2")()
     write_sample(tmp_path / "data", users=2, train=4, dev=3, test=1)
     sets = {
-        set: load_split(task, tmp_path / "data", split="time", set=set) for set in ("train", "dev")
+        set: load_dataset(task, tmp_path / "data", split="time", set=set)
+        for set in ("train", "dev")
     }
     runtimes = tiny_runtimes(task, tmp_path / "models")
     options = {"task_adaptation": {"training": {"epochs": 1, "batch_size": 3}},

@@ -10,9 +10,9 @@ import random
 
 from methods.models.config import EncoderConfig
 from methods.models.encoder import Encoder
-from methods.prompt_method import RetrievalMethod
+from methods.prompt.method import RetrievalMethod
 from methods.retrieval import Retriever
-from methods.retrieval.retriever import newest_first
+from tasks.example import newest_first
 from tasks.lamp import LaMP3
 from tests.methods.helpers import EchoLLM, Said, behavior, example, split
 from tests.methods.marked_users import NOISE, write_encoder

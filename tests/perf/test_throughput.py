@@ -12,7 +12,7 @@ import torch
 from methods.models.config import Decoding, EncoderConfig, LLMConfig
 from methods.models.embedding_store import EmbeddingStore
 from methods.models.encoder import Encoder
-from methods.models.language_model import LanguageModel
+from methods.models.opening import open_llm
 from methods.pplug import Projector
 from tasks import TASKS
 from tests.tiny import tiny_encoder, tiny_t5
@@ -40,9 +40,7 @@ def test_batches_sorted_by_length_against_one_by_one(tmp_path: Path) -> None:
 
     def run(batch_size: int) -> float:
         config = LLMConfig(model=str(folder), batch_size=batch_size, decoding=Decoding(num_beams=4))
-        llm = LanguageModel.open(
-            config, task=TASKS.get("LaMP-2")(), train=None, seed=0, cache=tmp_path
-        )
+        llm = open_llm(config, task=TASKS.get("LaMP-2")(), train=None, seed=0, cache=tmp_path)
         return seconds(lambda: llm.generate(TEXTS, max_new_tokens=8, max_input_tokens=128), 1)
 
     assert report("generation in batches of 64 against one by one", run(1), run(64)) > 1

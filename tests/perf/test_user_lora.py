@@ -13,14 +13,15 @@ from statistics import fmean
 import pytest
 import torch
 
+from methods.core.runtime import Runtime
 from methods.lora.layers import AdapterStack
 from methods.lora.training import train_together
-from methods.models.language_model import LanguageModel
-from methods.runtime import Progress, Runtime
+from methods.models.opening import load_llm
 from methods.user_lora import UserLora
 from tasks import TASKS
+from tasks.common.progress import Progress
 from tasks.common.seeds import Seeds
-from tasks.loading import load_split
+from tasks.loading import load_dataset
 from tasks.mini.world import WorldConfig, write_world
 
 USERS = 32
@@ -34,8 +35,8 @@ def test_users_a_minute_together_against_one_by_one(
 ) -> None:
     task = TASKS.get(task_name)()
     write_world(tmp_path / "data", WorldConfig(users=USERS, cold_share=0), tasks=[task_name])
-    split = load_split(task, tmp_path / "data", split="user", set="train")
-    llm = LanguageModel.from_pretrained("package:methods/embedded/weights/llm", cache=tmp_path)
+    split = load_dataset(task, tmp_path / "data", split="user", set="train")
+    llm = load_llm("package:methods/embedded/weights/llm", cache=tmp_path)
     runtime = Runtime(task, Seeds.root("perf"), 256, tmp_path, tmp_path, lambda: llm)
     config = UserLora.Config(lora=LORA, training={"batch_size": batch_size, "epochs": 1})
     method = UserLora(config, runtime)

@@ -12,7 +12,7 @@ from tasks.common.errors import DataError, StorageError
 from tasks.common.files import sha256_of
 from tasks.download import CHUNK_BYTES, MANIFEST, download
 from tasks.lamp import LaMP2, LaMP3
-from tasks.loading import load_split
+from tasks.loading import load_dataset
 from tests.tasks.support import review
 
 QUESTIONS = json.dumps([review(str(n), "x" * 2000) for n in range(300)]).encode()
@@ -121,7 +121,7 @@ def test_files_land_in_the_official_layout_with_their_hashes(site, tmp_path, spl
     assert [path for path, _ in site.requests] == [
         f"{prefix}/LaMP_3/dev/dev_{kind}.json" for kind in ("questions", "outputs")
     ]
-    assert len(load_split(LaMP3(), tmp_path, split=split, set="dev")) == 300
+    assert len(load_dataset(LaMP3(), tmp_path, split=split, set="dev")) == 300
     record = json.loads((folder / MANIFEST).read_text())["dev/dev_questions.json"]
     assert record["bytes"] == len(QUESTIONS)
     assert record["sha256"] == done[0].sha256 == sha256_of(folder / "dev/dev_questions.json")
@@ -160,7 +160,7 @@ def test_a_truncated_answer_is_refused_and_resumed(site, tmp_path):
     assert "truncated" in error.what
     kept = part(tmp_path).stat().st_size
     assert 100_000 - CHUNK_BYTES < kept <= 100_000
-    assert f"{kept:,} bytes are kept" in error.mend
+    assert f"{kept:,} bytes are kept" in error.hint
     assert not part(tmp_path).with_suffix("").exists()
     fetch(site, tmp_path)
     assert site.requests[0][1] == f"bytes={kept}-"
@@ -244,7 +244,7 @@ def test_missing_test_outputs_are_no_error(site, tmp_path):
     site.files["/LaMP_3/test/test_questions.json"] = QUESTIONS
     done = fetch(site, tmp_path, sets=("test",))
     assert [item.status for item in done] == ["fetched", "absent"]
-    assert load_split(LaMP3(), tmp_path, split="user", set="test").golds is None
+    assert load_dataset(LaMP3(), tmp_path, split="user", set="test").golds is None
 
 
 def test_no_server(tmp_path):

@@ -6,14 +6,14 @@ import pytest
 
 from tasks.common.errors import DataError
 from tasks.lamp import LaMP2, LaMP3, LaMP6
-from tasks.loading import load_split
+from tasks.loading import load_dataset
 from tests.tasks.support import REAL, review, write_set
 
 ITEM = {"id": "p1", "text": "Broke.", "score": "1"}
 
 
 def load(root, task=LaMP3, *, split="time", set="dev", **options):
-    return load_split(task(), root, split=split, set=set, **options)
+    return load_dataset(task(), root, split=split, set=set, **options)
 
 
 def test_official_layout(tmp_path):
@@ -168,7 +168,7 @@ def test_faulty_data(tmp_path, questions, golds, what, id):
     assert error.value.id == id
     assert "dev_" in error.value.file
     assert not error.value.what.endswith(".")
-    assert not error.value.mend.endswith(".")
+    assert not error.value.hint.endswith(".")
 
 
 WHOLE = json.dumps([review("1"), review("2")]).encode()

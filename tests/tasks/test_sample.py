@@ -6,7 +6,7 @@ import pytest
 
 from tasks import TASKS
 from tasks.lamp import LaMP3
-from tasks.loading import load_split
+from tasks.loading import load_dataset
 from tasks.sample import write_sample
 
 
@@ -38,7 +38,7 @@ def test_the_same_seed_gives_the_same_bytes(root, tmp_path):
 def test_every_set_loads(root, name, split):
     task = TASKS.get(name)()
     for set, size in (("train", 150), ("dev", 60), ("test", 20)):
-        loaded = load_split(task, root, split=split, set=set)
+        loaded = load_dataset(task, root, split=split, set=set)
         lengths = [len(example.history) for example in loaded.examples]
         assert len(loaded) == size
         assert (loaded.golds is None) == (set == "test")
@@ -49,7 +49,7 @@ def test_every_set_loads(root, name, split):
 
 def test_users_recur_in_the_time_split_alone(root):
     def users(split, set):
-        loaded = load_split(LaMP3(), root, split=split, set=set)
+        loaded = load_dataset(LaMP3(), root, split=split, set=set)
         return {example.user_id for example in loaded.examples}
 
     assert len(users("time", "train") & users("time", "dev")) == 40
@@ -60,7 +60,7 @@ def test_a_users_offset_moves_the_scores(root):
     """A user's mean score tells something about the user's golds."""
     pairs = [
         (sum(int(b.response) for b in example.history) / len(example.history), int(gold))
-        for example, gold in load_split(LaMP3(), root, split="time", set="train").pairs()
+        for example, gold in load_dataset(LaMP3(), root, split="time", set="train").pairs()
         if len(example.history) >= 5
     ]
     low = [gold for mean, gold in pairs if mean < 3]

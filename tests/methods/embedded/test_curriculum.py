@@ -3,7 +3,7 @@
 import pytest
 
 from methods.embedded.curriculum import Lectures, Lesson, held_out
-from methods.embedded.vocabulary import trained_tokenizer
+from methods.embedded.vocabulary import train_tokenizer
 
 LESSON = Lesson(
     "demonstrations", {"demonstrations": 3, "stated": 1}, 4, 1e-3, batch_size=4, longest=100
@@ -12,7 +12,7 @@ LESSON = Lesson(
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return trained_tokenizer(0, texts=600)
+    return train_tokenizer(0, texts=600)
 
 
 def test_a_batch_needs_none_of_those_before_it(tokenizer):

@@ -10,8 +10,8 @@ from methods.embedded.curriculum import held_out
 from methods.embedded.train import Recipe, bytes_of, check_size
 from methods.models.config import EncoderConfig
 from methods.models.encoder import Encoder
-from methods.models.language_model import LanguageModel
 from methods.models.loading import resolve
+from methods.models.opening import load_llm
 from tasks.example import Prediction
 from tasks.metrics import create
 from tasks.mini.grammars import GRAMMARS
@@ -27,7 +27,7 @@ USERS = 100
 @pytest.fixture(scope="module")
 def llm(tmp_path_factory):
     cache = tmp_path_factory.mktemp("digests")
-    return LanguageModel.from_pretrained(LLM, cache=cache, decoding={"num_beams": 1})
+    return load_llm(LLM, cache=cache, decoding={"num_beams": 1})
 
 
 def test_they_are_of_the_recipe_that_the_command_follows():

@@ -10,10 +10,10 @@ from methods.embedded import llm
 from methods.embedded.card import Measurement, summary
 from methods.embedded.curriculum import Lesson
 from methods.embedded.train import Recipe, check_size, make
-from methods.embedded.vocabulary import trained_tokenizer
+from methods.embedded.vocabulary import train_tokenizer
 from methods.models.config import EncoderConfig, LLMConfig
 from methods.models.encoder import Encoder
-from methods.models.language_model import LanguageModel
+from methods.models.opening import load_llm, open_llm
 from tasks.common.errors import ConfigError, DataError, StorageError
 from tasks.lamp import LaMP2
 from tasks.mini.world import WorldConfig, write_world
@@ -49,7 +49,7 @@ def made(tmp_path_factory):
 
 
 def test_gathered_words_of_a_kind_resemble_one_another():
-    words = trained_tokenizer(0, texts=3000)
+    words = train_tokenizer(0, texts=3000)
     model = llm.untrained(words, seed=0)
 
     def likeness(first, second):
@@ -103,7 +103,7 @@ def test_a_folder_of_another_recipe_is_refused(made):
 
 
 def test_both_open_as_bench_toml_names_them(made, tmp_path):
-    opened = LanguageModel.open(
+    opened = open_llm(
         LLMConfig(model=str(made / "llm"), device="cpu", decoding={"max_new_tokens": 3}),
         task=LaMP2(), train=None, seed=0, cache=tmp_path,
     )  # fmt: skip
@@ -125,7 +125,7 @@ def test_models_too_large_for_the_package_are_refused(made):
 
 def test_the_card_measures_between_random_and_oracle(made, tmp_path):
     write_world(tmp_path, WorldConfig(seed=3, users=12, noise=0), tasks=["LaMP-2"], splits=["time"])
-    opened = LanguageModel.from_pretrained(
+    opened = load_llm(
         str(made / "llm"), device="cpu", decoding={"max_new_tokens": 2, "num_beams": 1}
     )
     encoder = Encoder.open(EncoderConfig(model=str(made / "encoder"), device="cpu"), cache=tmp_path)

@@ -4,13 +4,13 @@ from itertools import islice
 
 import pytest
 
-from methods.embedded.vocabulary import PHRASES, UNKNOWN, capitalised, trained_tokenizer
+from methods.embedded.vocabulary import PHRASES, UNKNOWN, capitalised, train_tokenizer
 from tasks.mini.pretraining import pretraining_pairs
 
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return trained_tokenizer(0, texts=700)
+    return train_tokenizer(0, texts=700)
 
 
 def pairs(stage, number):
@@ -46,8 +46,8 @@ def test_a_word_is_the_same_token_behind_a_quote_and_behind_a_space(tokenizer):
 
 def test_the_vocabulary_is_small_and_deterministic(tokenizer):
     assert len(tokenizer) <= 2500
-    assert tokenizer.get_vocab() == trained_tokenizer(0, texts=700).get_vocab()
-    assert len(trained_tokenizer(0, size=700, texts=200)) == 700
+    assert tokenizer.get_vocab() == train_tokenizer(0, texts=700).get_vocab()
+    assert len(train_tokenizer(0, size=700, texts=200)) == 700
 
 
 def test_capitalised_words_know_their_lower_case(tokenizer):

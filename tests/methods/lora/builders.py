@@ -1,8 +1,8 @@
 """Users with histories of many lengths, and the shortest way to train their adapters."""
 
 from methods.lora.training import Lessons, train_together
-from methods.models.config import LoraTargets, TrainingConfig
-from methods.runtime import Progress
+from methods.models.config import LoraConfig, TrainingConfig
+from tasks.common.progress import Progress
 from tasks.common.seeds import Seeds
 from tests.methods.models.builders import PROMPTS, llm
 
@@ -22,7 +22,7 @@ def exact(kind, **config):
 
 
 def lora(kind, **options):
-    return LoraTargets(
+    return LoraConfig(
         **({"rank": 3, "alpha": 12, "dropout": 0.3, "targets": TARGETS[kind]} | options)
     )
 

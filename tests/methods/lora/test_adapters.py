@@ -6,7 +6,7 @@ import pytest
 import torch
 from peft import PeftModel
 
-from methods.lora.adapters import CONFIG, WEIGHTS, joined, read_adapter, write_adapter
+from methods.lora.adapters import CONFIG, WEIGHTS, join_adapters, read_adapter, write_adapter
 from methods.lora.layers import AdapterStack
 from tasks.common.errors import ModelError
 from tests.methods.lora.builders import exact, lora
@@ -50,7 +50,7 @@ def test_two_joined_are_both_together(tmp_path):
         below.use([0] * 7)
         above.use([1] * 7)
         wanted = losses(model)
-    weights, shape = joined(below.weights(0), below.lora, above.weights(1), above.lora)
+    weights, shape = join_adapters(below.weights(0), below.lora, above.weights(1), above.lora)
     assert (shape.rank, shape.alpha) == (5, 5)
     write_adapter(tmp_path, weights, shape, model)
     fresh = exact("t5")

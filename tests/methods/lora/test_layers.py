@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from methods.lora.layers import AdapterStack, target_layers
-from methods.models.config import LoraTargets
+from methods.models.config import LoraConfig
 from tasks.common.errors import ConfigError, ModelError
 from tasks.common.seeds import Seeds
 from tests.methods.lora.builders import TARGETS, exact, lora
@@ -125,7 +125,7 @@ def test_an_unknown_target_names_the_near_ones():
 
 def test_a_users_initial_weights_are_its_own_and_pefts_kind():
     model = llm("t5", device="cpu")
-    shape = LoraTargets(rank=2)
+    shape = LoraConfig(rank=2)
     many, one = AdapterStack(model, shape, 3), AdapterStack(model, shape)
     many.draw(2, Seeds.root("user", 7))
     one.draw(0, Seeds.root("user", 7))
@@ -142,8 +142,8 @@ def test_a_users_initial_weights_are_its_own_and_pefts_kind():
 
 def test_adapters_of_another_shape_are_refused():
     model = llm("t5", device="cpu")
-    stack = AdapterStack(model, LoraTargets(rank=2))
-    other = AdapterStack(model, LoraTargets(rank=3)).weights(0)
+    stack = AdapterStack(model, LoraConfig(rank=2))
+    other = AdapterStack(model, LoraConfig(rank=3)).weights(0)
     with pytest.raises(ModelError, match=r"lora_A.weight is \(3, 16\), wanted \(2, 16\)"):
         stack.put(0, other)
 

@@ -11,9 +11,9 @@ import torch
 from methods.lora import store
 from methods.lora.adapters import WEIGHTS
 from methods.lora.store import HEALED
-from methods.runtime import Progress
 from methods.user_lora import NO_LESSONS
 from tasks.common.errors import StorageError
+from tasks.common.progress import Progress
 from tests.methods.models.builders import llm
 from tests.methods.test_user_lora import EXAMPLES, asked, method
 

@@ -11,8 +11,8 @@ from methods.lora.layers import AdapterStack
 from methods.lora.optimizer import PerUserAdamW
 from methods.lora.training import dropout_key
 from methods.models.training import TrainingData, train_module
-from methods.runtime import Progress
 from tasks.common.errors import ModelError
+from tasks.common.progress import Progress
 from tests.methods.lora.builders import BUDGET, exact, lora, together, training, users
 from tests.methods.models.builders import KINDS, llm
 

@@ -16,8 +16,8 @@ from transformers import (
 
 from methods.models.config import LLMConfig
 from methods.models.language_model import LanguageModel
-from methods.models.scratch import trained_tokenizer
-from tasks import Example, Kind, Split, Task
+from methods.models.scratch import train_tokenizer
+from tasks import Dataset, Example, Kind, Task
 
 LINES = [
     "the quick brown fox jumps over the lazy dog near the river bank",
@@ -43,7 +43,7 @@ SMALL = {"pad_token_id": 0, "eos_token_id": 1, "bos_token_id": None}
 
 @functools.cache
 def tokenizer_file() -> str:
-    return trained_tokenizer(iter(LINES), 320).backend_tokenizer.to_str()
+    return train_tokenizer(iter(LINES), 320).backend_tokenizer.to_str()
 
 
 def tokenizer(kind: str) -> PreTrainedTokenizerFast:
@@ -120,10 +120,10 @@ class ToyTask(Task):
     query = behavior = demonstration = personalized_prompt = training_pairs = score = _unused
 
 
-def toy_split(pairs: list[tuple[str, str]], fingerprint: str = "f") -> Split:
+def toy_split(pairs: list[tuple[str, str]], fingerprint: str = "f") -> Dataset:
     examples = tuple(
         Example(id=str(i), user_id=str(i), input=text, query=text, subject=text, history=())
         for i, (text, _) in enumerate(pairs)
     )
     golds = {str(i): gold for i, (_, gold) in enumerate(pairs)}
-    return Split("toy", "train", examples, golds, fingerprint)
+    return Dataset("toy", "train", examples, golds, fingerprint)

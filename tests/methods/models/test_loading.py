@@ -7,8 +7,8 @@ import torch
 
 from methods.models.config import LLMConfig
 from methods.models.identity import identity_of
-from methods.models.language_model import LanguageModel
 from methods.models.loading import folder_identity, resolve, source_identity
+from methods.models.opening import open_llm
 from methods.models.pretrained import device_of, dtype_of, load
 from tasks.common.errors import ConfigError, ModelError
 from tests.methods.models.builders import ToyTask, folder
@@ -129,10 +129,10 @@ def test_missing_weights_are_not_made_up(t5):
 
 
 def test_a_tokenizer_of_another_model_is_refused(t5):
-    from methods.models.scratch import trained_tokenizer
+    from methods.models.scratch import train_tokenizer
 
     lines = iter([f"many different words {i} {i * 7919}" for i in range(300)])
-    trained_tokenizer(lines, 400).save_pretrained(t5)
+    train_tokenizer(lines, 400).save_pretrained(t5)
     with pytest.raises(ModelError, match="tokenizer has 400 tokens, the embedding only 320 rows"):
         loaded(t5)
 
@@ -238,7 +238,7 @@ def test_naming_an_llm_imports_no_torch():
 
 
 def test_open_gives_the_folder_its_name_in_the_record(t5, tmp_path):
-    llm = LanguageModel.open(
+    llm = open_llm(
         LLMConfig(model=str(t5), device="cpu"), task=ToyTask(), train=None, seed=0, cache=tmp_path
     )
     assert llm.description["name"] == str(t5)

@@ -4,8 +4,8 @@ import pytest
 
 from bench.conformance_models import tiny_t5
 from methods.models.config import LLMConfig
-from methods.models.language_model import LanguageModel
-from tasks import TASKS, Example, Split
+from methods.models.opening import load_llm, open_llm
+from tasks import TASKS, Dataset, Example
 from tasks.common.errors import ConfigError, ModelError
 
 
@@ -16,8 +16,8 @@ def folder(tmp_path_factory):
     return folder
 
 
-def open_llm(folder):
-    return LanguageModel.from_pretrained(str(folder), device="cpu")
+def open_folder(folder):
+    return load_llm(str(folder), device="cpu")
 
 
 def test_an_adapted_llm_is_opened_by_its_folder(folder, tmp_path):
@@ -27,14 +27,14 @@ def test_an_adapted_llm_is_opened_by_its_folder(folder, tmp_path):
     )  # fmt: skip
     task = TASKS.get("LaMP-3")()
     asked = Example("1", "u", f"{task.instruction} Fine.", "Fine.", "Fine.", ())
-    train = Split("LaMP-3", "train", (asked,), {"1": "4"}, "f")
-    made = LanguageModel.open(config, task=task, train=train, seed=0, cache=tmp_path)
+    train = Dataset("LaMP-3", "train", (asked,), {"1": "4"}, "f")
+    made = open_llm(config, task=task, train=train, seed=0, cache=tmp_path)
     (place,) = (tmp_path / "adapted").glob("[!.]*")
-    assert open_llm(place).weights == made.weights
-    assert open_llm(folder / "t5").weights != made.weights
+    assert open_folder(place).weights == made.weights
+    assert open_folder(folder / "t5").weights != made.weights
     (place / "adaptation.json").write_text("{}")
     with pytest.raises(ModelError, match=r"adaptation.json.*'weights'"):
-        open_llm(place)
+        open_folder(place)
 
 
 @pytest.mark.parametrize(
@@ -46,4 +46,4 @@ def test_an_adapted_llm_is_opened_by_its_folder(folder, tmp_path):
 )
 def test_wrong_options_of_an_llm_are_named(folder, options, why):
     with pytest.raises(ConfigError, match=why):
-        LanguageModel.from_pretrained(str(folder / "t5"), **options)
+        load_llm(str(folder / "t5"), **options)

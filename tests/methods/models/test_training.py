@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from methods.models.config import TrainingConfig
-from methods.models.training import TrainingData, bucketed, train_module
-from methods.runtime import Progress
+from methods.models.training import TrainingData, bucket_by_length, train_module
 from tasks.common.errors import ConfigError, ModelError
+from tasks.common.progress import Progress
 from tasks.common.seeds import Seeds
 
 SEEDS = Seeds.root("test")
@@ -225,7 +225,7 @@ def test_frozen_parameters_stay(tmp_path):
 def test_a_loss_that_is_not_finite_names_step_and_ids(tmp_path):
     net = Net()
     config = CONFIG.model_copy(update={"micro_batch_size": 2})
-    order = bucketed(data_for(net).lengths, 8, SEEDS.seed("order", 0))
+    order = bucket_by_length(data_for(net).lengths, 8, SEEDS.seed("order", 0))
     with pytest.raises(
         ModelError, match=rf"loss is not finite at step 3, .* ids .*q{order[2][0]}\b"
     ):
@@ -249,13 +249,13 @@ def test_a_dev_loss_that_is_not_finite_names_step_and_ids(tmp_path):
 
 def test_every_row_once_an_epoch_in_batches_of_like_length():
     lengths = [(7 * row) % 90 for row in range(500)]
-    batches = bucketed(lengths, 16, 5)
+    batches = bucket_by_length(lengths, 16, 5)
     assert sorted(row for batch in batches for row in batch) == list(range(500))
     assert all(len(batch) == 16 for batch in batches if batch != min(batches, key=len))
     spread = [max(lengths[r] for r in b) - min(lengths[r] for r in b) for b in batches]
     assert sum(spread) / len(spread) < 12
-    assert bucketed(lengths, 16, 5) == batches
-    assert bucketed(lengths, 16, 6) != batches
+    assert bucket_by_length(lengths, 16, 5) == batches
+    assert bucket_by_length(lengths, 16, 6) != batches
 
 
 def test_stops_early_only_when_asked_and_takes_the_best(tmp_path):

@@ -5,7 +5,7 @@ from rank_bm25 import BM25Okapi
 
 from methods.retrieval.bm25 import BM25Retriever
 from tasks import TASKS
-from tasks.loading import load_split
+from tasks.loading import load_dataset
 
 REAL = Path(__file__).parents[3].parent / "shared" / "data" / "lamp3-real"
 
@@ -17,7 +17,7 @@ def test_equals_rank_bm25_sorted_stably():
     examples = [
         example
         for set in ("dev", "train")
-        for example in load_split(task, REAL, split="time", set=set, limit=150).examples
+        for example in load_dataset(task, REAL, split="time", set=set, limit=150).examples
     ]
     assert len(examples) == 300
     for example in examples:

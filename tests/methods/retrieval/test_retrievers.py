@@ -6,12 +6,13 @@ import pytest
 from rank_bm25 import BM25Okapi
 
 from methods.models.embedding_store import EmbeddingStore
-from methods.retrieval import best_first, newest_first
+from methods.retrieval import best_first
 from methods.retrieval.bm25 import BM25Retriever
 from methods.retrieval.dense import DenseRetriever
 from methods.retrieval.random_order import RandomRetriever
 from methods.retrieval.recency import RecencyRetriever
 from tasks.common.seeds import Seeds
+from tasks.example import newest_first
 from tests.methods.helpers import LetterEncoder, behavior, example
 
 

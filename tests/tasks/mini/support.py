@@ -3,7 +3,7 @@
 import hashlib
 import json
 
-from tasks.loading import load_split
+from tasks.loading import load_dataset
 from tasks.mini.grammars import GRAMMARS
 from tasks.mini.lexicon import TOPICS, nouns
 
@@ -20,7 +20,7 @@ def digests(root):
 
 
 def load(root, name, set="dev", split="time"):
-    return load_split(BY_NAME[name].task, root, split=split, set=set)
+    return load_dataset(BY_NAME[name].task, root, split=split, set=set)
 
 
 def limits(root, name, set="dev", split="time"):

@@ -1,0 +1,1 @@
+"""What every method shares: the interface, its surroundings, the controls."""

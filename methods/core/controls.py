@@ -1,0 +1,233 @@
+"""Controls: the same method given a history that isn't this user's, to tell what is personal.
+
+"pplug@shuffled-user" answers with another user's history; a method is personal only so far as it
+beats that (methods.md §6). With "+training" after it, the method is trained so as well.
+"""
+
+import dataclasses
+from abc import abstractmethod
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from methods.core.method import Cost, Method, MethodConfig
+from methods.core.runtime import Runtime
+from methods.models.report import FitReport
+from tasks.common.errors import ConfigError, ModelError
+from tasks.common.files import write_json
+from tasks.common.registry import did_you_mean
+from tasks.common.seeds import Seeds
+from tasks.example import Behavior, Dataset, Example, Prediction, newest_first
+
+SEPARATOR, IN_TRAINING = "@", "+training"
+CLOSEST = 10
+"""A shuffled user is drawn from so many whose histories are closest in length, and ties."""
+SHORTER = "control: no other user has as long a history"
+CONTROL = "control.json"
+"""Beside what was trained on swapped histories."""
+OWN_ITEMS = 4
+"""Items of own-random: the k of the paper's retrieval rows."""
+
+
+class Swap:
+    """Gives an example another history; seeded by the example's id, whatever is asked before.
+
+    Only a history can stand for another: examples without one are nobody's stand-in, and an empty
+    history stays empty.
+    """
+
+    def __init__(self, population: Sequence[Example], seeds: Seeds) -> None:
+        self.population = [example for example in population if example.history]
+        self.seeds = seeds
+
+    def random(self, example: Example) -> Random:
+        """The example's own stream."""
+        return Random(self.seeds.seed(example.id))
+
+    @abstractmethod
+    def history(self, example: Example) -> tuple[Behavior, ...]:
+        """The history to use instead."""
+
+    def __call__(self, examples: Sequence[Example]) -> list[Example]:
+        return [dataclasses.replace(e, history=self.history(e)) for e in examples]
+
+    def of_others(self, example: Example) -> Iterator[Example]:
+        """The population without the example's user. Raises ConfigError where nobody is left."""
+        if all(other.user_id == example.user_id for other in self.population):
+            raise ConfigError(
+                f"a control needs another user than {example.user_id!r} with a history in the "
+                "train set",
+                id=example.id,
+                hint="Leave controls out, or take more train queries",
+            )
+        return (other for other in self.population if other.user_id != example.user_id)
+
+
+class ShuffledUser(Swap):
+    """Another user's history, about as long; if longer, its newest items."""
+
+    def __init__(self, population: Sequence[Example], seeds: Seeds) -> None:
+        super().__init__(population, seeds)
+        self.by_length = sorted(
+            self.population, key=lambda e: (len(e.history), seeds.seed("order", e.id))
+        )
+        self.lengths = [len(example.history) for example in self.by_length]
+
+    def history(self, example: Example) -> tuple[Behavior, ...]:
+        size = len(example.history)
+        if size == 0:
+            return ()
+        next(self.of_others(example))
+        other = self.random(example).choice(self._closest(example, size))
+        newest = set(newest_first(other.history)[:size])
+        return tuple(b for i, b in enumerate(other.history) if i in newest)
+
+    def _closest(self, example: Example, size: int) -> list[Example]:
+        """The CLOSEST examples of other users by difference in length, and all as close as these.
+
+        Without the ties, all users of one length would be given the same few others.
+        """
+        right = bisect_left(self.lengths, size)
+        radius = 0
+        left = right - 1
+        found = 0
+        while found < CLOSEST and (left >= 0 or right < len(self.lengths)):
+            take_right = left < 0 or (
+                right < len(self.lengths)
+                and self.lengths[right] - size <= size - self.lengths[left]
+            )
+            nearest = right if take_right else left
+            left, right = (left, right + 1) if take_right else (left - 1, right)
+            if self.by_length[nearest].user_id != example.user_id:
+                found, radius = found + 1, abs(self.lengths[nearest] - size)
+        first = bisect_left(self.lengths, size - radius)
+        last = bisect_right(self.lengths, size + radius)
+        return [e for e in self.by_length[first:last] if e.user_id != example.user_id]
+
+
+class RandomProfile(Swap):
+    """As many items, each of a random other user."""
+
+    def history(self, example: Example) -> tuple[Behavior, ...]:
+        if not example.history:
+            return ()
+        random = self.random(example)
+        others = list(self.of_others(example))
+        drawn = (random.choice(others) for _ in example.history)
+        items = [(other, random.choice(other.history)) for other in drawn]
+        return tuple(
+            dataclasses.replace(item, id=f"{number}:{other.user_id}:{item.id}")
+            for number, (other, item) in enumerate(items)
+        )
+
+
+class OwnRandom(Swap):
+    """OWN_ITEMS random items of the user's own history, in their order."""
+
+    def history(self, example: Example) -> tuple[Behavior, ...]:
+        size = len(example.history)
+        kept = sorted(self.random(example).sample(range(size), min(OWN_ITEMS, size)))
+        return tuple(example.history[i] for i in kept)
+
+
+SWAPS: dict[str, type[Swap]] = {
+    "shuffled-user": ShuffledUser,
+    "random-profile": RandomProfile,
+    "own-random": OwnRandom,
+}
+
+
+class Controlled(Method):
+    """A method whose examples come with swapped histories; subclasses are made by `controlled`."""
+
+    inner_class: type[Method]
+    swap_class: type[Swap]
+    in_training: bool
+
+    def __init__(self, config: MethodConfig, runtime: Runtime) -> None:
+        super().__init__(config, runtime)
+        self.inner = self.inner_class(config, runtime)
+
+    @classmethod
+    def applicable(cls, task: Any) -> bool:
+        return cls.inner_class.applicable(task)
+
+    @classmethod
+    def identity(cls, config: MethodConfig) -> list[Any]:
+        return [cls.name, cls.inner_class.identity(config)]
+
+    @classmethod
+    def fit_identity(cls, config: MethodConfig) -> list[Any]:
+        """The inner method's own unless it is trained on swapped histories: then trained once."""
+        own = cls.inner_class.fit_identity(config)
+        return [cls.name, own] if cls.in_training else own
+
+    def swap(self) -> Swap:
+        """The swap, with the train users as the population."""
+        axes = self.runtime.seeds.child(self.swap_class.__name__)
+        return self.swap_class(self.runtime.population, axes)
+
+    def fit(self, train: Dataset, dev: Dataset | None) -> FitReport:
+        if self.in_training:
+            swap = self.swap()
+            train = dataclasses.replace(train, examples=tuple(swap(train.examples)))
+            if dev is not None:
+                dev = dataclasses.replace(dev, examples=tuple(swap(dev.examples)))
+        return self.inner.fit(train, dev)
+
+    def predict(self, examples: Sequence[Example]) -> list[Prediction]:
+        swapped = self.swap()(examples)
+        return [
+            dataclasses.replace(answer, note=answer.note or SHORTER)
+            if len(other.history) < len(own.history) and self.swap_class is not OwnRandom
+            else answer
+            for own, other, answer in zip(
+                examples, swapped, self.inner.predict(swapped), strict=True
+            )
+        ]
+
+    def save(self, folder: Path) -> None:
+        self.inner.save(folder)
+        if self.in_training:
+            write_json(folder / CONTROL, {"trained_under": self.name})
+
+    def load(self, folder: Path) -> None:
+        if self.in_training != (folder / CONTROL).is_file():
+            raise ModelError(
+                f"was {'not ' if self.in_training else ''}trained on swapped histories",
+                file=folder,
+                hint=f"Give a folder that {self.name} was saved to",
+            )
+        self.inner.load(folder)
+
+    def cost(self) -> Cost:
+        return self.inner.cost()
+
+
+def make_control(method: type[Method], control: str) -> type[Method]:
+    """`method` under a control, e.g. "shuffled-user" or "shuffled-user+training".
+
+    Raises ConfigError for an unknown control.
+    """
+    name = control.removesuffix(IN_TRAINING)
+    if name not in SWAPS:
+        raise ConfigError(f"unknown control {name!r}", hint=did_you_mean(name, list(SWAPS)))
+    return type(
+        f"{method.__name__}Under{SWAPS[name].__name__}",
+        (Controlled,),
+        {
+            "__doc__": f"{method.name} under the control {control}.",
+            "name": f"{method.name}{SEPARATOR}{control}",
+            "version": method.version,
+            "uses_llm": method.uses_llm,
+            "uses_encoder": method.uses_encoder,
+            "sees_golds": method.sees_golds,
+            "bound": method.bound,
+            "Config": method.Config,
+            "inner_class": method,
+            "swap_class": SWAPS[name],
+            "in_training": control.endswith(IN_TRAINING),
+        },
+    )

@@ -1,0 +1,75 @@
+"""What a method may use, handed to it by whoever runs it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.bounds import Bounds
+from tasks.common.errors import ConfigError
+from tasks.common.progress import Progress
+from tasks.common.seeds import Seeds
+from tasks.example import Example
+from tasks.task import Task
+
+if TYPE_CHECKING:
+    from methods.models.embedding_store import EmbeddingStore
+    from methods.models.encoder import Encoder
+    from methods.models.language_model import LanguageModel
+
+
+@dataclass
+class Runtime:
+    """The surroundings of one method in one cell.
+
+    Attributes:
+        task: knows prompts and metrics.
+        seeds: every random choice comes from here: `seeds.seed("purpose", example.id)`.
+        max_input_tokens: the prompt budget, the same for every method of a table (law 2).
+        cache: folder for content-keyed artefacts shared between cells.
+        scratch: folder of this cell alone, for checkpoints; kept when the cell is killed.
+        open_llm, open_encoder: load the model at first use; None where the suite names none.
+        bounds: answers of those who know more or less than a method can (`tasks.bounds`); {} where
+            the data has none.
+        golds: of the evaluated set, for a method that `sees_golds`; {} for all others.
+        population: the train set's examples, without golds: the other users that controls need.
+    """
+
+    task: Task
+    seeds: Seeds
+    max_input_tokens: int
+    cache: Path
+    scratch: Path
+    open_llm: "Callable[[], LanguageModel] | None" = None
+    open_encoder: "Callable[[], Encoder] | None" = None
+    progress: Progress = field(default_factory=Progress)
+    population: Sequence[Example] = ()
+    bounds: Bounds = field(default_factory=dict)
+    golds: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def llm(self) -> "LanguageModel":
+        """The frozen LLM. Raises ConfigError where the suite names none."""
+        if self.open_llm is None:
+            raise ConfigError(
+                "the method needs an LLM", hint="Name one in the suite's `llms` in bench.toml"
+            )
+        return self.open_llm()
+
+    @cached_property
+    def encoder(self) -> "Encoder":
+        """The frozen sentence encoder. Raises ConfigError where the suite names none."""
+        if self.open_encoder is None:
+            raise ConfigError(
+                "the method needs a sentence encoder",
+                hint="Name one in the suite's `encoders` in bench.toml",
+            )
+        return self.open_encoder()
+
+    @cached_property
+    def embeddings(self) -> "EmbeddingStore":
+        """Vectors of texts by `encoder`, each distinct text encoded once."""
+        from methods.models.embedding_store import EmbeddingStore
+
+        return EmbeddingStore(self.encoder, self.cache / "embeddings", self.progress)

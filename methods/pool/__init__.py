@@ -1,0 +1,1 @@
+"""Methods that choose among other methods' answers."""

@@ -1,0 +1,233 @@
+"""A pool of methods: each fitted once, and asked once for each example."""
+
+import dataclasses
+from collections.abc import Sequence
+from functools import cached_property
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+from methods.cache.folders import hold_lock, make_once, set_aside
+from methods.cache.journal import Journal
+from methods.core.method import Cost, Method, MethodConfig
+from methods.core.runtime import Runtime
+from methods.models.identity import named_model_identities
+from methods.prompt.method import PromptMethod
+from tasks.common.errors import ModelError
+from tasks.common.files import content_key, write_json
+from tasks.example import Behavior, Dataset, Example, Prediction
+from tasks.utility import utilities
+
+VERSION = 1
+"""A bump means that no stored prediction is valid any more."""
+ABOUT = "pool.json"
+_BEHAVIOR = attrgetter(*Behavior.__slots__)
+_EXAMPLE = attrgetter(*(name for name in Example.__slots__ if name != "history"))
+
+
+def example_key(example: Example) -> str:
+    """Content key of all that an answer to the example may depend on, its id included."""
+    return content_key([_EXAMPLE(example), [_BEHAVIOR(b) for b in example.history]], length=32)
+
+
+def dataset_key(split: Dataset) -> str:
+    """Content key of a split's examples, as they are given, and golds."""
+    return content_key([[example_key(e) for e in split.examples], dict(split.golds or {})])
+
+
+class Member:
+    """One method of a pool.
+
+    What it learned is kept in `cache`/pool/fits, its predictions in `cache`/pool/predictions, both
+    under keys of all that they depend on: the method and its options, the task, the prompt budget,
+    the seed, the content of LLM and encoder and, where the method learns, the train split. A
+    method that learns nothing shares its predictions over all train splits.
+
+    Args:
+        runtime: its own: with a scratch folder that no other method has.
+    """
+
+    def __init__(
+        self, name: str, kind: type[Method], config: MethodConfig, runtime: Runtime
+    ) -> None:
+        self.name, self.kind, self.config, self.runtime = name, kind, config, runtime
+        self.learns = kind.fit is not Method.fit
+        self.fitted: str | None = None
+        self.method = kind(config, runtime)
+
+    def fit(self, train: Dataset, dev: Dataset | None) -> None:
+        """Fit the method, or load what was fitted on the same before."""
+        if not self.learns:
+            return
+        about = [self._surroundings, self.kind.fit_identity(self.config)]
+        sets = [dataset_key(split) if split else None for split in (train, dev)]
+        key = content_key([*about, *sets], length=32)
+
+        def make(part: Path) -> None:
+            self.method.fit(train, dev)
+            self.method.save(part)
+
+        folder = self.runtime.cache / "pool" / "fits" / key
+        with hold_lock(folder.with_name(f".{key}.opened.lock")):
+            try:
+                self._become(key, make_once(folder, make))
+            except ModelError as error:
+                set_aside(folder, error, "fitted anew")
+                self._become(key, make_once(folder, make))
+
+    def load(self, folder: Path, fitted: str | None) -> None:
+        """Take over what was saved of the fit called `fitted`; None: it learned nothing."""
+        if fitted is not None:
+            self._become(fitted, folder)
+
+    def answers(self, examples: Sequence[Example]) -> list[Prediction]:
+        """Its predictions; only those that no method has asked for before are made."""
+        wanted = {example_key(example): example for example in examples}
+        asked = list(wanted.values())
+
+        def predict(rows: Sequence[int]) -> list[dict[str, Any]]:
+            return [dataclasses.asdict(p) for p in self.method.predict([asked[r] for r in rows])]
+
+        return [
+            Prediction(**{**fields, "behaviors": tuple(fields["behaviors"])})
+            for fields in self.store.get(list(wanted), predict, f"pool: {self.name}")
+        ]
+
+    def prompts(self, examples: Sequence[Example]) -> list[str]:
+        """What the LLM reads: a prompt method's prompt or a prefix method's text side.
+
+        The plain input where there is no such thing.
+        """
+        writer = getattr(self.method, "text_side", self.method)
+        if not isinstance(writer, PromptMethod):
+            return [example.input for example in examples]
+        texts = [prompt.text for prompt in writer.prompts(examples)]
+        return [
+            example.input if text is None else text
+            for example, text in zip(examples, texts, strict=True)
+        ]
+
+    @cached_property
+    def store(self) -> Journal:
+        """Its stored predictions."""
+        if self.learns and self.fitted is None:
+            raise RuntimeError(f"pool member {self.name} is asked before `fit` or `load`")
+        about = [VERSION, self._surroundings, self.kind.identity(self.config), self.fitted]
+        folder = self.runtime.cache / "pool" / "predictions"
+        return Journal(folder / f"{content_key(about, length=32)}.jsonl", self.runtime.progress)
+
+    @property
+    def _surroundings(self) -> list[Any]:
+        runtime, kind = self.runtime, self.kind
+        found: list[Any] = [
+            [runtime.task.name, runtime.task.version],
+            [runtime.llm.identity, runtime.max_input_tokens] if kind.uses_llm else None,
+            runtime.encoder.identity if kind.uses_encoder else None,
+            runtime.seeds.axes if kind.seeded else None,
+        ]
+        models = self.config.named_models()
+        return found + named_model_identities(models, task=runtime.task, cache=runtime.cache)
+
+    def _become(self, fitted: str, folder: Path) -> None:
+        self.method.load(folder)
+        self.fitted = fitted
+        vars(self).pop("store", None)
+
+
+class Pool:
+    """Members side by side. M: members; N: examples."""
+
+    def __init__(
+        self, members: dict[str, tuple[type[Method], MethodConfig]], runtime: Runtime
+    ) -> None:
+        self.runtime = runtime
+        self.members = [
+            Member(name, kind, config, self._runtime(number))
+            for number, (name, (kind, config)) in enumerate(members.items())
+        ]
+
+    def fit(self, train: Dataset, dev: Dataset | None) -> None:
+        """Fit every member on the same split."""
+        for member in self.members:
+            member.fit(train, dev)
+
+    def answers(self, examples: Sequence[Example]) -> list[list[Prediction]]:
+        """Every member's predictions: [N][M]."""
+        columns = [member.answers(examples) for member in self.members]
+        return [list(row) for row in zip(*columns, strict=True)]
+
+    def prompts(self, examples: Sequence[Example]) -> list[list[str]]:
+        """Every member's prompts: [N][M]."""
+        columns = [member.prompts(examples) for member in self.members]
+        return [list(row) for row in zip(*columns, strict=True)]
+
+    def utilities(
+        self, answers: Sequence[Sequence[Prediction]], golds: Sequence[str]
+    ) -> list[list[float]]:
+        """`tasks.utility` of answers [N][M] to N golds: [N][M]."""
+        columns = [
+            utilities(self.runtime.task, [answer.text for answer in column], golds)
+            for column in zip(*answers, strict=True)
+        ]
+        return [list(row) for row in zip(*columns, strict=True)]
+
+    @property
+    def damaged(self) -> int:
+        """Stored predictions found damaged and made again."""
+        return sum(member.store.damaged for member in self.members)
+
+    @property
+    def fits(self) -> dict[str, str | None]:
+        """Member → key of its fit."""
+        return {member.name: member.fitted for member in self.members}
+
+    def save(self, folder: Path) -> None:
+        """Write what the members learned."""
+        write_json(folder / ABOUT, self.fits)
+        for number, member in enumerate(self.members):
+            if member.learns:
+                place = _place(folder, number)
+                place.mkdir(parents=True, exist_ok=True)
+                member.method.save(place)
+
+    def load(self, folder: Path, fits: dict[str, str | None]) -> None:
+        """Read what `save` wrote, `fits` being its description.
+
+        Raises ModelError where it is another pool's, or as the members' `load` does.
+        """
+        learned = {name: fitted is not None for name, fitted in fits.items()}
+        if list(learned.items()) != [(member.name, member.learns) for member in self.members]:
+            raise ModelError(
+                f"was fitted with the pool {', '.join(fits)}, "
+                f"not {', '.join(member.name for member in self.members)}",
+                file=folder,
+                hint="Open it with that pool, or fit it again",
+            )
+        for number, member in enumerate(self.members):
+            member.load(_place(folder, number), fits[member.name])
+
+    def cost(self) -> Cost:
+        """Of all members together."""
+        costs = [member.method.cost() for member in self.members]
+        return Cost(
+            trainable_shared=sum(cost.trainable_shared for cost in costs),
+            trainable_per_user=sum(cost.trainable_per_user for cost in costs),
+            bytes_per_user=sum(cost.bytes_per_user for cost in costs),
+        )
+
+    def _runtime(self, number: int) -> Runtime:
+        """The pool's models and seeds; no member is told what a method can't know."""
+        outer = self.runtime
+        return dataclasses.replace(
+            outer,
+            scratch=_place(outer.scratch / "pool", number),
+            open_llm=outer.open_llm and (lambda: outer.llm),
+            open_encoder=outer.open_encoder and (lambda: outer.encoder),
+            bounds={},
+            golds={},
+        )
+
+
+def _place(folder: Path, number: int) -> Path:
+    """By number: a member may be called anything."""
+    return folder / "members" / str(number)

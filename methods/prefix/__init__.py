@@ -1,0 +1,1 @@
+"""Methods that put soft tokens before the prompt: interface, training, weights, deployment."""

@@ -1,0 +1,110 @@
+"""Behaviour histories as padded vectors: what prefix methods compute their soft tokens from."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from methods.models.embedding_store import EmbeddingStore
+from tasks.example import Behavior, Example, newest_first
+from tasks.task import Task
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Examples with their encoded histories.
+
+    Attributes:
+        examples: B examples; their histories as the method uses them (cut, sub-sampled).
+        vectors: [B, N, D] frozen history embeddings, zero where `mask` is False.
+        mask: [B, N], True where there is a behaviour.
+        ages: [B, N], the share of the history that is newer, in [0, 1); None unless asked for.
+        tokens: [B, n, H], the users' soft tokens, where they were computed before and stand for
+            `vectors`.
+    """
+
+    examples: Sequence[Example]
+    vectors: torch.Tensor
+    mask: torch.Tensor
+    ages: torch.Tensor | None = None
+    tokens: torch.Tensor | None = None
+
+    def mean(self) -> torch.Tensor:
+        """Mean history embedding [B, D]; zero for an empty history."""
+        counts = self.mask.sum(1, keepdim=True).clamp(min=1)
+        return self.vectors.sum(1) / counts
+
+
+class HistoryEncoder:
+    """Frozen vectors of histories, each distinct text encoded once (h_i = Enc_his(h_i)).
+
+    Args:
+        labels: whether a behaviour's text includes its response (methods.md §0.2).
+        ages: whether batches carry ages.
+    """
+
+    def __init__(self, store: EmbeddingStore, task: Task, *, labels: bool, ages: bool) -> None:
+        self.store, self.task, self.labels, self.ages = store, task, labels, ages
+        self._rows: dict[str, int] = {}
+
+    def text(self, behavior: Behavior) -> str:
+        """What the encoder reads of a behaviour."""
+        return self.task.history_text(behavior, labels=self.labels)
+
+    def prepare(self, examples: Sequence[Example]) -> None:
+        """Encode every history text of `examples` that isn't stored yet, in one go."""
+        texts = {self.text(behavior) for example in examples for behavior in example.history}
+        new = sorted(texts - self._rows.keys())
+        rows = self.store.rows(new, side="document")
+        self._rows |= dict(zip(new, rows.tolist(), strict=True))
+
+    def distinct(self, examples: Sequence[Example]) -> npt.NDArray[np.float32]:
+        """The vectors of the distinct texts in the histories of `examples`: [N, D], by text."""
+        self.prepare(examples)
+        texts = {self.text(behavior) for example in examples for behavior in example.history}
+        return np.asarray(self.store.matrix[[self._rows[text] for text in sorted(texts)]])
+
+    def vectors(self, example: Example) -> npt.NDArray[np.float32]:
+        """[len(history), D]; the example must have been prepared."""
+        rows = [self._rows[self.text(behavior)] for behavior in example.history]
+        return np.asarray(self.store.matrix[rows])
+
+    def batch(
+        self,
+        examples: Sequence[Example],
+        device: torch.device,
+        dtype: torch.dtype = torch.float32,
+    ) -> Batch:
+        """The padded vectors of B prepared examples."""
+        longest = max((len(example.history) for example in examples), default=0)
+        shape = (len(examples), max(1, longest))
+        vectors = np.zeros((*shape, self.store.encoder.dimension), np.float32)
+        mask, ages = np.zeros(shape, np.bool_), np.zeros(shape)
+        for row, example in enumerate(examples):
+            count = len(example.history)
+            if count:
+                vectors[row, :count] = self.vectors(example)
+                mask[row, :count] = True
+                if self.ages:
+                    ages[row, :count] = ages_of(example.history)
+        return Batch(
+            examples,
+            torch.from_numpy(vectors).to(device, dtype),
+            torch.from_numpy(mask).to(device),
+            torch.from_numpy(ages).to(dtype).to(device) if self.ages else None,
+        )
+
+
+def subset(example: Example, kept: Collection[int]) -> Example:
+    """The example with those behaviours of its history alone, in their order."""
+    history = tuple(b for i, b in enumerate(example.history) if i in kept)
+    return replace(example, history=history)
+
+
+def ages_of(history: Sequence[Behavior]) -> npt.NDArray[np.float64]:
+    """The share of a history that is newer than each behaviour: [len(history)], newest 0."""
+    ages = np.empty(len(history))
+    ages[newest_first(history)] = np.arange(len(history)) / len(history)
+    return ages

@@ -1,0 +1,122 @@
+"""A user's vectors without the texts: computed once, exported, loaded."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Self
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from methods.cache.tensors import write_tensors
+from methods.prefix.histories import Batch
+from tasks.common.errors import DataError, ModelError
+from tasks.example import Example
+
+
+class Stored(StrEnum):
+    """What is kept of a user.
+
+    TOKENS: the user's soft tokens, where they don't depend on the query (PPlug's mean variant).
+    HISTORY: the frozen history vectors, which the query then weighs (input-aware aggregation).
+    """
+
+    TOKENS = "soft tokens"
+    HISTORY = "history matrix"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What made a state; only the same plug and encoder can read it.
+
+    Attributes:
+        plug: `PrefixMethod.fingerprint`.
+        method, task: names, for messages.
+        encoder: identity of the history encoder.
+        encoder_name: where it came from, for messages.
+    """
+
+    plug: str
+    method: str
+    task: str
+    encoder: str
+    encoder_name: str
+
+
+@dataclass(frozen=True, eq=False)
+class UserState:
+    """One user's vectors, in float16.
+
+    Attributes:
+        stored: what `vectors` are.
+        vectors: TOKENS: [n_tokens, H] in the LLM's space; HISTORY: [n, D] in the encoder's.
+        ages: [n], see `Batch`; None where the plug doesn't look at them.
+        origin: the plug and encoder that made it.
+    """
+
+    stored: Stored
+    vectors: torch.Tensor
+    ages: torch.Tensor | None
+    origin: Origin
+
+    @classmethod
+    def of(
+        cls, stored: Stored, vectors: torch.Tensor, ages: torch.Tensor | None, origin: Origin
+    ) -> Self:
+        """A state from vectors of any float type. Raises ModelError: too large for float16."""
+        halves = vectors.detach().half().cpu()
+        if not torch.isfinite(halves).all():
+            raise ModelError(
+                f"the user's vectors reach {vectors.abs().max().item():.3g}, too much for float16",
+                file=origin.encoder_name,
+                hint="Set `normalize = true` for the encoder and train the plug again",
+            )
+        return cls(stored, halves, None if ages is None else ages.half().cpu(), origin)
+
+    @property
+    def bytes(self) -> int:
+        """Size of the vectors and ages; a file adds a header of some hundred bytes."""
+        tensors = (self.vectors, self.ages)
+        return sum(tensor.nbytes for tensor in tensors if tensor is not None)
+
+    def batch(self, example: Example, device: torch.device) -> Batch:
+        """What `PrefixMethod.prefix` reads, for one query of this user: B = 1."""
+        vectors = self.vectors.float().unsqueeze(0).to(device)
+        if self.stored is Stored.TOKENS:
+            nothing = vectors.new_zeros(1, 0, 1)
+            return Batch([example], nothing, nothing[..., 0].bool(), tokens=vectors)
+        ages = None if self.ages is None else self.ages.float().unsqueeze(0).to(device)
+        return Batch([example], vectors, torch.ones_like(vectors[..., 0], dtype=torch.bool), ages)
+
+    def save(self, path: Path | str) -> None:
+        """Write one safetensors file, whole or not at all. Raises StorageError."""
+        tensors = {"vectors": self.vectors} | ({} if self.ages is None else {"ages": self.ages})
+        about = {"stored": self.stored.value, **asdict(self.origin)}
+        write_tensors(Path(path), {n: t.contiguous() for n, t in tensors.items()}, about)
+
+    @classmethod
+    def load(cls, path: Path | str) -> Self:
+        """Read what `save` wrote. Raises DataError where the file is missing, broken or another."""
+        try:
+            with safe_open(path, framework="pt") as file:
+                about = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            vectors, ages = tensors["vectors"], tensors.get("ages")
+            _check(vectors, ages)
+            origin = Origin(**{field.name: about[field.name] for field in fields(Origin)})
+            return cls(Stored(about["stored"]), vectors, ages, origin)
+        except (OSError, SafetensorError, KeyError, ValueError) as error:
+            raise DataError(
+                f"holds no readable user state ({error})",
+                file=path,
+                hint="Give a file that `UserState.save` wrote, or make it again by `user_state`",
+            ) from error
+
+
+def _check(vectors: torch.Tensor, ages: torch.Tensor | None) -> None:
+    tensors: Sequence[torch.Tensor] = [vectors] if ages is None else [vectors, ages]
+    if any(tensor.dtype != torch.float16 for tensor in tensors):
+        raise ValueError("its vectors are not float16")
+    if vectors.ndim != 2 or (ages is not None and ages.shape != vectors.shape[:1]):
+        raise ValueError(f"its shapes are {[list(tensor.shape) for tensor in tensors]}")

@@ -1,0 +1,1 @@
+"""Methods that write a prompt: their interface and what they share."""

@@ -1,0 +1,128 @@
+"""A user's profile in a few sentences, written by a local LLM: once per history, kept on disk."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from methods.cache.journal import Journal
+from methods.core.runtime import Runtime
+from methods.models.config import LLMConfig
+from tasks.common.files import content_key
+from tasks.example import Example, newest_first
+from tasks.task import Kind
+
+if TYPE_CHECKING:
+    from methods.models.language_model import LanguageModel
+
+VERSION = 1
+"""A bump means that no stored summary is valid any more."""
+QUESTIONS = {
+    Kind.CLASSIFICATION: (
+        "Above are choices of one user. Say in one or two sentences what this user is interested "
+        "in and which answers the user prefers. Summary:"
+    ),
+    Kind.ORDINAL: (
+        "Above are ratings of one user. Say in one or two sentences what this user likes and "
+        "dislikes, and how high or low the user rates. Summary:"
+    ),
+    Kind.GENERATION: (
+        "Above are texts of one user. Say in one or two sentences what this user writes about and "
+        "in which style. Summary:"
+    ),
+}
+"""What is asked below the user's items, by the kind of the task's answers."""
+
+
+class ProfileSummarizer:
+    """Histories → summaries.
+
+    The LLM reads the newest behaviours as the task's official item prompts, oldest of them first,
+    each cut to an equal share of the budget, and then the question.
+
+    Args:
+        summarizer: the LLM that writes; None: the frozen LLM that answers.
+        question: in place of QUESTIONS.
+        of_query: the LLM reads the question and then the official profile prompt of the newest
+            behaviours, the input with it: a summary is then of one query.
+        items: behaviours that it reads, at most.
+        max_input_tokens: of what it reads, its special tokens included.
+        max_new_tokens: of a summary, unless the LLM's own decoding states a budget.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        summarizer: LLMConfig | None,
+        *,
+        question: str | None = None,
+        of_query: bool = False,
+        items: int,
+        max_input_tokens: int,
+        max_new_tokens: int,
+    ) -> None:
+        self.runtime, self.config = runtime, summarizer
+        self.question = QUESTIONS[runtime.task.kind] if question is None else question
+        self.of_query = of_query
+        self.items = items
+        self.max_input_tokens, self.max_new_tokens = max_input_tokens, max_new_tokens
+
+    def summaries(self, examples: Sequence[Example]) -> list[str]:
+        """One for each example; "" where the history is empty.
+
+        Only texts that no one has asked for before are written: equal histories, and those with
+        equal newest items, share one (where `of_query`, for equal inputs).
+        """
+        prompts = [self.prompt(example) if example.history else None for example in examples]
+        wanted = {self._key(prompt): prompt for prompt in prompts if prompt is not None}
+        texts = list(wanted.values())
+        written = self.store.get(
+            list(wanted),
+            lambda rows: self._write([texts[row] for row in rows]),
+            "profile summaries",
+        )
+        found = dict(zip(wanted, written, strict=True))
+        return ["" if prompt is None else found[self._key(prompt)] for prompt in prompts]
+
+    def prompt(self, example: Example) -> str:
+        """What the LLM reads to summarize a history that is not empty."""
+        tokens, task, question = self.llm.tokens, self.runtime.task, self.question
+        newest = [example.history[i] for i in newest_first(example.history)[: self.items]]
+        room = self.max_input_tokens - self.llm.prompt_overhead - tokens.count(question)
+        if self.of_query:
+            return f"{question} {task.personalized_prompt(example, newest, tokens, room - 1)}"
+        share = room // len(newest) - tokens.count("\n") - 1
+        items = []
+        for behavior in reversed(newest):
+            try:
+                items.append(task.demonstration(behavior, share, tokens))
+            except ValueError:  # its label or title alone is longer than that
+                continue
+        return "\n".join([*items, question])
+
+    @cached_property
+    def llm(self) -> "LanguageModel":
+        """The LLM that writes."""
+        if self.config is None:
+            return self.runtime.llm
+        from methods.models.opening import open_llm
+
+        return open_llm(
+            self.config, task=self.runtime.task, train=None, seed=0, cache=self.runtime.cache
+        )
+
+    @cached_property
+    def store(self) -> Journal:
+        """What was written before."""
+        about = [VERSION, self.llm.identity, self.max_input_tokens, self.max_new_tokens]
+        folder = self.runtime.cache / "summaries"
+        return Journal(folder / f"{content_key(about, length=32)}.jsonl", self.runtime.progress)
+
+    def _write(self, prompts: list[str]) -> list[str]:
+        answers = self.llm.generate(
+            prompts, max_new_tokens=self.max_new_tokens, max_input_tokens=self.max_input_tokens
+        )
+        return [answer.text for answer in answers]
+
+    @staticmethod
+    def _key(prompt: str) -> str:
+        return content_key(prompt, length=32)

@@ -1,0 +1,165 @@
+import inspect
+import textwrap
+
+import numpy as np
+import pytest
+
+from methods import METHODS
+from methods.bm25 import BM25
+from methods.dense import Dense
+from methods.prompt.method import Prompt, PromptMethod
+from methods.random_items import RandomItems
+from methods.recency import Recency
+from methods.zero_shot import ZeroShot
+from tasks.common.errors import DataError
+from tests.methods.helpers import EchoLLM, LetterEncoder, behavior, build, example
+
+TEXTS = ["tea", "war a", "bread b", "war", "salt"]
+HISTORY = [behavior(str(i), text, "5") for i, text in enumerate(TEXTS)]
+ASKED = example("1", "war", HISTORY)
+
+
+def test_zero_shot_is_the_input_as_it_is(tmp_path):
+    llm = EchoLLM()
+    (found,) = build(ZeroShot, tmp_path, llm=llm).predict([ASKED])
+    assert (found.id, found.text, found.behaviors) == ("1", "input war", ())
+    assert (found.prompt_tokens, found.new_tokens, found.error) == (2, 1, None)
+    (prompts, new, budget, prefix) = llm.calls[0]
+    assert (prompts, new, budget, prefix) == (["input war"], 10, 100, None)
+
+
+@pytest.mark.parametrize(
+    ("method", "config", "ids"),
+    [
+        (BM25, {}, ("3", "1", "4", "2")),
+        (BM25, {"k": 1}, ("3",)),
+        (Recency, {"k": 2}, ("4", "3")),
+        (Recency, {"k": 9}, ("4", "3", "2", "1", "0")),
+    ],
+)
+def test_retrieved_behaviours_stand_in_the_prompt_best_first(tmp_path, method, config, ids):
+    (found,) = build(method, tmp_path, config, llm=EchoLLM()).predict([ASKED])
+    assert found.behaviors == ids
+    items = [f'5 is the score for "{HISTORY[int(id)].text}"' for id in ids]
+    places = [found.text.index(item) for item in items]
+    assert places == sorted(places)
+    assert found.text.endswith("input war")
+
+
+def test_dense_encodes_in_one_go(tmp_path):
+    encoder = LetterEncoder()
+    method = build(Dense, tmp_path, {"k": 2}, llm=EchoLLM(), encoder=encoder)
+    found = method.predict([example("1", "a", HISTORY), example("2", "b", HISTORY[:3])])
+    assert [len(call) for call in encoder.calls] == [5, 2]
+    assert found[0].behaviors == ("1", "4")  # two times an a; else once, the newest first
+    assert found[1].behaviors == ("2", "1")
+
+
+def test_random_does_not_depend_on_other_examples(tmp_path):
+    examples = [example(str(i), history=HISTORY) for i in range(20)]
+    method = build(RandomItems, tmp_path, {"k": 2}, llm=EchoLLM())
+    found = {p.id: p.behaviors for p in method.predict(examples)}
+    alone = build(RandomItems, tmp_path, {"k": 2}, llm=EchoLLM()).predict(examples[7:8])
+    assert alone[0].behaviors == found["7"]
+    assert len(set(found.values())) > 5
+    assert all(len(set(chosen)) == 2 for chosen in found.values())
+
+
+def test_an_empty_history_gives_the_plain_input(tmp_path):
+    asked = example("1", "war")
+    for method in (BM25, Recency, RandomItems):
+        assert build(method, tmp_path, llm=EchoLLM()).predict([asked])[0].text == "input war"
+
+
+def test_budget_leaves_room_for_the_llms_own_tokens(tmp_path):
+    method = build(BM25, tmp_path, llm=EchoLLM(), max_input_tokens=60)
+    assert method.budget == 58
+    long = [behavior(str(i), "word " * 50, "5") for i in range(4)]
+    text = method.prompt(example("1", "war", long))
+    assert len(text.split()) <= 58
+    assert text.count("is the score for") == 4
+
+
+def test_behaviours_that_do_not_fit_are_not_said_to_be_in_the_prompt(tmp_path):
+    method = build(BM25, tmp_path, llm=EchoLLM(), max_input_tokens=8)
+    long = [behavior(str(i), "word " * 50, "5") for i in range(4)]
+    (found,) = method.predict([example("1", "war", long)])
+    assert (found.text, found.behaviors) == ("input war", ())
+    assert found.note == "no behaviour fits the prompt budget: plain input"
+
+
+def test_k_is_checked():
+    for wrong in (0, -1, "many"):
+        with pytest.raises(ValueError, match="k"):
+            BM25.Config(k=wrong)
+    assert BM25.Config().k == 4
+
+
+class Picky(PromptMethod):
+    name = "picky"
+
+    def prompt(self, example):
+        if example.id == "bad":
+            raise DataError("its query is empty", id=example.id, hint="Drop it")
+        if example.id == "bug":
+            raise IndexError("a bug")
+        return f"mine: {example.query}"
+
+
+def test_one_examples_failure_is_its_own(tmp_path):
+    llm = EchoLLM()
+    method = build(Picky, tmp_path, llm=llm)
+    found = method.predict([example("a", "1"), example("bad"), example("b", "2")])
+    assert [p.id for p in found] == ["a", "bad", "b"]
+    assert [p.text for p in found] == ["mine: 1", None, "mine: 2"]
+    assert found[1].error == "id 'bad': its query is empty. Drop it."
+    assert llm.calls[0][0] == ["mine: 1", "mine: 2"]
+
+
+def test_a_bug_is_not_swallowed(tmp_path):
+    with pytest.raises(IndexError):
+        build(Picky, tmp_path, llm=EchoLLM()).predict([example("a"), example("bug")])
+
+
+def test_soft_tokens_stay_with_their_example(tmp_path):
+    llm = EchoLLM()
+    prefix = np.arange(3)[:, None, None]
+    build(Picky, tmp_path, llm=llm).answer(
+        [example("a", "1"), example("bad"), example("b", "2")], prefix=prefix
+    )
+    assert llm.calls[0][3].tolist() == [[[0]], [[2]]]
+
+
+def test_prompts_serve_without_generation(tmp_path):
+    llm = EchoLLM()
+    prompts = build(BM25, tmp_path, {"k": 1}, llm=llm).prompts([ASKED])
+    assert prompts == [Prompt('5 is the score for "war" . input war', ("3",))]
+    assert llm.calls == []
+
+
+def test_a_ranking_is_made_once_per_example(tmp_path):
+    ranked = []
+
+    class Counted(BM25):
+        def behaviors(self, example):
+            ranked.append(example.id)
+            return super().behaviors(example)
+
+    build(Counted, tmp_path, llm=EchoLLM()).predict([ASKED, example("2", "tea", HISTORY)])
+    assert ranked == ["1", "2"]
+
+
+def test_the_docstrings_example_works(tmp_path):
+    lines = inspect.getdoc(PromptMethod).split("methods/:\n")[1].split("\nWhere something")[0]
+    space = {}
+    exec(textwrap.dedent(lines), space)  # noqa: S102  the documented example is what is tested
+    (found,) = build(space["Persona"], tmp_path, llm=EchoLLM()).predict([ASKED])
+    assert found.text == "My last answers: 5; 5; 5. input war"
+    assert space["Persona"].name == "persona"
+
+
+def test_all_are_registered():
+    for method in (ZeroShot, BM25, Dense, Recency, RandomItems):
+        assert METHODS.get(method.name) is method
+    assert Dense.uses_encoder
+    assert not BM25.uses_encoder
