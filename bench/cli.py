@@ -269,7 +269,7 @@ def check(
     config: Config = CONFIG,
 ) -> None:
     """Run the conformance suite on one method, with tiny random models. Exit code 1 if it fails."""
-    from bench.conformance_run import check_method
+    from bench.conformance.command import check_method
     from bench.settings import load_settings
 
     settings = load_settings(config, set)
