@@ -41,18 +41,18 @@ def describe(
 def _cell(cell: Cell, id: str | None) -> str:
     if store.error_file(cell.folder).is_file() and not store.is_done(cell.folder):
         return f"{cell.title}: failed\n{store.error_file(cell.folder).read_text('utf-8')}"
-    record = store.read_json(cell.folder / store.RECORD)
+    record = store.read_record(cell.folder)
     predictions = store.read_predictions(cell.folder / store.PREDICTIONS)
     shown = [p for p in predictions if p.id == id] if id else predictions[:PREDICTIONS_SHOWN]
     if id and not shown:
         raise DataError("no prediction of that id", id=id, file=cell.folder, hint="Correct the id")
-    lines = [f"{cell.title}", f"{cell.folder}", json.dumps(record, indent=2, ensure_ascii=False)]
-    if (cell.folder / store.SCORES).is_file():
-        metrics = store.read_json(cell.folder / store.SCORES)["metrics"]
+    text = json.dumps(record.model_dump(mode="json"), indent=2, ensure_ascii=False)
+    lines = [cell.title, str(cell.folder), text]
+    scores = store.read_scores(cell.folder)
+    if scores is not None:
         lines += [
-            f"{name} {s['value']:.4f} "
-            f"(n {s['n']}, failed {s['n_failed']}, unparsed {s['n_unparsed']})"
-            for name, s in metrics.items()
+            f"{name} {s.value:.4f} (n {s.n}, failed {s.n_failed}, unparsed {s.n_unparsed})"
+            for name, s in scores.metrics.items()
         ]
     return "\n".join([*lines, *(f"{p.id}: {p.text!r}" for p in shown)])
 

@@ -25,6 +25,7 @@ from tasks.common.errors import ConfigError
 from tasks.common.registry import did_you_mean
 from tasks.loading import SetName, SplitName
 from tasks.mini.world import WorldConfig
+from tasks.scoring import Scoring
 
 T = TypeVar("T")
 M = TypeVar("M", LLMConfig, EncoderConfig)
@@ -63,19 +64,20 @@ class DataSettings(_Strict):
         return self
 
 
-class ScoringSettings(_Strict):
+class ScoringSettings(Scoring):
     """How stored predictions are scored; not part of a cell's key.
 
     Attributes:
-        unparsed: treatment of an ordinal answer that is no number: "lamp" or "pplug".
-        aggregator: "mean", or "lamp" for the bootstrap percentile that LaMP's scripts print.
         confidence, resamples: of the user-clustered bootstrap intervals.
     """
 
-    unparsed: Literal["lamp", "pplug"] = "lamp"
-    aggregator: Literal["mean", "lamp"] = "mean"
     confidence: float = Field(0.95, gt=0, lt=1)
     resamples: PositiveInt = 2000
+
+    @property
+    def rules(self) -> Scoring:
+        """The part that decides scores, without what decides intervals."""
+        return Scoring(unparsed=self.unparsed, aggregator=self.aggregator)
 
 
 class Suite(_Strict):
