@@ -97,9 +97,9 @@ def make_runtime(
         open_llm=None if llm is None else lambda: models.llm(llm, data, cell.task, cell.seed),
         open_encoder=None if encoder is None else lambda: models.encoder(encoder),
         progress=progress,
-        population=data.split(cell.task, data.suite.train).examples,
+        population=data.load(cell.task, data.suite.train).examples,
         bounds=data.bounds(cell.task),
-        golds=(cell.method.sees_golds and data.split(cell.task, data.suite.evaluate).golds) or {},
+        golds=(cell.method.sees_golds and data.load(cell.task, data.suite.evaluate).golds) or {},
     )
 
 
@@ -107,7 +107,7 @@ def _run(cell: Cell, settings: Settings, data: Data, models: Models, progress: P
     timer = PhaseTimer()
     started = datetime.now(UTC)
     runtime = make_runtime(cell, settings, data, models, progress)
-    evaluated = data.split(cell.task, data.suite.evaluate)
+    evaluated = data.load(cell.task, data.suite.evaluate)
     with PeakMemory() as memory:
         with timer.time("load"):
             method = cell.method(cell.config, runtime)

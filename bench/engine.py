@@ -36,8 +36,8 @@ def run_grid(settings: Settings, grid: Grid, console: Console, report: OnOutcome
     if left:
         store.require_writable(settings.store.runs)
     for cell in left:
-        datas[cell.source].split(cell.task, suite.train)
-        datas[cell.source].split(cell.task, suite.evaluate)
+        datas[cell.source].load(cell.task, suite.train)
+        datas[cell.source].load(cell.task, suite.evaluate)
     with Bars(console, len(grid.cells)) as bars:
 
         def on_outcome(outcome: Outcome) -> None:

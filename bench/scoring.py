@@ -39,7 +39,7 @@ def rescore(settings: Settings, grid: Grid) -> int:
     datas = {source: Data(settings, suite, source) for source in suite.data}
     scored = 0
     for cell in grid.cells:
-        dataset = datas[cell.source].split(cell.task, suite.evaluate)
+        dataset = datas[cell.source].load(cell.task, suite.evaluate)
         if store.is_done(cell.folder) and dataset.golds is not None:
             predictions = store.read_predictions(cell.folder / store.PREDICTIONS)
             scores = score_cell(cell.task(), dataset, predictions, settings.scoring.rules)

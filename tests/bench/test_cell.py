@@ -1,4 +1,4 @@
-"""One cell: what is recorded, what is shared, and how a fault stays within it."""
+"""One cell: what is recorded, what is shared, and how a failure stays within it."""
 
 import json
 import shutil
@@ -279,7 +279,7 @@ def data(project, *overrides):
     return Data(settings, suite, suite.data[0])
 
 
-def test_no_method_watches_the_golds_that_it_is_scored_on(project):
+def test_no_method_monitors_the_golds_that_it_is_scored_on(project):
     project.suite("zero-shot", more="validation_share = 0.25")
     train, watched = data(project).training(LAMP3)
     assert (train.set, watched.set) == ("train", "train")
@@ -290,13 +290,13 @@ def test_no_method_watches_the_golds_that_it_is_scored_on(project):
     assert set(watched.golds) == {example.id for example in watched.examples}
 
 
-def test_the_official_dev_set_is_watched_when_test_is_scored(project):
+def test_the_official_dev_set_is_monitored_when_test_is_scored(project):
     project.suite("zero-shot", more='evaluate = "test"')
     train, watched = data(project).training(LAMP3)
     assert (len(train), watched.set, len(watched)) == (8, "dev", 4)
 
 
-def test_too_few_train_queries_leave_nothing_to_watch(project):
+def test_too_few_train_queries_leave_nothing_to_monitor(project):
     project.suite("zero-shot")
     train, watched = data(project).training(LAMP3)
     assert (len(train), watched) == (8, None)
@@ -310,7 +310,7 @@ def test_a_train_set_without_golds_is_named(project):
     project.suite("global-majority", more='train = "test"')
     (outcome,) = project.run()
     assert outcome.state == "failed"
-    assert "the test set of LaMP-3 has no golds: nothing can be learned from it" in outcome.reason
+    assert "the test set of LaMP-3 has no golds to learn from" in outcome.reason
     assert "Traceback" not in store.error_file(outcome.cell.folder).read_text()
 
 
