@@ -135,9 +135,9 @@ def _run(cell: Cell, settings: Settings, data: Data, models: Models, progress: P
         started=started.isoformat(timespec="seconds"),
         seconds=timer.seconds(),
         peak_bytes=memory.peak_bytes(),
-        fit=Fit.of(report, fit_seconds),
+        fit=Fit.from_report(report, fit_seconds),
         cost=method.cost(),
-        totals=Totals.of(predictions),
+        totals=Totals.from_predictions(predictions),
         models=ModelDescriptions(
             llm=runtime.llm.description if cell.llm else None,
             encoder=runtime.encoder.description if cell.encoder else None,

@@ -57,7 +57,7 @@ class Fit(_Record):
     seconds: float = 0.0
 
     @classmethod
-    def of(cls, report: FitReport, seconds: float) -> Self:
+    def from_report(cls, report: FitReport, seconds: float) -> Self:
         return cls(
             steps=report.steps,
             examples=report.examples,
@@ -89,7 +89,7 @@ class Totals(_Record):
     notes: dict[str, int]
 
     @classmethod
-    def of(cls, predictions: Sequence[Prediction]) -> Self:
+    def from_predictions(cls, predictions: Sequence[Prediction]) -> Self:
         n = max(1, len(predictions))
         notes = Counter(prediction.note for prediction in predictions if prediction.note)
         return cls(
@@ -204,7 +204,7 @@ class MetricScores(_Record):
     rows: tuple[tuple[float, ...], ...]
 
     @classmethod
-    def of(cls, score: Score) -> Self:
+    def from_score(cls, score: Score) -> Self:
         return cls(**{name: getattr(score, name) for name in cls.model_fields})
 
 

@@ -26,7 +26,7 @@ def score_cell(
         scoring=scoring,
         ids=tuple(dataset.golds),
         users=tuple(users[id] for id in dataset.golds),
-        metrics={name: MetricScores.of(score) for name, score in scores.items()},
+        metrics={name: MetricScores.from_score(score) for name, score in scores.items()},
     )
 
 

@@ -1,8 +1,7 @@
 """Scoring rules: the choices that turn the same predictions into different scores."""
 
+from dataclasses import dataclass
 from typing import Literal
-
-from pydantic import BaseModel, ConfigDict
 
 Unparsed = Literal["lamp", "pplug"]
 """Treatment of an ordinal answer that is not a number: LaMP's scripts' or PPlug's."""
@@ -10,15 +9,14 @@ Aggregator = Literal["mean", "lamp"]
 """Of ROUGE: the mean, or the bootstrap median that LaMP's scripts print."""
 
 
-class Scoring(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Scoring:
     """Scoring rules. Scores computed under different rules must not share a table.
 
     Attributes:
         unparsed: treatment of an ordinal answer that is not a number (see `tasks.metrics.ordinal`).
         aggregator: of ROUGE: "mean", or "lamp" for the bootstrap median that LaMP's scripts print.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     unparsed: Unparsed = "lamp"
     aggregator: Aggregator = "mean"

@@ -83,7 +83,7 @@ def test_records_of_before_a_key_was_added_stay_readable(folder):
 
 
 def test_totals_count_by_hand():
-    totals = Totals.of(
+    totals = Totals.from_predictions(
         [
             Prediction("a", "x", ("p", "q"), 10, 2, 3, note="cut"),
             Prediction("b", None, (), 20, 0, 0, error="no prompt"),
@@ -93,4 +93,4 @@ def test_totals_count_by_hand():
     assert (totals.n, totals.failed, totals.truncated) == (3, 1, 1)
     assert (totals.prompt_tokens_mean, totals.new_tokens_mean, totals.behaviors_mean) == (20, 2, 1)
     assert totals.notes == {"cut": 2}
-    assert Totals.of([]).prompt_tokens_mean == 0
+    assert Totals.from_predictions([]).prompt_tokens_mean == 0

@@ -124,7 +124,7 @@ def test_what_rows_cost_is_the_mean_of_their_records(project):
     assert lines[2].split(" | ")[1:3] == ["shared parameters", "shared fit s"]
     assert lines[4].startswith("| zero-shot | 0 | ")
     assert lines[5].startswith(f"| pplug | {pplug.trainable_shared:,.0f} | ")
-    assert pplug.fit_seconds == pytest.approx(sum(r["fit"]["seconds"] for r in records) / 2)
+    assert pplug.fit_seconds == pytest.approx(sum(r.fit.seconds for r in records) / 2)
     console = Console(file=io.StringIO(), width=80)
     render.to_console(table, console)
     assert f"{pplug.trainable_shared:,.0f}" in console.file.getvalue()
