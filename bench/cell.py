@@ -1,29 +1,26 @@
 """One cell: fit, predict, score, record. Killed at any point, it resumes where it stopped."""
 
 import shutil
-import time
 import traceback
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
 
 from bench import store
 from bench.data import Data
 from bench.environment import describe_environment
 from bench.grid import Cell
-from bench.locks import Busy, lock_folder
+from bench.locks import Busy, lock_cell
 from bench.measuring import PeakMemory, PhaseTimer
 from bench.models import Models
 from bench.prediction import predict_in_chunks
 from bench.records import CellRecord, Fit, ModelDescriptions, Totals
 from bench.scoring import score_cell
 from bench.settings import Settings
-from methods import FitReport, Method
-from methods.cache.folders import set_aside
+from methods.core.fitting import fit_once
 from methods.core.runtime import Runtime
-from tasks.common.errors import BenchError, ModelError, StorageError
-from tasks.common.files import content_key, write_json
+from tasks.common.errors import BenchError, StorageError
+from tasks.common.files import content_key
 from tasks.common.progress import Progress
 from tasks.common.seeds import Seeds
 
@@ -56,7 +53,7 @@ def run_cell(
     if store.is_done(cell.folder):
         return Outcome(cell, State.KEPT)
     try:
-        with lock_folder(cell.folder, settings.store.cache):
+        with lock_cell(cell.folder, settings.store.cache):
             if store.is_done(cell.folder):  # by the process that held the lock before
                 return Outcome(cell, State.KEPT)
             return _run_or_record_failure(cell, settings, data, models, progress)
@@ -110,19 +107,20 @@ def _run(cell: Cell, settings: Settings, data: Data, models: Models, progress: P
     evaluated = data.load(cell.task, data.suite.evaluate)
     with PeakMemory() as memory:
         with timer.time("load"):
-            method = cell.method(cell.config, runtime)
             if cell.llm:
                 _ = runtime.llm
             if cell.encoder:
                 _ = runtime.encoder
         with timer.time("fit"):
-            fitted = settings.store.cache / "fitted" / cell.fit_key
-            with lock_folder(fitted, settings.store.cache, wait=True):
-                report, fit_seconds = _fitted(method, cell, data, fitted)
+            fit = fit_once(
+                settings.store.cache / "fitted" / cell.fit_key,
+                lambda: cell.method(cell.config, runtime),
+                lambda: data.training(cell.task),
+            )
         with timer.time("predict"):
-            predictions = predict_in_chunks(method, evaluated.examples, runtime)
+            predictions = predict_in_chunks(fit.method, evaluated.examples, runtime)
     record = CellRecord(
-        identity=cell.identity,
+        identity=cell.depends_on.to_json(),
         key=cell.key,
         suite=cell.suite,
         data=cell.source,
@@ -135,8 +133,8 @@ def _run(cell: Cell, settings: Settings, data: Data, models: Models, progress: P
         started=started.isoformat(timespec="seconds"),
         seconds=timer.seconds(),
         peak_bytes=memory.peak_bytes(),
-        fit=Fit.from_report(report, fit_seconds),
-        cost=method.cost(),
+        fit=Fit.from_report(fit.report, fit.seconds),
+        cost=fit.method.cost(),
         totals=Totals.from_predictions(predictions),
         models=ModelDescriptions(
             llm=runtime.llm.description if cell.llm else None,
@@ -146,7 +144,7 @@ def _run(cell: Cell, settings: Settings, data: Data, models: Models, progress: P
     )
     with store.create_cell(cell.folder) as folder:
         if cell.owns_fit:
-            method.save(folder / store.MODEL)
+            fit.method.save(folder / store.MODEL)
         store.write_predictions(folder / store.PREDICTIONS, predictions)
         if evaluated.golds is None:
             official = cell.task.official_name()
@@ -156,42 +154,3 @@ def _run(cell: Cell, settings: Settings, data: Data, models: Models, progress: P
             store.write_scores(folder, scores)
         store.write_record(folder, record)
     shutil.rmtree(runtime.scratch, ignore_errors=True)
-
-
-def _fitted(method: Method, cell: Cell, data: Data, fitted: Path) -> tuple[FitReport, float]:
-    """Fit once for all cells that share a fit (a method and its controls), and after a kill.
-
-    A damaged fit is put aside and made anew.
-
-    For the fit's `sole_writer`: two processes may want it at the same time.
-
-    Returns:
-        What the training did, and the seconds that it took whoever did it; after a kill, those
-        since it went on.
-    """
-    done, model = fitted / "fit.json", fitted / "model"
-    if done.is_file():
-        try:
-            report, seconds = _reported(done)
-            method.load(model)
-        except (ModelError, StorageError) as error:
-            set_aside(fitted, error, "fitted anew")
-        else:
-            return report, seconds
-    train, watched = data.training(cell.task)
-    started = time.monotonic()
-    report = method.fit(train, watched)
-    seconds = round(time.monotonic() - started, 3)
-    method.save(model)
-    write_json(done, {**asdict(report), "seconds": seconds})
-    return report, seconds
-
-
-def _reported(path: Path) -> tuple[FitReport, float]:
-    """A stored fit's report and seconds. Raises StorageError where the file is damaged."""
-    fields = store.read_json(path)
-    try:
-        seconds = float(fields.pop("seconds"))
-        return FitReport(**{**fields, "curve": tuple(fields["curve"])}), seconds
-    except (KeyError, TypeError, ValueError) as error:
-        raise StorageError(f"is damaged ({error})", file=path, hint=store.RUN_AGAIN) from error

@@ -1,4 +1,4 @@
-"""Locks on cells and fits; the operating system releases those of a killed process."""
+"""One process at a time for a cell; the operating system releases a killed process's locks."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,13 +15,10 @@ class Busy(Exception):  # noqa: N818  a state, not an error
 
 
 @contextmanager
-def lock_folder(folder: Path, cache: Path, *, wait: bool = False) -> Iterator[None]:
-    """Hold the lock on a cell's or a fit's folder while the block runs.
+def lock_cell(folder: Path, cache: Path) -> Iterator[None]:
+    """Hold the lock on a cell's folder while the block runs.
 
     Lock files lie in `cache`, so that the folder with the runs holds nothing but results.
-
-    Args:
-        wait: for another process to release the lock, instead of raising Busy.
 
     Raises:
         Busy: another process holds the lock.
@@ -29,7 +26,7 @@ def lock_folder(folder: Path, cache: Path, *, wait: bool = False) -> Iterator[No
     """
     try:
         (cache / "locks").mkdir(parents=True, exist_ok=True)
-        lock = FileLock(cache / "locks" / content_key(str(folder)), blocking=wait)
+        lock = FileLock(cache / "locks" / content_key(str(folder)), blocking=False)
         lock.acquire()
     except Timeout as error:
         raise Busy from error

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -148,17 +148,6 @@ def write_submission(path: Path, task: str, predictions: Sequence[Prediction]) -
     """The official leaderboard's format: {"task": …, "golds": [{id, output}]}."""
     answers = [{"id": p.id, "output": p.text or ""} for p in predictions]
     write_json(path, {"task": task, "golds": answers})
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A stored JSON object. Raises StorageError where it is missing or damaged."""
-    try:
-        value = json.loads(_read_bytes(path, RUN_AGAIN))
-    except (ValueError, RecursionError) as error:
-        raise StorageError(f"is damaged ({error})", file=path, hint=RUN_AGAIN) from error
-    if not isinstance(value, dict):
-        raise StorageError("is not a JSON object", file=path, hint=RUN_AGAIN)
-    return value
 
 
 def _read_model(path: Path, model: type[R], what: str, hint: str) -> R:

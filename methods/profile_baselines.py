@@ -4,7 +4,6 @@ from abc import abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from statistics import fmean, median
-from typing import ClassVar
 
 from pydantic import PositiveInt
 
@@ -98,7 +97,7 @@ class KnnConfig(MethodConfig):
     k: PositiveInt = 4
 
 
-class KnnVote(NeighbourBaseline):
+class KnnVote(NeighbourBaseline[KnnConfig]):
     """The labels of the `k` nearest behaviours by BM25, each vote weighed by its similarity.
 
     Weights are the retriever's scores, negative ones taken as 0; where all are 0, votes are equal.
@@ -106,8 +105,6 @@ class KnnVote(NeighbourBaseline):
     """
 
     name = "knn-vote"
-    Config: ClassVar[type[MethodConfig]] = KnnConfig
-    config: KnnConfig
 
     @classmethod
     def applicable(cls, task: type[Task]) -> bool:

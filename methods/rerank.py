@@ -1,10 +1,7 @@
 """Densely retrieved behaviours, re-ranked by the frozen LLM itself, in the prompt."""
 
-from typing import ClassVar
-
 from pydantic import PositiveInt
 
-from methods.core.method import MethodConfig
 from methods.prompt.method import RetrievalConfig, RetrievalMethod
 from methods.retrieval import Retriever
 
@@ -15,7 +12,7 @@ class RerankConfig(RetrievalConfig):
     depth: PositiveInt = 20
 
 
-class Rerank(RetrievalMethod):
+class Rerank(RetrievalMethod[RerankConfig]):
     """The encoder's top 20, re-ranked by how much each raises the query's likelihood.
 
     RePlug tunes a retriever by the likelihood of the gold; at prediction there is none, so the LLM
@@ -26,8 +23,6 @@ class Rerank(RetrievalMethod):
     name = "rerank"
     seeded = False
     uses_encoder = True
-    Config: ClassVar[type[MethodConfig]] = RerankConfig
-    config: RerankConfig
 
     def open_retriever(self) -> Retriever:
         from methods.retrieval.dense import DenseRetriever

@@ -6,14 +6,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from pydantic import Field, PositiveFloat, PositiveInt
+from typing_extensions import TypeVar
 
-from methods.core.method import Cost, MethodConfig
+from methods.core.key import MethodKey
+from methods.core.method import Cost
 from methods.models import padding
 from methods.models.config import TrainingConfig
 from methods.models.embedding_store import EmbeddingStore
@@ -79,7 +81,10 @@ class Policy:
     real: torch.Tensor
 
 
-class ROPG(RetrievalMethod):
+R = TypeVar("R", bound=RopgConfig, default=RopgConfig)
+
+
+class ROPG(RetrievalMethod[R]):
     """Tunes one tower for queries and behaviours; at prediction, its top k in the official prompt.
 
     Each train query's top l by a first retriever are judged by `Feedback`: the utility of the LLM's
@@ -88,8 +93,6 @@ class ROPG(RetrievalMethod):
     """
 
     uses_encoder = True
-    Config: ClassVar[type[MethodConfig]] = RopgConfig
-    config: RopgConfig
 
     @abstractmethod
     def losses(self, policy: Policy, epoch: int) -> torch.Tensor:
@@ -100,15 +103,11 @@ class ROPG(RetrievalMethod):
         return self.losses(policy, 0)
 
     @classmethod
-    def identity(cls, config: MethodConfig) -> list[Any]:
-        return [*cls.fit_identity(config), config.model_dump(include={"k"})]
-
-    @classmethod
-    def fit_identity(cls, config: MethodConfig) -> list[Any]:
-        """`k` stays out: it is of prediction alone."""
-        assert isinstance(config, RopgConfig)  # noqa: S101  its own Config
-        own = config.model_dump(mode="json", exclude={"k", "training"})
-        return [cls.name, cls.version, own, config.training.decisive()]
+    def fit_key(cls, config: R) -> MethodKey:
+        """Without `k`, which matters at prediction only."""
+        options = config.key_options()
+        del options["k"]
+        return MethodKey(cls.name, cls.version, options)
 
     @cached_property
     def module(self) -> TunedEncoder:
@@ -207,12 +206,14 @@ class ROPG(RetrievalMethod):
         """Content key of what decides the outcome, beside the training's own config."""
         runtime, task = self.runtime, self.task
         return content_key(
-            [
-                self.fit_identity(self.config),
-                [task.name, task.version, train.fingerprint],
-                [runtime.llm.identity, runtime.max_input_tokens],
-                runtime.encoder.identity,
-            ]
+            {
+                "method": self.fit_key(self.config).to_json(),
+                "task": [task.name, task.version],
+                "train": train.fingerprint,
+                "llm": runtime.llm.identity,
+                "max_input_tokens": runtime.max_input_tokens,
+                "encoder": runtime.encoder.identity,
+            }
         )
 
     def _about(self) -> dict[str, Any]:
@@ -236,7 +237,7 @@ class RopgKdConfig(RopgConfig):
     teacher_temperature: PositiveFloat = 1.0
 
 
-class RopgKD(ROPG):
+class RopgKD(ROPG[RopgKdConfig]):
     """KL(teacher || retriever), teacher = softmax(utility / T) over a query's candidates.
 
     methods.md §4. The softmax is taken once, on the log side; the released loss takes it of
@@ -244,8 +245,6 @@ class RopgKD(ROPG):
     """
 
     name = "ropg-kd"
-    Config: ClassVar[type[MethodConfig]] = RopgKdConfig
-    config: RopgKdConfig
 
     def losses(self, policy: Policy, epoch: int) -> torch.Tensor:  # noqa: ARG002
         pads = ~policy.real

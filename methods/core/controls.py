@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from methods.core.key import MethodKey
 from methods.core.method import Cost, Method, MethodConfig
 from methods.core.runtime import Runtime
 from methods.models.report import FitReport
@@ -155,14 +156,14 @@ class Controlled(Method):
         return cls.inner_class.applicable(task)
 
     @classmethod
-    def identity(cls, config: MethodConfig) -> list[Any]:
-        return [cls.name, cls.inner_class.identity(config)]
+    def key(cls, config: MethodConfig) -> MethodKey:
+        return MethodKey(cls.name, cls.version, parts={"method": cls.inner_class.key(config)})
 
     @classmethod
-    def fit_identity(cls, config: MethodConfig) -> list[Any]:
-        """The inner method's own unless it is trained on swapped histories: then trained once."""
-        own = cls.inner_class.fit_identity(config)
-        return [cls.name, own] if cls.in_training else own
+    def fit_key(cls, config: MethodConfig) -> MethodKey:
+        """The inner method's own, so that both share one fit, unless training is swapped too."""
+        own = cls.inner_class.fit_key(config)
+        return MethodKey(cls.name, cls.version, parts={"method": own}) if cls.in_training else own
 
     def swap(self) -> Swap:
         """The swap, with the train users as the population."""

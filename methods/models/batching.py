@@ -10,15 +10,20 @@ from tasks.common.errors import ModelError
 
 R = TypeVar("R")
 FIRST_TRY = 64
+LOWER = 'Lower the batch size, or set it to "auto"'
 
 
 class BatchSize:
     """Examples a forward pass: a fixed number, or "auto".
 
     "auto" starts at 64, halves whenever memory runs out, and stays there.
+
+    Args:
+        hint: what to do if a fixed size doesn't fit, for the error.
     """
 
-    def __init__(self, asked: int | Literal["auto"]) -> None:
+    def __init__(self, asked: int | Literal["auto"], hint: str = LOWER) -> None:
+        self.hint = hint
         self.size = FIRST_TRY if asked == "auto" else asked
         self._may_halve = asked == "auto"
 
@@ -41,7 +46,7 @@ class BatchSize:
                 if not self._may_halve:
                     raise ModelError(
                         f"a batch of {self.size} does not fit in memory",
-                        hint='Lower the batch size, or set it to "auto"',
+                        hint=self.hint,
                     ) from error
             # Outside the handler: the traceback would keep the failed pass's tensors alive.
             self.size //= 2

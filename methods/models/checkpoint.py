@@ -1,10 +1,11 @@
-"""A training run's state on disk, from which it goes on exactly."""
+"""A training run's state on disk, from which it is resumed exactly."""
 
 import json
 import os
 import pickle
 import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,9 @@ Weights = dict[str, torch.Tensor]
 
 @dataclass
 class State:
-    """Where a training run is. Random streams need no place here: steps seed them by number.
+    """How far a training run has come. Steps seed their random streams by number.
 
     Attributes:
-        micro_batch_size: in use; with dropout, it decides which masks are drawn.
         step, examples: optimizer steps taken, training examples seen.
         nll, tokens: summed since the last point of the curve.
         curve: see `FitReport`.
@@ -32,7 +32,6 @@ class State:
         best: the trained weights at `best_loss`; kept only for early stopping.
     """
 
-    micro_batch_size: int
     step: int = 0
     examples: int = 0
     nll: float = 0.0
@@ -74,7 +73,7 @@ class Checkpoint:
         """Whether `minutes` have passed since the last save."""
         return time.monotonic() - self._saved >= self.minutes * 60
 
-    def save(self, module: nn.Module, stateful: dict[str, Any], state: State) -> None:
+    def save(self, module: nn.Module, stateful: Mapping[str, Any], state: State) -> None:
         """Put this state in place of the last one, whole or not at all.
 
         Args:
@@ -107,14 +106,14 @@ class Checkpoint:
                 f"checkpoint can't be written ({error})",
                 file=self.folder,
                 hint="Free space or choose a writable folder, then run the same command again; "
-                "training goes on from the checkpoint before",
+                "training resumes from the previous checkpoint",
             ) from error
         for old in self._steps():
             if old != final:
                 shutil.rmtree(old, ignore_errors=True)
         self._saved = time.monotonic()
 
-    def restore(self, module: nn.Module, stateful: dict[str, Any]) -> State | None:
+    def restore(self, module: nn.Module, stateful: Mapping[str, Any]) -> State | None:
         """Put the saved state into module, optimizer and scheduler; None where there is none.
 
         Raises:
@@ -142,7 +141,7 @@ class Checkpoint:
             raise ModelError(
                 f"checkpoint can't be continued ({error})",
                 file=folder,
-                hint="Delete the folder to train anew",
+                hint="Delete the folder to train from the start",
             ) from error
         return state
 

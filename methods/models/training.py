@@ -1,4 +1,4 @@
-"""The one training loop, used by every trainable method and by the LLM's own adaptation."""
+"""Training a module on a train set in epochs: every trained method, and the LLM's adaptation."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -15,12 +15,17 @@ from transformers import get_linear_schedule_with_warmup
 from methods.models.batching import BatchSize, in_batches
 from methods.models.checkpoint import Checkpoint, State, put_weights, trained_weights
 from methods.models.config import TrainingConfig
+from methods.models.loop import run_steps
 from methods.models.report import FitReport
 from tasks.common.errors import ConfigError, ModelError
 from tasks.common.files import content_key
 from tasks.common.progress import Progress
 from tasks.common.seeds import Seeds
 
+OUT_OF_MEMORY = (
+    "Set this training's `micro_batch_size` to a smaller number (it is part of the results' key: "
+    "under dropout it decides which masks are drawn), or gradient_checkpointing = true"
+)
 MEGABATCH = 16  # batches sorted together by length; more wastes less padding and shuffles less
 
 
@@ -103,7 +108,8 @@ class _Training:
         self.trained = [weight for weight in module.parameters() if weight.requires_grad]
         self.device = self.trained[0].device
         self.accelerator = Accelerator()
-        self.micro_batch = BatchSize(config.micro_batch_size or "auto")
+        self.micro_batch = BatchSize(config.forward_size, OUT_OF_MEMORY)
+        self.dev_batch = BatchSize("auto")
         self.steps_per_epoch = math.ceil(len(data.ids) / config.batch_size)
         self.total = self.steps_per_epoch * config.epochs
         if config.max_steps is not None:
@@ -118,7 +124,7 @@ class _Training:
         key = content_key(
             [
                 identity,
-                config.model_dump(exclude={"checkpoint_minutes"}),
+                config.key_options(),
                 seeds.axes,
                 list(data.ids),
                 dict(rates),
@@ -128,30 +134,27 @@ class _Training:
         self.stateful = {"optimizer": self.optimizer, "scheduler": self.scheduler}
 
     def run(self) -> FitReport:
-        state = self.checkpoint.restore(self.module, self.stateful)
-        state = state or State(micro_batch_size=self.micro_batch.size)
-        self.micro_batch.size = state.micro_batch_size
-        self.progress.start("training", self.total)
-        self.progress.advance(state.step)
         cuda = [self.device] if self.device.type == "cuda" else []
-        self.module.train()
         with torch.random.fork_rng(devices=cuda):
-            while state.step < self.total and not self._has_stopped(state):
-                self._step(state)
-                if self._is_point(state.step):
-                    self._evaluate(state)
-                if self.checkpoint.due() or state.step == self.total or self._has_stopped(state):
-                    self.checkpoint.save(self.module, self.stateful, state)
-                self.progress.advance()
+            state = run_steps(
+                self.module,
+                self._step,
+                total=self.total,
+                label="training",
+                stateful=self.stateful,
+                checkpoint=self.checkpoint,
+                progress=self.progress,
+                after_step=self._after_step,
+                should_stop=self._has_stopped,
+            )
         if state.best is not None:
             put_weights(self.module, state.best)
-        self.module.eval()
-        return FitReport(
-            steps=state.step,
-            examples=state.examples,
-            curve=tuple(state.curve),
-            notes={"micro_batch_size": self.micro_batch.size},
-        )
+        return FitReport(steps=state.step, examples=state.examples, curve=tuple(state.curve))
+
+    def _after_step(self, state: State) -> bool:
+        if self._is_point(state.step):
+            self._evaluate(state)
+        return state.step == self.total or self._has_stopped(state)
 
     def _step(self, state: State) -> None:
         epoch, position = divmod(state.step, self.steps_per_epoch)
@@ -168,8 +171,6 @@ class _Training:
         self.optimizer.step()
         self.scheduler.step()
         self.optimizer.zero_grad()
-        state.micro_batch_size = self.micro_batch.size
-        state.step += 1
         state.examples += len(rows)
         state.nll += nll
         state.tokens += tokens
@@ -226,14 +227,14 @@ class _Training:
 
     @torch.no_grad()
     def _dev_loss(self, dev: TrainingData, step: int) -> float:
-        def measured(rows: Sequence[int]) -> list[tuple[float, int]]:
+        def measure(rows: Sequence[int]) -> list[tuple[float, int]]:
             nll, tokens = self._nll(dev, rows, 0)
             if not torch.isfinite(nll).all():
                 raise _not_finite("dev loss", dev, rows, step)
             return list(zip(nll.tolist(), tokens.tolist(), strict=True))
 
         self.module.eval()
-        found = in_batches(dev.lengths, self.micro_batch, measured)
+        found = in_batches(dev.lengths, self.dev_batch, measure)
         self.module.train()
         return math.fsum(nll for nll, _ in found) / sum(tokens for _, tokens in found)
 

@@ -21,7 +21,8 @@ class Batch:
         vectors: [B, N, D] frozen history embeddings, zero where `mask` is False.
         mask: [B, N], True where there is a behaviour.
         ages: [B, N], the share of the history that is newer, in [0, 1); None unless asked for.
-        tokens: [B, n, H], the users' soft tokens, where they were computed before and stand for
+        queries: [B, D], frozen vectors of the examples' subjects; None unless the plug reads them.
+        tokens: [B, n, H], the users' soft tokens if they were computed earlier and replace
             `vectors`.
     """
 
@@ -29,6 +30,7 @@ class Batch:
     vectors: torch.Tensor
     mask: torch.Tensor
     ages: torch.Tensor | None = None
+    queries: torch.Tensor | None = None
     tokens: torch.Tensor | None = None
 
     def mean(self) -> torch.Tensor:

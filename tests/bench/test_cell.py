@@ -9,8 +9,8 @@ import pytest
 from bench import prediction, store
 from bench.cell import make_runtime
 from bench.data import Data
-from bench.locks import lock_folder
 from bench.models import Models
+from methods.cache.folders import hold_lock
 from tasks import TASKS
 from tasks.common.errors import StorageError
 from tasks.common.progress import Progress
@@ -56,7 +56,7 @@ def test_a_failing_method_stays_within_its_cell(project):
         ("fit.json", lambda data: data.replace(b'"steps"', b'"step"')),
     ],
 )
-def test_a_damaged_fit_is_put_aside_and_fitted_anew(project, names, damage):
+def test_a_damaged_fit_is_set_aside_and_fitted_again(project, names, damage):
     project.suite("pplug")
     (first,) = project.run()
     fits = project.root / "cache" / "fitted"
@@ -65,7 +65,7 @@ def test_a_damaged_fit_is_put_aside_and_fitted_anew(project, names, damage):
         file.write_bytes(damage(file.read_bytes()))
     before = texts(project, "pplug")
     shutil.rmtree(first.cell.folder)
-    with pytest.warns(UserWarning, match="fitted anew"):
+    with pytest.warns(UserWarning, match="fitted again"):
         (again,) = project.run()
     assert again.state == "done"
     assert texts(project, "pplug") == before
@@ -131,7 +131,7 @@ def test_the_record_says_what_was_run_and_on_what(project):
     project.run()
     found = record(project, "bm25")
     cell = project.cells()["bm25"]
-    assert found["identity"] == cell.identity
+    assert found["identity"] == cell.depends_on.to_json()
     assert found["key"] == cell.key
     names = ("suite", "task", "method", "llm", "encoder", "seed")
     assert [found[name] for name in names] == ["s", "LaMP-3", "bm25", "t5", None, 0]
@@ -204,7 +204,7 @@ def test_a_fit_that_another_process_computes_is_waited_for(project, tmp_path):
     (cell,) = project.plan().cells
     cache = project.load().store.cache
     run = threading.Thread(target=project.run)
-    with lock_folder(cache / "fitted" / cell.fit_key, cache):
+    with hold_lock(cache / "fitted" / f".{cell.fit_key}.fit.lock"):
         run.start()
         run.join(3)
         assert run.is_alive()

@@ -12,7 +12,7 @@ import pytest
 
 import bench.cell
 from bench import cli, store
-from bench.locks import Busy, lock_folder
+from bench.locks import Busy, lock_cell
 from tests.bench.support import make_project
 
 KILLS, MOST_FILES, SEED = 3, 20, 0
@@ -133,7 +133,7 @@ def test_a_failure_is_recorded_under_the_cells_lock(project, monkeypatch):
 
     def write_unless_free(folder, text):
         try:
-            with lock_folder(folder, project.root / "cache"):
+            with lock_cell(folder, project.root / "cache"):
                 free.append(text)
         except Busy:
             write(folder, text)

@@ -61,16 +61,17 @@ def test_damaged_predictions_are_named(tmp_path, damage, message):
         (b'{"key": ', "is damaged"),
         (b"\xff", "is damaged"),
         (b"", "is damaged"),
-        (b"[1]", "is not a JSON object"),
+        (b"[1]", "is not a cell's record"),
+        (b"[" * 100_000, "is damaged"),
         (None, "is missing"),
     ],
 )
 def test_a_damaged_record_is_named(tmp_path, content, message):
-    path = tmp_path / "cell.json"
+    path = tmp_path / store.RECORD
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(StorageError) as error:
-        store.read_json(path)
+        store.read_record(tmp_path)
     assert str(error.value).startswith(f"{path}: {message}")
 
 
@@ -259,8 +260,8 @@ def test_a_cell_that_another_process_is_running_is_left_to_it(project, bench):
     project.suite("first", "second")
     taken = project.cells()["first"].folder
     holder = (
-        "import sys, time; from pathlib import Path; from bench.locks import lock_folder\n"
-        "with lock_folder(Path(sys.argv[1]), Path(sys.argv[2])): print('held', flush=True); time.sleep(60)"
+        "import sys, time; from pathlib import Path; from bench.locks import lock_cell\n"
+        "with lock_cell(Path(sys.argv[1]), Path(sys.argv[2])): print('held', flush=True); time.sleep(60)"
     )
     with subprocess.Popen(
         [sys.executable, "-c", holder, str(taken), str(project.root / "cache")],

@@ -206,7 +206,7 @@ def test_a_damaged_fit_is_put_aside_and_fitted_anew(make, monkeypatch):
 
     monkeypatch.setattr(Trained, "load", damaged)
     again = make(PoolOracle, TRAINED, **golds(test))
-    with pytest.warns(UserWarning, match="fitted anew"):
+    with pytest.warns(UserWarning, match="fitted again"):
         again.fit(train, None)
     assert Trained.fits == 2
     assert again.pool.fits == first.pool.fits
@@ -298,7 +298,7 @@ def test_a_pool_is_personal_if_a_member_is():
 
 def test_identities_hold_the_members_and_their_order():
     def identity(method, pool, **options):
-        return method.identity(method.Config(pool=pool, **options))
+        return method.key(method.Config(pool=pool, **options))
 
     turned = dict(reversed(POOL.items()))
     other = {**POOL, "recency": {"method": "recency", "options": {"k": 2}}}
