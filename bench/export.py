@@ -35,8 +35,9 @@ def export(settings: Settings, grid: Grid, out: Path) -> None:
             hint=f"Run `bench run {grid.suite}` first",
         )
     records = [store.read_json(cell.folder / store.RECORD) for cell in grid.cells]
-    write_text(out / TABLES, render.markdown(build(settings, grid)))
-    write_text(out / SCORES, render.long_csv(build(settings, grid, all_metrics=True)))
+    table = build(settings, grid, all_metrics=True)
+    write_text(out / TABLES, render.to_markdown(table))
+    write_text(out / SCORES, render.to_csv(table))
     write_text(out / CELLS, "".join(json.dumps(_short(r)) + "\n" for r in records))
     write_json(out / PROVENANCE, _provenance(settings, grid, records))
 

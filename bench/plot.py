@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench.grid import Grid
 from bench.settings import Settings, Suite
-from bench.tables import build, frame
+from bench.tables import build, to_frame
 from tasks.common.errors import ConfigError, StorageError
 
 PANEL = (4.2, 3.2)
@@ -37,7 +37,7 @@ def draw(settings: Settings, grid: Grid, out: Path) -> None:
             f"suite {grid.suite!r} has one data source: there is nothing to plot against",
             hint="Name a suite whose `data` lists several, such as mini-dial",
         )
-    scores = _primary(frame(build(settings, grid)), grid)
+    scores = _primary(to_frame(build(settings, grid)), grid)
     if scores.empty:
         raise ConfigError(
             f"no cell of suite {grid.suite!r} is done", hint=f"Run `bench run {grid.suite}` first"

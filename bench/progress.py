@@ -22,7 +22,7 @@ class Bars(Progress):
 
     def __init__(self, console: Console, total: int) -> None:
         self._bars = RichProgress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),  # it holds names
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),

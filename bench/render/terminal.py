@@ -1,0 +1,152 @@
+"""Sheets in a terminal: as wide as it is, in parts where it is too narrow, no value left out."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from bench.output import NO_LIMIT, STAND_INS, encodable
+from bench.render.sheets import ABSENT, Field, Sheet, make_sheets
+from bench.tables.model import Table
+
+GAP = 3
+"""Blanks between two columns."""
+NARROWEST_LABEL = 16
+"""Characters below which a label isn't broken further."""
+
+
+def print_table(table: Table, console: Console, *, intervals: bool = False) -> None:
+    """Print every sheet of a table, then its notes."""
+    for sheet in make_sheets(table, intervals=intervals):
+        print_sheet(sheet, console)
+        console.print()
+    for note in table.notes:
+        console.print(Text(encodable(note, console.encoding)), style="dim")
+
+
+def to_text(table: Table, *, intervals: bool = False) -> str:
+    """What `print_table` prints where the width has no limit and there are no colours."""
+    out = io.StringIO()
+    console = Console(file=out, width=NO_LIMIT, force_terminal=False, no_color=True)
+    print_table(table, console, intervals=intervals)
+    return out.getvalue()
+
+
+def print_sheet(sheet: Sheet, console: Console) -> None:
+    """Print a sheet in as many parts as the width asks for, each with the labels and a heading.
+
+    Columns of one group stay together if they fit. If even the labels and one column don't fit,
+    models move below the method's name and long names are broken; values never are.
+    """
+    sheet = _encodable_sheet(sheet, console.encoding)
+    widths = [_column_width(sheet, i) for i in range(len(sheet.columns))]
+    widest = max(widths, default=0)
+    if len(sheet.labels) > 1 and _labels_width(sheet) + widest > console.width:
+        sheet = _stack_labels(sheet)
+    room = max(NARROWEST_LABEL + GAP, console.width - widest)
+    labels_width = min(_labels_width(sheet), room)
+    parts = _split(sheet, widths, console.width - labels_width)
+    for number, part in enumerate(parts, start=1):
+        title = sheet.title
+        if len(parts) > 1:
+            groups = dict.fromkeys(sheet.columns[i][0] for i in part)
+            title = f"{title} ({number} of {len(parts)}: {', '.join(groups)})"
+        if number > 1:
+            console.print()
+        console.print(Text(title), style="bold")
+        width = labels_width + sum(widths[i] for i in part)
+        console.print(_draw(sheet, part), width=width, crop=False, no_wrap=True, overflow="ignore")
+
+
+def _encodable_sheet(sheet: Sheet, encoding: str) -> Sheet:
+    def adapt(texts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(encodable(text, encoding) for text in texts)
+
+    return Sheet(
+        encodable(sheet.title, encoding),
+        adapt(sheet.labels),
+        tuple((encodable(group, encoding), encodable(name, encoding)) for group, name in
+              sheet.columns),
+        tuple(
+            (
+                adapt(labels),
+                tuple(replace(field, text=encodable(field.text, encoding)) for field in fields),
+            )
+            for labels, fields in sheet.rows
+        ),
+    )  # fmt: skip
+
+
+def _stack_labels(sheet: Sheet) -> Sheet:
+    """All labels of a row in one column: the method, below it its models."""
+
+    def stack(labels: tuple[str, ...]) -> tuple[str, ...]:
+        models = [label for label in labels[1:] if label not in {ABSENT, STAND_INS[ABSENT]}]
+        return ("\n  ".join([labels[0], *([", ".join(models)] if models else [])]),)
+
+    return replace(
+        sheet,
+        labels=stack(sheet.labels),
+        rows=tuple((stack(labels), fields) for labels, fields in sheet.rows),
+    )
+
+
+def _labels_width(sheet: Sheet) -> int:
+    """Characters of all labels, with the gap behind each."""
+    columns = zip(sheet.labels, *(labels for labels, _ in sheet.rows), strict=True)
+    return sum(_width(texts) + GAP for texts in columns)
+
+
+def _column_width(sheet: Sheet, column: int) -> int:
+    """Characters of a column, with the gap behind it."""
+    texts = [_header(sheet.columns[column]), *(fields[column].text for _, fields in sheet.rows)]
+    return _width(texts) + GAP
+
+
+def _width(texts: Sequence[str]) -> int:
+    return max(cell_len(line) for text in texts for line in text.split("\n"))
+
+
+def _header(column: tuple[str, str]) -> str:
+    """A column's group, metric and n, each on a line of its own."""
+    return "\n".join(filter(None, column)).replace(" n=", "\nn=")
+
+
+def _split(sheet: Sheet, widths: Sequence[int], room: int) -> list[list[int]]:
+    """The columns in parts of at most `room` characters, or of one column each."""
+    room += GAP  # the last column of a part needs none
+    parts: list[list[int]] = [[]]
+    used = 0
+    for group in dict.fromkeys(group for group, _ in sheet.columns):
+        own = [i for i, column in enumerate(sheet.columns) if column[0] == group]
+        if used and used + sum(widths[i] for i in own) > room:
+            parts.append([])
+            used = 0
+        for column in own:
+            if used and used + widths[column] > room:
+                parts.append([])
+                used = 0
+            parts[-1].append(column)
+            used += widths[column]
+    return parts
+
+
+def _draw(sheet: Sheet, part: Sequence[int]) -> RichTable:
+    """Some columns of a sheet next to all its labels."""
+    drawn = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1))
+    for label in sheet.labels:
+        drawn.add_column(Text(label), overflow="fold")
+    for column in part:
+        drawn.add_column(Text(_header(sheet.columns[column])), justify="right", no_wrap=True)
+    for labels, fields in sheet.rows:
+        drawn.add_row(*map(Text, labels), *(_style(fields[i]) for i in part))
+    return drawn
+
+
+def _style(field: Field) -> Text:
+    return Text(field.text, style=f"{'bold ' * field.bold}{field.color}".strip())
