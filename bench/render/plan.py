@@ -63,17 +63,19 @@ def summarize(grid: Grid, estimate: Estimate, workers: int) -> str:
     """One line: how many cells are in which state, and how long the rest will take."""
     states = [find_state(cell) for cell in grid.cells]
     counts = ", ".join(f"{states.count(state)} {state}" for state in (DONE, FAILED, LEFT))
-    text = f"{len(states)} cells: {counts}"
+    text = f"{len(states)} cell{'s' * (len(states) != 1)}: {counts}"
     remaining = len(states) - states.count(DONE)
     if not remaining:
         return text
     if estimate.unknown == remaining:
-        return f"{text}; no estimate of the time left before cells of these methods are done"
+        return f"{text}; no estimate of the time left until cells of these methods are done"
     text += f"; about {format_duration(estimate.seconds)} left"
     if workers > 1:
         text += f" with {workers} workers"
-    if estimate.unknown:
-        text += f", not counting {estimate.unknown} cells of methods without a finished cell"
+    if estimate.unknown == 1:
+        text += ", not counting 1 cell of a method without finished cells"
+    elif estimate.unknown:
+        text += f", not counting {estimate.unknown} cells of methods without finished cells"
     return text
 
 

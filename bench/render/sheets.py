@@ -76,8 +76,8 @@ def _difference_sheets(table: Table) -> list[Sheet]:
     """Whether A is better than B: one sheet for each B that the table has."""
     opponents = {
         "to_reference": f"difference to {table.reference}",
-        "to_instruction_only": f"difference to {table.instruction_only}, trained without any user",
-        "to_control": "Δuser: difference to the same method with another user's history",
+        "to_instruction_only": f"difference to {table.instruction_only} (no user)",
+        "to_control": "Δuser: difference to the method with another user's history",
     }
 
     def make(field: str, title: str) -> Sheet:
@@ -86,7 +86,7 @@ def _difference_sheets(table: Table) -> list[Sheet]:
             is_control = row.method.endswith(CONTROL_SUFFIX)  # Δuser compares it already
             return None if gap is None or is_control else _difference(gap)
 
-        return _primary_sheet(table, f"{title}; with intervals, * excludes 0", show)
+        return _primary_sheet(table, f"{title}, with intervals (* excludes 0)", show)
 
     sheets = [make(field, title) for field, title in opponents.items()]
     return [sheet for sheet in sheets if sheet.rows]

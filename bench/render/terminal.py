@@ -3,10 +3,12 @@
 import io
 from collections.abc import Sequence
 from dataclasses import replace
+from textwrap import fill
 
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console
+from rich.segment import Segments
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -26,7 +28,15 @@ def print_table(table: Table, console: Console, *, intervals: bool = False) -> N
         print_sheet(sheet, console)
         console.print()
     for note in table.notes:
-        console.print(Text(encodable(note, console.encoding)), style="dim")
+        text = fill(
+            encodable(note, console.encoding),
+            width=console.width,
+            initial_indent="- ",
+            subsequent_indent="  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        console.print(Text(text), style="dim", soft_wrap=True)
 
 
 def to_text(table: Table, *, intervals: bool = False) -> str:
@@ -55,12 +65,13 @@ def print_sheet(sheet: Sheet, console: Console) -> None:
         title = sheet.title
         if len(parts) > 1:
             groups = dict.fromkeys(sheet.columns[i][0] for i in part)
-            title = f"{title} ({number} of {len(parts)}: {', '.join(groups)})"
+            title = f"{title}, part {number} of {len(parts)}: {', '.join(groups)}"
         if number > 1:
             console.print()
         console.print(Text(title), style="bold")
-        width = labels_width + sum(widths[i] for i in part)
-        console.print(_draw(sheet, part), width=width, crop=False, no_wrap=True, overflow="ignore")
+        # Wider than the console if it must be: `print` alone would cut the values off.
+        options = console.options.update(width=labels_width + sum(widths[i] for i in part))
+        console.print(Segments(console.render(_draw(sheet, part), options)), crop=False, end="")
 
 
 def _encodable_sheet(sheet: Sheet, encoding: str) -> Sheet:
@@ -118,8 +129,15 @@ def _header(column: tuple[str, str]) -> str:
 
 
 def _split(sheet: Sheet, widths: Sequence[int], room: int) -> list[list[int]]:
+    """The columns in as few parts as `room` characters allow, and those about equally wide."""
+    parts = _fill(sheet, widths, room)
+    narrower = (_fill(sheet, widths, less) for less in range(max(widths, default=0), room))
+    return next((even for even in narrower if len(even) == len(parts)), parts)
+
+
+def _fill(sheet: Sheet, widths: Sequence[int], room: int) -> list[list[int]]:
     """The columns in parts of at most `room` characters, or of one column each."""
-    room += GAP  # the last column of a part needs none
+    room += GAP  # none behind the last column of a part
     parts: list[list[int]] = [[]]
     used = 0
     for group in dict.fromkeys(group for group, _ in sheet.columns):
