@@ -1,4 +1,4 @@
-"""The command line. Imports stand inside the commands: `bench --help` must not wait for torch."""
+"""The command line. Commands import what they need, so that `bench --help` doesn't load torch."""
 
 import os
 import sys
@@ -26,7 +26,9 @@ app = typer.Typer(
 app.add_typer(data_app, name="data")
 
 Suite = Annotated[str | None, typer.Argument(help="A suite of bench.toml; its default if omitted.")]
-Methods = Annotated[list[str], typer.Option("-m", "--method", help="Only this row (repeatable).")]
+Methods = Annotated[
+    list[str], typer.Option("-m", "--method", help="Only this method (repeatable).")
+]
 Tasks = Annotated[list[str], typer.Option("-t", "--task", help="Only this task (repeatable).")]
 AllMetrics = Annotated[
     bool, typer.Option("--all-metrics", help="Every metric of a task, not only its primary one.")
@@ -37,7 +39,7 @@ Set = Annotated[
 Config = Annotated[Path, typer.Option("--config", help="The configuration file.")]
 CONFIG = Path("bench.toml")
 INTERRUPTED = 130
-"""The exit code that typer gives Ctrl-C."""
+"""Exit code of typer after Ctrl-C."""
 
 
 class Format(StrEnum):
@@ -239,7 +241,7 @@ def export(
     set: Set = [],  # noqa: B006
     config: Config = CONFIG,
 ) -> None:
-    """Write a finished suite's tables, scores, costs and provenance to a folder to be kept."""
+    """Write a finished suite's tables, scores, costs and provenance to a folder."""
     from bench import export as exporting
 
     settings, grid = _plan(suite, [], [], set, config)
@@ -256,7 +258,7 @@ def plot(
     out: Annotated[Path, typer.Option(help="The picture: .svg, .png, .pdf …")] = Path("plot.svg"),
     config: Config = CONFIG,
 ) -> None:
-    """Draw a suite's stored results against its data sources, a panel for each task."""
+    """Draw a suite's stored results against its data sources, one panel per task."""
     from bench.plot import draw
 
     settings, grid = _plan(suite, method, task, set, config)

@@ -1,4 +1,4 @@
-"""A suite's outcome in a folder small enough to commit: tables, scores and their provenance."""
+"""Exports a suite's results to a folder small enough to commit: tables, scores, provenance."""
 
 import json
 from pathlib import Path
@@ -13,15 +13,16 @@ from tasks.common.files import write_json, write_text
 
 TABLES, SCORES, CELLS, PROVENANCE = "tables.md", "scores.csv", "cells.jsonl", "provenance.json"
 LEFT_OUT = ("environment", "identity", "models")
-"""Parts of a cell's record that are the same for many: told once, in the provenance."""
+"""Parts of a cell's record that many cells share: they stand once, in the provenance."""
 
 
 def export(settings: Settings, grid: Grid, out: Path) -> None:
-    """Write a finished suite's outcome to `out`, in place of what stood there.
+    """Write a finished suite's results to `out`, replacing files of an earlier export.
 
-    tables.md (scores and differences), scores.csv (every metric with its intervals), cells.jsonl
-    (of each cell its key, config, seconds, memory, what training did, cost), and provenance.json
-    (the suite's settings, the models, and each environment with the number of its cells).
+    tables.md (scores, differences and costs), scores.csv (scores with their intervals),
+    cells.jsonl (each cell's key, config, seconds, memory, training report and cost), and
+    provenance.json (the suite's settings, the models, and each environment with its number of
+    cells).
 
     Raises:
         ConfigError: a cell isn't done.
@@ -38,17 +39,19 @@ def export(settings: Settings, grid: Grid, out: Path) -> None:
     table = build(settings, grid, all_metrics=True)
     write_text(out / TABLES, render.to_markdown(table))
     write_text(out / SCORES, render.to_csv(table))
-    write_text(out / CELLS, "".join(json.dumps(_short(r)) + "\n" for r in records))
-    write_json(out / PROVENANCE, _provenance(settings, grid, records))
+    write_text(out / CELLS, "".join(json.dumps(_shorten(r)) + "\n" for r in records))
+    write_json(out / PROVENANCE, _describe_provenance(settings, grid, records))
 
 
-def _short(record: dict[str, Any]) -> dict[str, Any]:
+def _shorten(record: dict[str, Any]) -> dict[str, Any]:
     kept = {name: value for name, value in record.items() if name not in LEFT_OUT}
     fit = {name: value for name, value in record["fit"].items() if name != "curve"}
     return {**kept, "fit": fit}
 
 
-def _provenance(settings: Settings, grid: Grid, records: list[dict[str, Any]]) -> dict[str, Any]:
+def _describe_provenance(
+    settings: Settings, grid: Grid, records: list[dict[str, Any]]
+) -> dict[str, Any]:
     _, suite = settings.suite(grid.suite)
     environments = [json.dumps(record["environment"], sort_keys=True) for record in records]
     sources = {name: settings.source(name).model_dump(mode="json") for name in suite.data}
@@ -57,7 +60,7 @@ def _provenance(settings: Settings, grid: Grid, records: list[dict[str, Any]]) -
         "suite": grid.suite,
         "settings": suite.model_dump(mode="json"),
         "data": {name: source for name, source in sources.items() if not source["root"]},
-        "models": _distinct([record["models"] for record in records]),
+        "models": _collect_distinct([record["models"] for record in records]),
         "environments": [
             {"cells": environments.count(text), **json.loads(text)}
             for text in dict.fromkeys(environments)
@@ -67,8 +70,8 @@ def _provenance(settings: Settings, grid: Grid, records: list[dict[str, Any]]) -
     }
 
 
-def _distinct(models: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    """Kind → what stands in any of the records, each once."""
+def _collect_distinct(models: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Kind → the distinct descriptions found in the records."""
     found: dict[str, list[Any]] = {}
     for record in models:
         for kind, description in record.items():

@@ -27,7 +27,7 @@ NO_LIMIT = 100_000
 """Columns of an output that isn't a terminal: nothing is wrapped or left out."""
 
 
-def _stand_in(error: UnicodeError) -> tuple[str, int]:
+def _replace_unencodable(error: UnicodeError) -> tuple[str, int]:
     """A codec error handler: stand-ins for known characters, an escape for all others."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
@@ -37,7 +37,7 @@ def _stand_in(error: UnicodeError) -> tuple[str, int]:
     return "".join(known), error.end
 
 
-codecs.register_error(HANDLER, _stand_in)
+codecs.register_error(HANDLER, _replace_unencodable)
 
 
 def prepare_streams() -> None:
@@ -47,7 +47,7 @@ def prepare_streams() -> None:
             stream.reconfigure(errors=HANDLER)
 
 
-def encodable(text: str, encoding: str) -> str:
+def make_encodable(text: str, encoding: str) -> str:
     """`text` with stand-ins for what `encoding` lacks, so that its width is known before layout."""
     return text.encode(encoding, HANDLER).decode(encoding)
 
@@ -60,11 +60,11 @@ def make_console(*, stderr: bool = False) -> "Console":
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() or _columns() else NO_LIMIT
+    width = None if stream.isatty() or _read_columns() else NO_LIMIT
     return Console(stderr=stderr, width=width, markup=False, highlight=False, emoji=False)
 
 
-def _columns() -> int:
+def _read_columns() -> int:
     columns = os.environ.get("COLUMNS", "")
     return int(columns) if columns.isdigit() else 0
 

@@ -18,7 +18,7 @@ from tasks.common.progress import Progress
 
 
 class Bars(Progress):
-    """A bar for the grid and one for the phase under way; silent where there is no terminal."""
+    """One bar for the grid and one for the current phase; silent outside a terminal."""
 
     def __init__(self, console: Console, total: int) -> None:
         self._bars = RichProgress(
@@ -29,23 +29,24 @@ class Bars(Progress):
             TimeRemainingColumn(),
             console=console,
             disable=not console.is_terminal,
+            transient=True,  # the log and the table stay
         )
         self._grid = self._bars.add_task("cells", total=total)
         self._phase: TaskID | None = None
 
     def start(self, what: str, total: int) -> None:
-        """A phase of `total` steps begins; it takes the place of the one before."""
+        """Start a phase of `total` steps, in place of the one before."""
         if self._phase is not None:
             self._bars.remove_task(self._phase)
         self._phase = self._bars.add_task(what, total=total)
 
     def advance(self, steps: int = 1) -> None:
-        """`steps` more of the phase are done."""
+        """Count `steps` more of the phase as done."""
         if self._phase is not None:
             self._bars.advance(self._phase, steps)
 
     def cell_done(self) -> None:
-        """One more cell of the grid is done."""
+        """Count one more cell of the grid as done."""
         self._bars.advance(self._grid)
 
     def __enter__(self) -> Self:

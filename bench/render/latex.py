@@ -16,13 +16,13 @@ ESCAPES = str.maketrans(
 
 def to_latex(table: Table, *, intervals: bool = False) -> str:
     """One tabular per sheet, groups above their columns; needs \\usepackage{booktabs}."""
-    lines = [_comment(note) for note in table.notes]
+    lines = [_format_comment(note) for note in table.notes]
     for sheet in make_sheets(table, intervals=intervals):
-        lines += [*_tabular(sheet), ""]
+        lines += [*_draw_tabular(sheet), ""]
     return "\n".join(lines)
 
 
-def _tabular(sheet: Sheet) -> Iterator[str]:
+def _draw_tabular(sheet: Sheet) -> Iterator[str]:
     left = len(sheet.labels)
     groups = [group for group, _ in sheet.columns]
     spans, rules = [""] * left, ""
@@ -32,28 +32,30 @@ def _tabular(sheet: Sheet) -> Iterator[str]:
         spans.append(f"\\multicolumn{{{width}}}{{c}}{{{_escape(group)}}}")
         rules += f"\\cmidrule(lr){{{start}-{start + width - 1}}}"
         start += width
-    yield _comment(sheet.title)
+    yield _format_comment(sheet.title)
     yield f"\\begin{{tabular}}{{{'l' * left}{'r' * len(groups)}}}"
     yield "\\toprule"
-    yield _line(spans)
+    yield _join_line(spans)
     yield rules
-    yield _line([_escape(header) for header in (*sheet.labels, *(n for _, n in sheet.columns))])
+    yield _join_line(
+        [_escape(header) for header in (*sheet.labels, *(n for _, n in sheet.columns))]
+    )
     yield "\\midrule"
     for labels, fields in sheet.rows:
-        yield _line([*map(_escape, labels), *map(_value, fields)])
+        yield _join_line([*map(_escape, labels), *map(_format_field, fields)])
     yield "\\bottomrule"
     yield "\\end{tabular}"
 
 
-def _line(texts: list[str]) -> str:
+def _join_line(texts: list[str]) -> str:
     return f"{' & '.join(texts)} \\\\"
 
 
-def _comment(text: str) -> str:
+def _format_comment(text: str) -> str:
     return f"% {' '.join(text.splitlines())}"
 
 
-def _value(field: Field) -> str:
+def _format_field(field: Field) -> str:
     text = _escape(field.text)
     return f"\\textbf{{{text}}}" if field.bold else text
 

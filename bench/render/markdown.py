@@ -17,10 +17,10 @@ def to_markdown(table: Table, *, intervals: bool = False) -> str:
         lines += [
             f"**{_escape(sheet.title)}**",
             "",
-            _line([_escape(header) for header in headers]),
-            _line(rule),
+            _join_line([_escape(header) for header in headers]),
+            _join_line(rule),
             *(
-                _line([*map(_escape, labels), *map(_value, fields)])
+                _join_line([*map(_escape, labels), *map(_format_field, fields)])
                 for labels, fields in sheet.rows
             ),
             "",
@@ -28,11 +28,11 @@ def to_markdown(table: Table, *, intervals: bool = False) -> str:
     return "\n".join([*lines, *(f"- {_escape(note)}" for note in table.notes), ""])
 
 
-def _line(texts: Sequence[str]) -> str:
+def _join_line(texts: Sequence[str]) -> str:
     return f"| {' | '.join(texts)} |"
 
 
-def _value(field: Field) -> str:
+def _format_field(field: Field) -> str:
     """Numbers and marks need no escape: a star behind bold text stays a star."""
     return f"**{field.text}**" if field.bold else field.text
 

@@ -52,27 +52,31 @@ def make_sheets(table: Table, *, intervals: bool = False) -> list[Sheet]:
     Args:
         intervals: show the interval of each score, not only those of differences.
     """
-    sheets = [_score_sheet(table, intervals), *_difference_sheets(table), *_seed_sheet(table)]
-    return [*sheets, *_cost_sheet(table)]
+    sheets = [
+        _make_score_sheet(table, intervals),
+        *_make_difference_sheets(table),
+        *_make_seed_sheet(table),
+    ]
+    return [*sheets, *_make_cost_sheet(table)]
 
 
-def _score_sheet(table: Table, intervals: bool) -> Sheet:
+def _make_score_sheet(table: Table, intervals: bool) -> Sheet:
     names = label_names((row.llm, row.encoder) for row in table.rows)
     return Sheet(
         table.title,
         names,
-        tuple((column.task, f"{_metric(column)} n={column.n}") for column in table.columns),
+        tuple((column.task, f"{_format_metric(column)} n={column.n}") for column in table.columns),
         tuple(
             (
                 make_labels(names, row.method, row.llm, row.encoder),
-                tuple(_score(row, column, intervals) for column in table.columns),
+                tuple(_format_score(row, column, intervals) for column in table.columns),
             )
             for row in table.rows
         ),
     )
 
 
-def _difference_sheets(table: Table) -> list[Sheet]:
+def _make_difference_sheets(table: Table) -> list[Sheet]:
     """Whether A is better than B: one sheet for each B that the table has."""
     opponents = {
         "to_reference": f"difference to {table.reference}",
@@ -84,23 +88,25 @@ def _difference_sheets(table: Table) -> list[Sheet]:
         def show(row: Row, entry: Entry) -> str | None:
             gap: Interval | None = getattr(entry, field)
             is_control = row.method.endswith(CONTROL_SUFFIX)  # Δuser compares it already
-            return None if gap is None or is_control else _difference(gap)
+            return None if gap is None or is_control else _format_difference(gap)
 
-        return _primary_sheet(table, f"{title}, with intervals (* excludes 0)", show)
+        return _make_primary_sheet(table, f"{title}, with intervals (* excludes 0)", show)
 
     sheets = [make(field, title) for field, title in opponents.items()]
     return [sheet for sheet in sheets if sheet.rows]
 
 
-def _seed_sheet(table: Table) -> list[Sheet]:
+def _make_seed_sheet(table: Table) -> list[Sheet]:
     def show(_: Row, entry: Entry) -> str | None:
         return f"{stdev(entry.by_seed):.3f}" if entry.seeds > 1 else None
 
-    sheet = _primary_sheet(table, "standard deviation over seeds", show)
+    sheet = _make_primary_sheet(table, "standard deviation over seeds", show)
     return [sheet] if sheet.rows else []
 
 
-def _primary_sheet(table: Table, title: str, show: Callable[[Row, Entry], str | None]) -> Sheet:
+def _make_primary_sheet(
+    table: Table, title: str, show: Callable[[Row, Entry], str | None]
+) -> Sheet:
     """A sheet of the primary metrics, without the rows for which `show` gives None throughout."""
     primary = list({column.task: column for column in reversed(table.columns)}.values())[::-1]
     names = label_names((row.llm, row.encoder) for row in table.rows)
@@ -111,16 +117,16 @@ def _primary_sheet(table: Table, title: str, show: Callable[[Row, Entry], str | 
         if any(texts):
             labels = make_labels(names, row.method, row.llm, row.encoder)
             rows.append((labels, tuple(Field(text or ABSENT) for text in texts)))
-    columns = tuple((column.task, _metric(column)) for column in primary)
+    columns = tuple((column.task, _format_metric(column)) for column in primary)
     return Sheet(title, names, columns, tuple(rows))
 
 
-def _cost_sheet(table: Table) -> list[Sheet]:
+def _make_cost_sheet(table: Table) -> list[Sheet]:
     names = label_names((row.llm, row.encoder) for row in table.rows)
     rows = tuple(
         (
             make_labels(names, row.method, row.llm, row.encoder),
-            tuple(Field(_amount(getattr(row.cost, field))) for field in COSTS.values()),
+            tuple(Field(_format_cost(getattr(row.cost, field))) for field in COSTS.values()),
         )
         for row in table.rows
         if row.cost is not None
@@ -148,11 +154,11 @@ def make_labels(
     return tuple(known[name] for name in names)
 
 
-def _metric(column: Column) -> str:
+def _format_metric(column: Column) -> str:
     return f"{column.metric} {'↑' if column.higher_is_better else '↓'}"
 
 
-def _score(row: Row, column: Column, intervals: bool) -> Field:
+def _format_score(row: Row, column: Column, intervals: bool) -> Field:
     """Value, mark, interval, and the counts of what failed or wasn't readable."""
     entry = row.entries.get(column)
     if entry is None:
@@ -168,12 +174,12 @@ def _score(row: Row, column: Column, intervals: bool) -> Field:
     return Field(" ".join(parts), bold=entry.best)
 
 
-def _difference(interval: Interval) -> str:
+def _format_difference(interval: Interval) -> str:
     mark = "*" if interval.excludes_zero else ""
     return f"{interval.value:+.3f}{mark} [{interval.low:+.3f}, {interval.high:+.3f}]"
 
 
-def _amount(value: float) -> str:
+def _format_cost(value: float) -> str:
     """A cost: whole from 100 on, with one decimal from 1 on, else with two significant digits."""
     if value >= 100:
         return f"{value:,.0f}"

@@ -12,7 +12,7 @@ from rich.segment import Segments
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from bench.output import NO_LIMIT, STAND_INS, encodable
+from bench.output import NO_LIMIT, STAND_INS, make_encodable
 from bench.render.sheets import ABSENT, Field, Sheet, make_sheets
 from bench.tables.model import Table
 
@@ -29,7 +29,7 @@ def print_table(table: Table, console: Console, *, intervals: bool = False) -> N
         console.print()
     for note in table.notes:
         text = fill(
-            encodable(note, console.encoding),
+            make_encodable(note, console.encoding),
             width=console.width,
             initial_indent="- ",
             subsequent_indent="  ",
@@ -53,13 +53,13 @@ def print_sheet(sheet: Sheet, console: Console) -> None:
     Columns of one group stay together if they fit. If even the labels and one column don't fit,
     models move below the method's name and long names are broken; values never are.
     """
-    sheet = _encodable_sheet(sheet, console.encoding)
-    widths = [_column_width(sheet, i) for i in range(len(sheet.columns))]
+    sheet = _make_encodable_sheet(sheet, console.encoding)
+    widths = [_measure_column(sheet, i) for i in range(len(sheet.columns))]
     widest = max(widths, default=0)
-    if len(sheet.labels) > 1 and _labels_width(sheet) + widest > console.width:
+    if len(sheet.labels) > 1 and _measure_labels(sheet) + widest > console.width:
         sheet = _stack_labels(sheet)
     room = max(NARROWEST_LABEL + GAP, console.width - widest)
-    labels_width = min(_labels_width(sheet), room)
+    labels_width = min(_measure_labels(sheet), room)
     parts = _split(sheet, widths, console.width - labels_width)
     for number, part in enumerate(parts, start=1):
         title = sheet.title
@@ -74,23 +74,19 @@ def print_sheet(sheet: Sheet, console: Console) -> None:
         console.print(Segments(console.render(_draw(sheet, part), options)), crop=False, end="")
 
 
-def _encodable_sheet(sheet: Sheet, encoding: str) -> Sheet:
-    def adapt(texts: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(encodable(text, encoding) for text in texts)
+def _make_encodable_sheet(sheet: Sheet, encoding: str) -> Sheet:
+    def adapt(*texts: str) -> tuple[str, ...]:
+        return tuple(make_encodable(text, encoding) for text in texts)
 
     return Sheet(
-        encodable(sheet.title, encoding),
-        adapt(sheet.labels),
-        tuple((encodable(group, encoding), encodable(name, encoding)) for group, name in
-              sheet.columns),
+        *adapt(sheet.title),
+        adapt(*sheet.labels),
+        tuple((*adapt(group), *adapt(name)) for group, name in sheet.columns),
         tuple(
-            (
-                adapt(labels),
-                tuple(replace(field, text=encodable(field.text, encoding)) for field in fields),
-            )
+            (adapt(*labels), tuple(replace(f, text=adapt(f.text)[0]) for f in fields))
             for labels, fields in sheet.rows
         ),
-    )  # fmt: skip
+    )
 
 
 def _stack_labels(sheet: Sheet) -> Sheet:
@@ -107,23 +103,26 @@ def _stack_labels(sheet: Sheet) -> Sheet:
     )
 
 
-def _labels_width(sheet: Sheet) -> int:
+def _measure_labels(sheet: Sheet) -> int:
     """Characters of all labels, with the gap behind each."""
     columns = zip(sheet.labels, *(labels for labels, _ in sheet.rows), strict=True)
-    return sum(_width(texts) + GAP for texts in columns)
+    return sum(_measure(texts) + GAP for texts in columns)
 
 
-def _column_width(sheet: Sheet, column: int) -> int:
+def _measure_column(sheet: Sheet, column: int) -> int:
     """Characters of a column, with the gap behind it."""
-    texts = [_header(sheet.columns[column]), *(fields[column].text for _, fields in sheet.rows)]
-    return _width(texts) + GAP
+    texts = [
+        _format_header(sheet.columns[column]),
+        *(fields[column].text for _, fields in sheet.rows),
+    ]
+    return _measure(texts) + GAP
 
 
-def _width(texts: Sequence[str]) -> int:
+def _measure(texts: Sequence[str]) -> int:
     return max(cell_len(line) for text in texts for line in text.split("\n"))
 
 
-def _header(column: tuple[str, str]) -> str:
+def _format_header(column: tuple[str, str]) -> str:
     """A column's group, metric and n, each on a line of its own."""
     return "\n".join(filter(None, column)).replace(" n=", "\nn=")
 
@@ -160,11 +159,11 @@ def _draw(sheet: Sheet, part: Sequence[int]) -> RichTable:
     for label in sheet.labels:
         drawn.add_column(Text(label), overflow="fold")
     for column in part:
-        drawn.add_column(Text(_header(sheet.columns[column])), justify="right", no_wrap=True)
+        drawn.add_column(Text(_format_header(sheet.columns[column])), justify="right", no_wrap=True)
     for labels, fields in sheet.rows:
-        drawn.add_row(*map(Text, labels), *(_style(fields[i]) for i in part))
+        drawn.add_row(*map(Text, labels), *(_format_field(fields[i]) for i in part))
     return drawn
 
 
-def _style(field: Field) -> Text:
+def _format_field(field: Field) -> Text:
     return Text(field.text, style=f"{'bold ' * field.bold}{field.color}".strip())

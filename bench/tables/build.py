@@ -10,7 +10,7 @@ from bench.settings import ScoringSettings, Settings, Suite
 from bench.statistics import Interval, difference, interval
 from bench.tables.model import Column, Entry, Row, Table
 from bench.tables.notes import write_notes
-from bench.tables.stored import Results, add_cell, mean_cost
+from bench.tables.stored import Results, add_cell, average_costs
 from methods.core.controls import SEPARATOR
 from tasks import Task
 from tasks.common.errors import StorageError
@@ -41,7 +41,9 @@ def build(settings: Settings, grid: Grid, *, all_metrics: bool = False) -> Table
         }
         for metric in task.metrics if all_metrics else task.metrics[:1]:
             if scored:
-                column, of_column = _column(place, metric, task, scored, suite, settings.scoring)
+                column, of_column = _build_column(
+                    place, metric, task, scored, suite, settings.scoring
+                )
                 columns.append(column)
                 for key, entry in of_column.items():
                     entries[key][column] = entry
@@ -52,13 +54,13 @@ def build(settings: Settings, grid: Grid, *, all_metrics: bool = False) -> Table
             {task: found.state for task, found in of_row.items() if found.state},
             None
             if SEPARATOR in key[0]
-            else mean_cost([cost for found in of_row.values() for cost in found.costs]),
+            else average_costs([cost for found in of_row.values() for cost in found.costs]),
         )
         for key, of_row in results.items()
     ]
     has_instruction_only = any(row.method == suite.instruction_only for row in rows)
     return Table(
-        _title(grid),
+        _make_title(grid),
         suite.reference,
         suite.instruction_only if has_instruction_only else None,
         tuple(columns),
@@ -67,7 +69,7 @@ def build(settings: Settings, grid: Grid, *, all_metrics: bool = False) -> Table
     )
 
 
-def _title(grid: Grid) -> str:
+def _make_title(grid: Grid) -> str:
     done = sum(store.is_done(cell.folder) for cell in grid.cells)
     return f"{grid.suite}: {done} of {len(grid.cells)} cells"
 
@@ -81,7 +83,7 @@ def _read(grid: Grid) -> dict[RowKey, dict[str, Results]]:
     return results
 
 
-def _column(
+def _build_column(
     place: str,
     metric_name: str,
     task: type[Task],
@@ -100,7 +102,7 @@ def _column(
     metric = create(metric_name, task(), unparsed=scoring.unparsed)
     confidence, resamples = scoring.confidence, scoring.resamples
 
-    def gap(ours: Results, theirs: Results | None) -> Interval | None:
+    def compare(ours: Results, theirs: Results | None) -> Interval | None:
         if theirs is None or theirs is ours:
             return None
         return difference(
@@ -124,9 +126,9 @@ def _column(
         )
         entries[key] = Entry(
             interval=replace(resampled, value=fmean(score["value"] for score in stored)),
-            to_reference=gap(found, _find_method(results, suite.reference, key)),
-            to_control=gap(found, results.get((f"{key[0]}{CONTROL_SUFFIX}", *key[1:]))),
-            to_instruction_only=gap(found, _find_method(results, suite.instruction_only, key)),
+            to_reference=compare(found, _find_method(results, suite.reference, key)),
+            to_control=compare(found, results.get((f"{key[0]}{CONTROL_SUFFIX}", *key[1:]))),
+            to_instruction_only=compare(found, _find_method(results, suite.instruction_only, key)),
             by_seed=tuple(score["value"] for score in stored),
             n=len(ids),
             n_failed=sum(score["n_failed"] for score in stored),

@@ -29,7 +29,7 @@ def to_frame(table: Table) -> pd.DataFrame:
             "value": entry.interval.value,
             "low": entry.interval.low,
             "high": entry.interval.high,
-            **_differences(entry),
+            **_flatten_differences(entry),
             "by_seed": " ".join(f"{value:.6f}" for value in entry.by_seed),
             "n": entry.n,
             "n_failed": entry.n_failed,
@@ -43,7 +43,7 @@ def to_frame(table: Table) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=COLUMNS)
 
 
-def _differences(entry: Entry) -> dict[str, float | None]:
+def _flatten_differences(entry: Entry) -> dict[str, float | None]:
     columns: dict[str, float | None] = {}
     for name, field in GAPS.items():
         gap = getattr(entry, field)

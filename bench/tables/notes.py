@@ -14,15 +14,15 @@ def write_notes(
 ) -> Iterator[str]:
     """All notes, in the order in which they are shown."""
     _, suite = settings.suite(grid.suite)
-    yield from _terms(settings, suite)
-    yield from _marks(settings, suite)
+    yield from _state_terms(settings, suite)
+    yield from _explain_marks(settings, suite)
     if grid.inapplicable:
         yield f"not applicable: {_group(grid.inapplicable)}"
-    yield from _tasks_without_scores(columns, rows)
-    yield from _task_gaps(suite, columns, rows)
+    yield from _explain_missing_tasks(columns, rows)
+    yield from _state_task_gaps(suite, columns, rows)
 
 
-def _terms(settings: Settings, suite: Suite) -> Iterator[str]:
+def _state_terms(settings: Settings, suite: Suite) -> Iterator[str]:
     """What is the same for every row."""
     yield (
         f"{suite.split} split, {suite.train} → {suite.evaluate}, "
@@ -39,7 +39,7 @@ def _terms(settings: Settings, suite: Suite) -> Iterator[str]:
         yield f"encoder {name}: {settings.encoder(name).model}"
 
 
-def _marks(settings: Settings, suite: Suite) -> Iterator[str]:
+def _explain_marks(settings: Settings, suite: Suite) -> Iterator[str]:
     scoring = settings.scoring
     yield (
         f"bold: best of its column (bounds don't compete); *: the {scoring.confidence:.0%} "
@@ -54,7 +54,7 @@ def _marks(settings: Settings, suite: Suite) -> Iterator[str]:
         )
 
 
-def _tasks_without_scores(columns: Sequence[Column], rows: Sequence[Row]) -> Iterator[str]:
+def _explain_missing_tasks(columns: Sequence[Column], rows: Sequence[Row]) -> Iterator[str]:
     """Why tasks have no column: no row has a score there."""
     shown = {column.task for column in columns}
     states: dict[str, dict[tuple[str, str], None]] = {}
@@ -67,7 +67,7 @@ def _tasks_without_scores(columns: Sequence[Column], rows: Sequence[Row]) -> Ite
         yield f"{state}{where}: {_group(list(pairs))}"
 
 
-def _task_gaps(suite: Suite, columns: Sequence[Column], rows: Sequence[Row]) -> Iterator[str]:
+def _state_task_gaps(suite: Suite, columns: Sequence[Column], rows: Sequence[Row]) -> Iterator[str]:
     """Δtask of every task: what the trained capacity gains without any user."""
     primary = {column.task: column for column in reversed(columns)}
     for row in rows:

@@ -43,14 +43,14 @@ def add_cell(results: Results, cell: Cell) -> None:
     if not store.is_done(cell.folder):
         results.state = FAILED if store.error_file(cell.folder).is_file() else NOT_RUN
         return
-    results.costs.append(_cost_of(store.read_json(cell.folder / store.RECORD)))
+    results.costs.append(_read_cost(store.read_json(cell.folder / store.RECORD)))
     if (cell.folder / store.SCORES).is_file():
         results.scores.append(store.read_json(cell.folder / store.SCORES))
     else:
         results.state = NO_GOLDS
 
 
-def _cost_of(record: dict[str, Any]) -> RowCost:
+def _read_cost(record: dict[str, Any]) -> RowCost:
     totals = record["totals"]
     return RowCost(
         **{name: record["cost"].get(name, 0) for name in Cost.__annotations__},
@@ -60,7 +60,7 @@ def _cost_of(record: dict[str, Any]) -> RowCost:
     )
 
 
-def mean_cost(costs: list[RowCost]) -> RowCost | None:
+def average_costs(costs: list[RowCost]) -> RowCost | None:
     """The mean over cells; None of no cells."""
     if not costs:
         return None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.output import encodable, make_console, prepare_streams, write_output
+from bench.output import make_console, make_encodable, prepare_streams, write_output
 from tasks.common.errors import StorageError
 
 
@@ -52,7 +52,7 @@ def console(monkeypatch):
     ],
 )
 def test_what_an_encoding_lacks_gets_a_stand_in(encoding, text):
-    assert encodable("Δ ↑ ↓ → − ± 3×1 … знак", encoding) == text
+    assert make_encodable("Δ ↑ ↓ → − ± 3×1 … знак", encoding) == text
 
 
 def test_prepared_streams_print_any_text(monkeypatch):
