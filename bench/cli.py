@@ -1,4 +1,4 @@
-"""The command line. Imports stand inside the commands: `bench --help` must not wait for torch."""
+"""The command line. Commands import what they need, so that `bench --help` doesn't load torch."""
 
 import os
 import sys
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.data_cli import app as data_app
+from bench.output import echo, echo_error, make_console, prepare_streams, write_output
 from tasks.common.errors import BenchError
 
 if TYPE_CHECKING:
@@ -25,15 +26,20 @@ app = typer.Typer(
 app.add_typer(data_app, name="data")
 
 Suite = Annotated[str | None, typer.Argument(help="A suite of bench.toml; its default if omitted.")]
-Methods = Annotated[list[str], typer.Option("-m", "--method", help="Only this row (repeatable).")]
+Methods = Annotated[
+    list[str], typer.Option("-m", "--method", help="Only this method (repeatable).")
+]
 Tasks = Annotated[list[str], typer.Option("-t", "--task", help="Only this task (repeatable).")]
+AllMetrics = Annotated[
+    bool, typer.Option("--all-metrics", help="Every metric of a task, not only its primary one.")
+]
 Set = Annotated[
     list[str], typer.Option("--set", help="Override a key, e.g. methods.bm25.k=2 or seeds=[0,1].")
 ]
 Config = Annotated[Path, typer.Option("--config", help="The configuration file.")]
 CONFIG = Path("bench.toml")
 INTERRUPTED = 130
-"""The exit code that typer gives Ctrl-C."""
+"""Exit code of typer after Ctrl-C."""
 
 
 class Format(StrEnum):
@@ -48,14 +54,15 @@ class Format(StrEnum):
 def main() -> None:
     """Entry point: a user's mistake is one message and exit code 2, never a traceback."""
     os.environ.setdefault("TQDM_DISABLE", "1")  # libraries' bars would break ours
+    prepare_streams()
     try:
         app()
     except BenchError as error:
-        typer.secho(f"error: {error}", err=True, fg="red")
+        echo_error(f"error: {error}", style="red")
         sys.exit(2)
     except SystemExit as end:
         if end.code == INTERRUPTED:
-            typer.secho("stopped; what is done is kept, run it again to go on", err=True)
+            echo_error("stopped; finished cells are kept, run the same command to resume")
         raise
 
 
@@ -75,30 +82,30 @@ def run(
     method: Methods = [],  # noqa: B006  typer's way to declare a repeatable option
     task: Tasks = [],  # noqa: B006
     set: Set = [],  # noqa: B006
+    all_metrics: AllMetrics = False,
     config: Config = CONFIG,
 ) -> None:
     """Run a suite's cells that are not done yet, store every prediction, print the table.
 
     Exit code 1 if a cell failed.
     """
-    from rich.console import Console
-
     from bench import render, tables
     from bench.cell import Outcome, State
     from bench.engine import run_grid
 
     settings, grid = _plan(suite, method, task, set, config)
-    out, log = Console(), Console(stderr=True)
+    log = make_console(stderr=True)
 
-    def tell(outcome: Outcome) -> None:
+    def report(outcome: Outcome) -> None:
         if outcome.state != "kept":
-            style = "red" if outcome.state == "failed" else ""
-            text = f"{outcome.state}  {outcome.cell.title}  {outcome.reason}".rstrip()
-            log.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+            reason = " ".join(outcome.reason.split())
+            line = f"{outcome.state}  {outcome.cell.title}  {reason}".rstrip()
+            log.print(line, style="red" if outcome.state == "failed" else "", soft_wrap=True)
 
-    outcomes = run_grid(settings, grid, log, tell)
+    outcomes = run_grid(settings, grid, log, report)
     states = [outcome.state for outcome in outcomes]
-    render.to_console(tables.build(settings, grid), out)
+    table = tables.build(settings, grid, all_metrics=all_metrics)
+    render.print_table(table, make_console())
     shown = [State.DONE, State.KEPT, State.FAILED, *([State.BUSY] if "busy" in states else [])]
     log.print(", ".join(f"{states.count(state)} {state}" for state in shown))
     if "failed" in states:
@@ -111,32 +118,28 @@ def plan(
     method: Methods = [],  # noqa: B006
     task: Tasks = [],  # noqa: B006
     set: Set = [],  # noqa: B006
+    cells: Annotated[
+        bool, typer.Option("--cells", help="List every cell with the key of its results.")
+    ] = False,
     config: Config = CONFIG,
 ) -> None:
-    """Show a suite's cells: what is done, what failed, what is left. Computes nothing."""
-    from rich.console import Console
+    """Show what is done, failed and left of a suite, and the time it will take. Runs nothing."""
+    from bench.estimate import estimate_time_left
+    from bench.render import plan as render
 
-    from bench import store
-
-    _, grid = _plan(suite, method, task, set, config)
-    out = Console()
-    left = 0
-    for cell in grid.cells:
-        done = store.is_done(cell.folder)
-        failed = store.error_file(cell.folder).is_file()
-        left += not done
-        state = "done  " if done else "failed" if failed else "left  "
-        out.print(f"{state} {cell.key}  {cell.title}", highlight=False, soft_wrap=True)
-    for row, task_name in grid.inapplicable:
-        out.print(f"not applicable: {row} on {task_name}", highlight=False)
-    out.print(f"{len(grid.cells)} cells, {left} left", highlight=False)
+    settings, grid = _plan(suite, method, task, set, config)
+    if cells:
+        for line in render.list_cells(grid):
+            echo(line)
+    else:
+        render.print_plan(grid, make_console())
+    workers = settings.suite(grid.suite)[1].workers
+    echo(render.summarize(grid, estimate_time_left(grid, workers), workers))
 
 
 @app.command("list")
 def list_(config: Config = CONFIG) -> None:
     """List tasks, methods, and what bench.toml names."""
-    from rich.console import Console
-
     from bench.settings import load_settings
     from methods import METHODS
     from tasks import TASKS
@@ -155,11 +158,11 @@ def list_(config: Config = CONFIG) -> None:
         "encoders": {name: encoder.model for name, encoder in settings.encoders.items()},
         "suites": suites,
     }
-    out = Console()
+    out = make_console()
     for title, entries in sections.items():
         out.print(title, style="bold")
         for name, what in entries.items():
-            out.print(f"  {name:24} {what}", highlight=False, markup=False, soft_wrap=True)
+            out.print(f"  {name:24} {what}", soft_wrap=True)
 
 
 @app.command()
@@ -176,7 +179,7 @@ def show(
     from bench.settings import load_settings
 
     settings = load_settings(config, set, suite)
-    typer.echo(inspection.describe(settings, suite, what, id, methods=method))
+    echo(inspection.describe(settings, suite, what, id, methods=method))
 
 
 @app.command()
@@ -191,7 +194,7 @@ def score(
     from bench.scoring import rescore
 
     settings, grid = _plan(suite, method, task, set, config)
-    typer.echo(f"{rescore(settings, grid)} cells scored")
+    echo(f"{rescore(settings, grid)} cells scored")
 
 
 @app.command()
@@ -202,31 +205,33 @@ def table(
     set: Set = [],  # noqa: B006
     format: Annotated[Format, typer.Option("--format", "-f")] = Format.TERMINAL,
     out: Annotated[Path | None, typer.Option(help="Write to a file instead.")] = None,
-    all_metrics: Annotated[bool, typer.Option(help="Every metric, not just two.")] = False,
-    intervals: Annotated[bool, typer.Option(help="Print the intervals.")] = False,
+    all_metrics: AllMetrics = False,
+    intervals: Annotated[
+        bool, typer.Option("--intervals", help="Print the interval of each score.")
+    ] = False,
     config: Config = CONFIG,
 ) -> None:
-    """Render a suite's stored results. CSV always carries intervals and denominators."""
-    from rich.console import Console
-
+    """Render a suite's stored results. CSV always has intervals and denominators."""
     from bench import render, tables
-    from tasks.common.files import write_text
 
     settings, grid = _plan(suite, method, task, set, config)
     built = tables.build(settings, grid, all_metrics=all_metrics)
     if format is Format.TERMINAL and out is None:
-        render.to_console(built, Console(), intervals=intervals)
+        render.print_table(built, make_console(), intervals=intervals)
         return
-    text = {
-        Format.TERMINAL: render.plain,
-        Format.MARKDOWN: render.markdown,
-        Format.LATEX: render.latex,
-        Format.CSV: render.long_csv,
-    }[format](built, intervals=intervals)
-    if out is None:
-        typer.echo(text, nl=False)
+    if format is Format.CSV:
+        text = render.to_csv(built)
     else:
-        write_text(out, text)
+        write = {
+            Format.TERMINAL: render.to_text,
+            Format.MARKDOWN: render.to_markdown,
+            Format.LATEX: render.to_latex,
+        }[format]
+        text = write(built, intervals=intervals)
+    if out is None:
+        echo(text, end="")
+    else:
+        write_output(out, text)
 
 
 @app.command()
@@ -236,12 +241,12 @@ def export(
     set: Set = [],  # noqa: B006
     config: Config = CONFIG,
 ) -> None:
-    """Write a finished suite's tables, scores, costs and provenance to a folder to be kept."""
+    """Write a finished suite's tables, scores, costs and provenance to a folder."""
     from bench import export as exporting
 
     settings, grid = _plan(suite, [], [], set, config)
     exporting.export(settings, grid, out)
-    typer.echo(f"written: {out}")
+    echo(f"written: {out}")
 
 
 @app.command()
@@ -253,12 +258,12 @@ def plot(
     out: Annotated[Path, typer.Option(help="The picture: .svg, .png, .pdf …")] = Path("plot.svg"),
     config: Config = CONFIG,
 ) -> None:
-    """Draw a suite's stored results against its data sources, a panel for each task."""
+    """Draw a suite's stored results against its data sources, one panel per task."""
     from bench.plot import draw
 
     settings, grid = _plan(suite, method, task, set, config)
     draw(settings, grid, out)
-    typer.echo(f"written: {out}")
+    echo(f"written: {out}")
 
 
 @app.command()
@@ -277,6 +282,6 @@ def check(
     for task_name, result in check_method(settings, method, task):
         state = "skip" if result.skipped else "pass" if result.passed else "FAIL"
         failed += not (result.skipped or result.passed)
-        typer.echo(f"{state}  {task_name}  {result.name}  {result.detail}".rstrip())
+        echo(f"{state}  {task_name}  {result.name}  {result.detail}".rstrip())
     if failed:
         raise typer.Exit(1)

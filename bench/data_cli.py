@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from bench.output import echo
+
 app = typer.Typer(
     help="Download, audit and generate data.", no_args_is_help=True, rich_markup_mode=None
 )
@@ -79,7 +81,7 @@ def download(
                 progress=progress,
                 timeout=timeout,
             ):
-                typer.echo(f"{file.status:8}{file.bytes:>12}  {file.sha256[:16]:16}  {file.path}")
+                echo(f"{file.status:8}{file.bytes:>12}  {file.sha256[:16]:16}  {file.path}")
 
 
 @app.command()
@@ -95,9 +97,9 @@ def verify(
     for name in task or TASKS.names():
         found = audit(TASKS.get(name)(), folder, split)
         faulty |= not found.ok
-        typer.echo(f"{found.task} ({found.split} split)")
+        echo(f"{found.task} ({found.split} split)")
         for facts in found.sets:
-            typer.echo(
+            echo(
                 f"  {facts.set:5} {facts.examples} queries, {facts.users} users, history "
                 f"{facts.history_mean:.1f}±{facts.history_sd:.1f} (min {facts.history_min}, median "
                 f"{facts.history_median:g}, max {facts.history_max}), {facts.empty_histories} empty"
@@ -105,11 +107,11 @@ def verify(
             )
             if facts.answers:
                 answers = ", ".join(f"{gold}: {count}" for gold, count in facts.answers.items())
-                typer.echo(f"        answers {answers}")
+                echo(f"        answers {answers}")
         for finding in found.findings:
             ids = ", ".join(finding.ids[:5]) + (", …" if len(finding.ids) > 5 else "")
             place = f" [{finding.set}]" if finding.set else ""
-            typer.echo(f"  {finding.severity}: {finding.kind}{place}: {finding.message} {ids}")
+            echo(f"  {finding.severity}: {finding.kind}{place}: {finding.message} {ids}")
     if faulty:
         raise typer.Exit(1)
 
@@ -123,7 +125,7 @@ def sample(
     from tasks.sample import write_sample
 
     write_sample(root, seed=seed)
-    typer.echo(f"written to {root}")
+    echo(f"written to {root}")
 
 
 @app.command()
@@ -148,4 +150,4 @@ def mini(
             hint="Name a table with `mini = { … }`",
         )
     write_world(root, world)
-    typer.echo(f"written to {root}")
+    echo(f"written to {root}")

@@ -1,4 +1,4 @@
-"""A suite's outcome in a folder small enough to commit: tables, scores and provenance."""
+"""Exports a suite's results to a folder small enough to commit: tables, scores, provenance."""
 
 import json
 from collections.abc import Sequence
@@ -15,15 +15,16 @@ from tasks.common.files import write_json, write_text
 
 TABLES, SCORES, CELLS, PROVENANCE = "tables.md", "scores.csv", "cells.jsonl", "provenance.json"
 LEFT_OUT: Any = {"environment": True, "identity": True, "models": True, "fit": {"curve"}}
-"""Parts of a record that are the same for many cells (provenance.json has them once), or long."""
+"""Parts of a record that many cells share (provenance.json has them once), or that are long."""
 
 
 def export(settings: Settings, grid: Grid, out: Path) -> None:
-    """Write a finished suite's outcome to `out`, replacing an earlier export.
+    """Write a finished suite's results to `out`, replacing files of an earlier export.
 
-    tables.md (scores and differences), scores.csv (every metric with its intervals), cells.jsonl
-    (each cell's key, config, seconds, memory, fit and cost), and provenance.json (the suite's
-    settings, the models, and each environment with the number of its cells).
+    tables.md (scores, differences and costs), scores.csv (scores with their intervals),
+    cells.jsonl (each cell's key, config, seconds, memory, training report and cost), and
+    provenance.json (the suite's settings, the models, and each environment with its number of
+    cells).
 
     Raises:
         ConfigError: a cell isn't done.
@@ -37,8 +38,9 @@ def export(settings: Settings, grid: Grid, out: Path) -> None:
             hint=f"Run `bench run {grid.suite}` first",
         )
     records = [store.read_record(cell.folder) for cell in grid.cells]
-    write_text(out / TABLES, render.markdown(build(settings, grid)))
-    write_text(out / SCORES, render.long_csv(build(settings, grid, all_metrics=True)))
+    table = build(settings, grid, all_metrics=True)
+    write_text(out / TABLES, render.to_markdown(table))
+    write_text(out / SCORES, render.to_csv(table))
     write_text(out / CELLS, "".join(_shorten(record) + "\n" for record in records))
     write_json(out / PROVENANCE, _describe_provenance(settings, grid, records))
 
@@ -71,7 +73,7 @@ def _describe_provenance(
 
 
 def _collect_distinct(models: Sequence[ModelDescriptions]) -> dict[str, list[Any]]:
-    """Kind of model → the descriptions that the records hold, each once."""
+    """Kind → the distinct descriptions found in the records."""
     found: dict[str, list[Any]] = {"llm": [], "encoder": []}
     for descriptions in models:
         for kind, known in found.items():

@@ -1,4 +1,4 @@
-"""A suite over several data sources as a picture: one panel a task, one line a row."""
+"""Draws a suite over several data sources: one panel per task, one line per method."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,18 +8,18 @@ import pandas as pd
 
 from bench.grid import Grid
 from bench.settings import Settings, Suite
-from bench.tables import build, frame
+from bench.tables import build, to_frame
 from tasks.common.errors import ConfigError, StorageError
 
 PANEL = (4.2, 3.2)
-"""Inches of one panel."""
-PANELS_A_LINE = 3
+"""Width and height of one panel in inches."""
+PANELS_PER_LINE = 3
 
 
 def draw(settings: Settings, grid: Grid, out: Path) -> None:
-    """Write the primary metric of every row against the data source, with its intervals.
+    """Write a picture of every method's primary metric against the data source, with intervals.
 
-    Sources of LaMP-mini that differ in their dial stand at its value; others side by side.
+    Sources of LaMP-mini that differ in their dial are placed at its value; others at equal steps.
 
     Raises:
         ConfigError: the suite has one source, nothing is stored yet, or matplotlib is missing.
@@ -37,20 +37,20 @@ def draw(settings: Settings, grid: Grid, out: Path) -> None:
             f"suite {grid.suite!r} has one data source: there is nothing to plot against",
             hint="Name a suite whose `data` lists several, such as mini-dial",
         )
-    scores = _primary(frame(build(settings, grid)), grid)
+    scores = _select_primary(to_frame(build(settings, grid)), grid)
     if scores.empty:
         raise ConfigError(
             f"no cell of suite {grid.suite!r} is done", hint=f"Run `bench run {grid.suite}` first"
         )
     tasks = list(dict.fromkeys(scores["task"]))
-    across = min(PANELS_A_LINE, len(tasks))
+    across = min(PANELS_PER_LINE, len(tasks))
     down = -(-len(tasks) // across)
     figure = Figure((PANEL[0] * across, PANEL[1] * down + 0.8), layout="constrained")
     panels = figure.subplots(down, across, squeeze=False).flatten()
-    axis, label = _axis(settings, suite)
+    axis, label = _place_sources(settings, suite)
     for panel, task in zip(panels, tasks, strict=False):
-        _panel(panel, scores[scores["task"] == task], axis)
-        panel.set(title=task, xlabel=label, ylabel=_metric(scores[scores["task"] == task]))
+        _draw_panel(panel, scores[scores["task"] == task], axis)
+        panel.set(title=task, xlabel=label, ylabel=_label_metric(scores[scores["task"] == task]))
     for panel in panels[len(tasks) :]:
         panel.set_axis_off()
     lines, names = panels[0].get_legend_handles_labels()
@@ -66,8 +66,8 @@ def draw(settings: Settings, grid: Grid, out: Path) -> None:
         ) from error
 
 
-def _primary(scores: pd.DataFrame, grid: Grid) -> pd.DataFrame:
-    """The primary metric's rows, the task and its source in columns of their own."""
+def _select_primary(scores: pd.DataFrame, grid: Grid) -> pd.DataFrame:
+    """The primary metric's scores, with task and data source in separate columns."""
     places = {cell.place: (cell.task.name, cell.source) for cell in grid.cells}
     first = {cell.place: cell.task.metrics[0] for cell in grid.cells}
     chosen = scores[scores["metric"] == scores["task"].map(first)].copy()
@@ -76,8 +76,8 @@ def _primary(scores: pd.DataFrame, grid: Grid) -> pd.DataFrame:
     return chosen
 
 
-def _axis(settings: Settings, suite: Suite) -> tuple[dict[str, Any], str]:
-    """(source → its place on the axis, the axis's name)."""
+def _place_sources(settings: Settings, suite: Suite) -> tuple[dict[str, Any], str]:
+    """(source → its place on the axis, the axis label)."""
     worlds = [settings.source(source).mini for source in suite.data]
     dials = [None if world is None else world.global_share for world in worlds]
     if None in dials or len(set(dials)) < len(dials):
@@ -85,12 +85,12 @@ def _axis(settings: Settings, suite: Suite) -> tuple[dict[str, Any], str]:
     return dict(zip(suite.data, dials, strict=True)), "global share of the preferences"
 
 
-def _metric(scores: pd.DataFrame) -> str:
+def _label_metric(scores: pd.DataFrame) -> str:
     first = scores.iloc[0]
     return f"{first['metric']} {'↑' if first['higher_is_better'] else '↓'}"
 
 
-def _panel(panel: Any, scores: pd.DataFrame, axis: dict[str, Any]) -> None:
+def _draw_panel(panel: Any, scores: pd.DataFrame, axis: dict[str, Any]) -> None:
     names: Sequence[str] = list(dict.fromkeys(scores["method"]))
     for number, name in enumerate(names):
         own = scores[scores["method"] == name]

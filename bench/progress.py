@@ -1,4 +1,4 @@
-"""Progress bars with an estimate of the time left."""
+"""Progress bars with an estimate of the time left, for long work in a terminal."""
 
 from types import TracebackType
 from typing import Self
@@ -18,34 +18,35 @@ from tasks.common.progress import Progress
 
 
 class Bars(Progress):
-    """A bar for the grid and one for the current phase; silent where there is no terminal."""
+    """One bar for the grid and one for the current phase; silent outside a terminal."""
 
     def __init__(self, console: Console, total: int) -> None:
         self._bars = RichProgress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),  # it holds names
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=console,
             disable=not console.is_terminal,
+            transient=True,  # the log and the table stay
         )
         self._grid = self._bars.add_task("cells", total=total)
         self._phase: TaskID | None = None
 
     def start(self, what: str, total: int) -> None:
-        """Begin a phase of `total` steps; its bar replaces the previous phase's."""
+        """Start a phase of `total` steps, in place of the one before."""
         if self._phase is not None:
             self._bars.remove_task(self._phase)
         self._phase = self._bars.add_task(what, total=total)
 
     def advance(self, steps: int = 1) -> None:
-        """Advance the phase by `steps`."""
+        """Count `steps` more of the phase as done."""
         if self._phase is not None:
             self._bars.advance(self._phase, steps)
 
     def cell_done(self) -> None:
-        """Advance the grid by one cell."""
+        """Count one more cell of the grid as done."""
         self._bars.advance(self._grid)
 
     def __enter__(self) -> Self:

@@ -68,6 +68,15 @@ class Fails(Says):
         return "5"
 
 
+class FailsInLines(Says):
+    """Fails with an error of two lines."""
+
+    name = "fails-in-lines"
+
+    def fit(self, train, dev):
+        raise RuntimeError("first line\nsecond line")
+
+
 class Waits(Fails):
     """Writes its file, then works until it is stopped."""
 

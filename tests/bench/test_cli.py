@@ -53,31 +53,36 @@ def test_list(bench):
 
 
 def test_plan_before_and_after(project, bench):
-    before = bench("plan").out.splitlines()
+    before = bench("plan", "--cells").out.splitlines()
     assert [line[:6] for line in before[:3]] == ["left  "] * 3
     assert before[0].endswith("LaMP-3 · zero-shot · t5 · seed 0")
-    assert before[-1] == "3 cells, 3 left"
+    assert before[-1].startswith("3 cells: 0 done, 0 failed, 3 left; no estimate")
     bench("run", "-m", "right")
-    after = bench("plan").out.splitlines()
+    after = bench("plan", "--cells").out.splitlines()
     assert [line[:6] for line in after[:3]] == ["left  ", "left  ", "done  "]
-    assert after[-1] == "3 cells, 2 left"
+    assert after[2].split()[1] == project.cells()["right"].key
+    assert after[-1].startswith("3 cells: 1 done, 0 failed, 2 left")
     assert not (project.runs / "s" / "LaMP-3" / "bm25").exists()
 
 
-def test_plan_tells_failed_and_inapplicable_rows(bench):
+def test_plan_is_a_grid_of_methods_and_tasks(bench):
     bench("run", "faulty")
     out = bench("plan", "faulty", "--set", 'methods=["right", "broken", "copy-input"]').out
-    assert "failed " in out
-    assert "not applicable: copy-input on LaMP-3" in out
-    assert out.splitlines()[-1] == "2 cells, 1 left"
+    lines = [line.split() for line in out.splitlines()]
+    assert ["right", "1/1"] in lines
+    assert ["broken", "0/1", "f1"] in lines
+    assert ["copy-input", "–"] in lines
+    assert "2 cells: 1 done, 1 failed, 0 left" in out
 
 
-def test_run_tells_what_it_did_and_prints_the_table(done, bench):
+def test_run_reports_counts_and_prints_the_table(done, bench):
     again = bench("run")
     assert again.code == 0
     assert again.err.strip() == "0 done, 3 kept, 0 failed"
     assert "s: 3 of 3 cells" in again.out
-    assert "│ right" in again.out
+    assert "\nright " in again.out
+    assert "rmse" not in again.out
+    assert "rmse" in bench("run", "--all-metrics").out
 
 
 def test_run_with_a_failed_cell_exits_with_1(project, bench):
@@ -161,6 +166,40 @@ def test_table_in_every_format_and_to_a_file(done, bench, format, beginning, tmp
     assert "right" in text
     if format != "terminal":
         assert text == printed.out
+
+
+def test_a_folder_is_no_place_for_a_table(done, bench):
+    written = bench("table", "--out", str(done.root))
+    assert (written.code, "is a folder" in written.err) == (2, True), written.err
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "cp437"])
+def test_any_encoding_of_the_output_will_do(done, bench, encoding, monkeypatch):
+    for arguments in (["table"], ["list"], ["plan"], ["plan", "--cells"], ["show", "LaMP-3"]):
+        out = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", out)
+            assert bench(*arguments).code == 0
+        out.flush()
+        assert out.buffer.getvalue().decode(encoding)
+
+
+def test_names_with_markup_are_printed_as_they_are(project, bench):
+    name = "[red]x[/red]"
+    project.add(f'[suites."{name}"]\ntasks = ["LaMP-3"]\nmethods = ["{name}"]\ndata = "tiny"\n')
+    project.says(f'"{name}"', dict(GOLDS))
+    for arguments in (["run", name], ["plan", name], ["plan", "--cells", name], ["table", name]):
+        done = bench(*arguments)
+        assert (done.code, name in done.out) == (0, True), done
+    assert f"  {name}  " in bench("list").out
+
+
+def test_a_failure_is_one_line(project, bench):
+    project.probe("wordy", "FailsInLines")
+    done = bench("run", "--set", 'methods=["wordy"]')
+    (line,) = [line for line in done.err.splitlines() if "wordy" in line]
+    assert line.startswith("failed  LaMP-3 · wordy")
+    assert "RuntimeError: first line second line" in line
 
 
 def test_csv_parses_with_every_metric(done, bench):

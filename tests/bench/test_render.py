@@ -7,7 +7,19 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from bench import render, store, tables
+from bench import store, tables
+from bench.output import HANDLER
+from bench.render import (
+    Field,
+    Sheet,
+    make_sheets,
+    print_sheet,
+    print_table,
+    to_csv,
+    to_latex,
+    to_markdown,
+    to_text,
+)
 from tests.bench.support import GOLDS
 
 AWKWARD = "50%_of|a&b#1$~^\\{x}"
@@ -16,57 +28,65 @@ TEX_ESCAPES = re.compile(r"\\[%_&#$~^{}\\]|\\text\w+(\{\})?|\\[A-Za-z]+")
 
 @pytest.fixture
 def table(project):
-    """wrong (the reference), right (best, another beyond doubt), a broken row, an awkward name."""
+    """wrong (the reference), right (best, clearly different), a broken method, an awkward name."""
     project.says("wrong", dict.fromkeys(GOLDS, "3"))
     project.says("right", dict(GOLDS))
     project.add(f"[methods.'{AWKWARD}']\nmethod = 'tests.bench.probes:Says'\nfailed = ['d1']\n")
     project.probe("broken", "Fails", file=project.root / "no")
     project.suite("wrong", "right", AWKWARD, "broken", more='reference = "wrong"')
     project.run()
-    return tables.build(project.load(), project.plan())
+    return tables.build(project.load(), project.plan(), all_metrics=True)
 
 
 def scores_of(text):
-    """What stands before the sheet of costs."""
-    return text[: text.index("cost, means")]
+    """The part before the differences."""
+    return text[: text.index("difference to wrong, with intervals")]
 
 
-def row(text, name):
-    text = scores_of(text)
-    (line,) = [line for line in text.splitlines() if name in line and ("|" in line or "&" in line
-               or "│" in line)]  # fmt: skip
+def find_row(text, name):
+    """The only line of the scores that begins with a name."""
+    lines = scores_of(text).splitlines()
+    (line,) = [line for line in lines if re.match(rf"(\| )?{re.escape(name)} ", line)]
     return line
 
 
+def draw(table, width=200, encoding="utf-8", **options):
+    """What a console of that width and encoding receives."""
+    out = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors=HANDLER)
+    print_table(table, Console(file=out, width=width), **options)
+    out.flush()
+    return out.buffer.getvalue().decode(encoding)
+
+
 def test_the_terminal_table(table):
-    text = render.plain(table)
+    text = to_text(table)
     assert "mae ↓" in text
     assert "n=4" in text
-    assert "0.000*" in row(text, "│ right")
-    assert "1.500" in row(text, "│ wrong")
-    assert "*" not in row(text, "│ wrong")
-    assert "f1" in row(text, AWKWARD)
-    assert "failed" in row(text, "│ broken")
+    assert "0.000*" in find_row(text, "right")
+    assert "1.500" in find_row(text, "wrong")
+    assert "*" not in find_row(text, "wrong")
+    assert "f1" in find_row(text, AWKWARD)
+    assert "failed" in find_row(text, "broken")
     for note in table.notes:
-        assert note.split(";")[0] in text
+        assert f"- {note}" in text.splitlines()
 
 
 def test_the_best_are_bold_in_a_terminal(table):
     console = Console(file=io.StringIO(), force_terminal=True, color_system="standard", width=200)
-    render.to_console(table, console)
+    print_table(table, console)
     text = console.file.getvalue()
     assert re.search(r"\x1b\[1m *0\.000\*\x1b\[0m", text)
     assert not re.search(r"\x1b\[1m *1\.500", text)
 
 
 def test_intervals_are_printed_when_asked_for(table):
-    for draw in (render.plain, render.markdown, render.latex):
-        assert "[1.500, 1.500]" not in draw(table)
-        assert "[1.500, 1.500]" in draw(table, intervals=True)
+    for render in (to_text, to_markdown, to_latex):
+        assert "[1.500, 1.500]" not in render(table)
+        assert "[1.500, 1.500]" in render(table, intervals=True)
 
 
 def test_the_markdown_table(table):
-    text = render.markdown(table)
+    text = to_markdown(table)
     lines = [line for line in scores_of(text).splitlines() if line.startswith("|")]
     assert len(lines) == 2 + 4
     assert lines[0] == "| method | LaMP-3 mae ↓ n=4 | LaMP-3 rmse ↓ n=4 |"
@@ -75,11 +95,11 @@ def test_the_markdown_table(table):
     assert "| broken | failed | failed |" in lines
     columns = {len(re.split(r"(?<!\\)\|", line)) for line in lines}
     assert columns == {5}  # the | of the awkward name doesn't split a cell
-    assert all(f"- {note}" in text.splitlines() for note in table.notes)
+    assert sum(line.startswith("- ") for line in text.splitlines()) == len(table.notes)
 
 
 def test_the_latex_table(table):
-    text = render.latex(table)
+    text = to_latex(table)
     lines = scores_of(text).splitlines()
     for mark in ("\\toprule", "\\midrule", "\\bottomrule", "\\end{tabular}"):
         assert lines.count(mark) == 1
@@ -93,14 +113,14 @@ def test_the_latex_table(table):
 
 
 def test_latex_escapes_what_tex_would_read(table):
-    text = scores_of(render.latex(table))
+    text = scores_of(to_latex(table))
     (line,) = [line for line in text.splitlines() if line.startswith("50")]
     bare = TEX_ESCAPES.sub("", line.removesuffix(" \\\\").replace(" & ", " "))
     assert not set(bare) & set("%_&#$~^\\"), bare
 
 
 def test_latex_holds_nothing_that_pdflatex_cannot_read(table):
-    body = [line for line in render.latex(table).splitlines() if not line.startswith("%")]
+    body = [line for line in to_latex(table).splitlines() if not line.startswith("%")]
     assert [line for line in body if not line.isascii()] == []
 
 
@@ -109,7 +129,7 @@ def test_what_rows_cost_is_the_mean_of_their_records(project):
     project.add("[methods.pplug]\ntraining = { max_steps = 1, batch_size = 4 }\n")
     project.run("seeds=[0, 1]")
     table = tables.build(project.load("seeds=[0, 1]"), project.plan("seeds=[0, 1]"))
-    zero_shot, pplug, control = (row.price for row in table.rows)
+    zero_shot, pplug, control = (row.cost for row in table.rows)
     assert control is None
     assert zero_shot.trainable_shared == zero_shot.bytes_per_user == 0
     cells = [c for c in project.plan("seeds=[0, 1]").cells if c.variant == "pplug"]
@@ -119,20 +139,18 @@ def test_what_rows_cost_is_the_mean_of_their_records(project):
     assert pplug.query_ms == pytest.approx(
         sum(1000 * r.seconds.predict / r.totals.n for r in records) / 2
     )
-    text = render.markdown(table)
+    text = to_markdown(table)
     lines = text[text.index("cost, means") :].splitlines()
     assert lines[2].split(" | ")[1:3] == ["shared parameters", "shared fit s"]
     assert lines[4].startswith("| zero-shot | 0 | ")
     assert lines[5].startswith(f"| pplug | {pplug.trainable_shared:,.0f} | ")
     assert pplug.fit_seconds == pytest.approx(sum(r.fit.seconds for r in records) / 2)
-    console = Console(file=io.StringIO(), width=80)
-    render.to_console(table, console)
-    assert f"{pplug.trainable_shared:,.0f}" in console.file.getvalue()
+    assert f"{pplug.trainable_shared:,.0f}" in draw(table, width=80)
 
 
 def test_csv_comes_back_as_the_frame(table):
-    found = pd.read_csv(io.StringIO(render.long_csv(table)))
-    expected = tables.frame(table)
+    found = pd.read_csv(io.StringIO(to_csv(table)))
+    expected = tables.to_frame(table)
     assert list(found.columns) == list(expected.columns)
     assert found.method.tolist() == expected.method.tolist()
     assert AWKWARD in set(found.method)
@@ -149,7 +167,7 @@ def test_models_are_named_in_rows_only_where_there_are_several(project):
     project.add(f'[llms.greedy]\nmodel = "{model}"\ndevice = "cpu"\n{decoding}\n')
     project.run('llms=["t5", "greedy"]')
     one, two = (
-        render.markdown(tables.build(project.load(*o), project.plan(*o)))
+        to_markdown(tables.build(project.load(*o), project.plan(*o)))
         for o in ((), ('llms=["t5", "greedy"]',))
     )
     assert "| method | LLM |" not in one
@@ -163,32 +181,111 @@ def test_models_are_named_in_rows_only_where_there_are_several(project):
 def test_a_table_of_nothing_is_drawn(project):
     project.suite("zero-shot")
     empty = tables.build(project.load(), project.plan())
-    for draw in (render.plain, render.markdown, render.latex):
-        assert "zero-shot" in draw(empty)
+    for render in (to_text, to_markdown, to_latex):
+        assert "zero-shot" in render(empty)
 
 
 def test_csv_of_nothing_has_its_header(project):
     project.suite("zero-shot")
     empty = tables.build(project.load(), project.plan())
-    assert pd.read_csv(io.StringIO(render.long_csv(empty))).empty
+    assert pd.read_csv(io.StringIO(to_csv(empty))).empty
 
 
-def test_the_sheet_of_differences(project):
+def test_a_sheet_of_differences_to_each_opponent(project):
     project.says("wrong", dict.fromkeys(GOLDS, "3"))
+    project.says("blind", dict.fromkeys(GOLDS, "1"))
     project.probe("learns", "Learns", file=project.root / "fits")
-    more = 'reference = "wrong"\ncontrols = true\n'
-    project.suite("wrong", "learns", more=more)
+    project.suite("wrong", "blind", "learns", more='reference = "wrong"')
+    project.run("controls=true", "seeds=[0, 1]")
+
+    def sheets(*overrides):
+        """The first words of the title → the rows' labels, in sheets of primary metrics."""
+        table = tables.build(project.load(*overrides), project.plan(*overrides), all_metrics=True)
+        found = [sheet for sheet in make_sheets(table) if sheet.columns == (("LaMP-3", "mae ↓"),)]
+        return {sheet.title.split(",")[0]: [row[0][0] for row in sheet.rows] for sheet in found}
+
+    plain = {"difference to wrong": ["blind", "learns"]}
+    assert sheets() == plain  # also in a suite without controls
+    delta = {"Δuser: difference to the method with another user's history": ["learns"]}
+    assert sheets("controls=true") == plain | delta
+    blind = {"difference to blind (no user)": ["wrong", "learns"]}
+    assert sheets('instruction_only="blind"') == plain | blind
+    methods = ["wrong", "blind", "learns", "learns@shuffled-user"]
+    seeds = {"standard deviation over seeds": methods}
+    assert sheets("controls=true", "seeds=[0, 1]") == plain | delta | seeds
+
+
+def test_a_difference_and_its_interval(table):
+    assert "right" in to_text(table)
+    (line,) = [li for li in to_markdown(table).splitlines() if "-1.500*" in li and "right" in li]
+    assert line == "| right | -1.500* [-1.500, -1.500] |"
+
+
+MANY = """
+[llms.a-second-llm-with-a-long-name]
+model = "{models}/t5"
+device = "cpu"
+[encoders.a-second-encoder]
+model = "{models}/encoder"
+pooling = "cls"
+[methods.pplug]
+training = {{ max_steps = 1, batch_size = 4 }}
+"""
+
+
+@pytest.fixture
+def crowded(project, models):
+    """2 LLMs × 2 encoders with controls (fault 14)."""
+    project.add(MANY.format(models=models))
+    project.suite("zero-shot", "dense", more="controls = true")
+    both = ('llms=["t5", "a-second-llm-with-a-long-name"]', 'encoders=["bert", "a-second-encoder"]')
+    project.run(*both)
+    return tables.build(project.load(*both), project.plan(*both))
+
+
+@pytest.mark.parametrize("width", [200, 80, 50, 20])
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_no_value_is_left_out_at_any_width(crowded, width, encoding):
+    text = draw(crowded, width=width, encoding=encoding)
+    for sheet in make_sheets(crowded):
+        values = [field.text for _, fields in sheet.rows for field in fields]
+        for value in set(values) - {"–"}:
+            assert len(re.findall(rf"(?<![^ |]){re.escape(value)}(?![^ \n])", text)) >= (
+                values.count(value)
+            )
+    assert len(crowded.rows) == 10
+
+
+def test_lines_fit_the_width_and_parts_are_labelled(project):
+    names = ("LaMP-1", "LaMP-2", "LaMP-3", "LaMP-4", "LaMP-5", "LaMP-7")
+    sheet = Sheet(
+        "scores",
+        ("method",),
+        tuple((name, "accuracy ↑ n=150") for name in names),
+        ((("pplug-whitened@shuffled-user",), tuple(Field(f"0.{i}23*") for i in range(6))),),
+    )
+    console = Console(file=io.StringIO(), width=80)
+    print_sheet(sheet, console)
+    lines = console.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    titles = [line for line in lines if line.startswith("scores")]
+    assert titles == [
+        "scores, part 1 of 2: LaMP-1, LaMP-2, LaMP-3",
+        "scores, part 2 of 2: LaMP-4, LaMP-5, LaMP-7",
+    ]
+    assert sum(line.startswith("method") for line in lines) == 2
+    wide = Console(file=io.StringIO(), width=200)
+    print_sheet(sheet, wide)
+    assert wide.file.getvalue().startswith("scores\n")
+
+
+def test_names_are_printed_as_they_are(project):
+    """Markup of terminals, markdown and LaTeX in a name is data (fault 17)."""
+    name = "[red]*a*_b_"
+    project.add(f"[methods.'{name}']\nmethod = 'tests.bench.probes:Says'\n")
+    project.suite(name)
     project.run()
-
-    def headers(*overrides):
-        table = tables.build(project.load(*overrides), project.plan(*overrides))
-        sheet = render.sheets(table)[1]
-        ((_, cells),) = sheet.rows
-        assert len(cells) == len(sheet.columns)
-        return [metric for _, metric in sheet.columns]
-
-    assert headers() == ["− wrong mae", "Δuser mae"]
-    project.run("seeds=[0, 1]")
-    assert headers("seeds=[0, 1]") == ["− wrong mae", "Δuser mae", "seed sd of mae"]
-    row = 'instruction_only="wrong"'
-    assert headers(row) == ["− wrong mae", "− wrong mae", "Δuser mae"]
+    table = tables.build(project.load(), project.plan())
+    assert f"\n{name} " in draw(table)
+    assert r"| \[red\]\*a\*\_b\_ |" in to_markdown(table)
+    assert r"[red]*a*\_b\_ &" in to_latex(table)

@@ -1,4 +1,4 @@
-"""The table model of stored cells, against scores counted by hand."""
+"""The table model of stored cells, against scores computed by hand."""
 
 import json
 import shutil
@@ -37,14 +37,14 @@ def entries(table, metric="mae"):
     return {row.method: row.entries.get(chosen) for row in table.rows}
 
 
-def run(project, *rows, more=""):
-    project.suite(*rows, more=f'reference = "wrong"\n{more}')
+def run(project, *methods, more="", all_metrics=False):
+    project.suite(*methods, more=f'reference = "wrong"\n{more}')
     project.run()
-    return build(project)
+    return build(project, all_metrics=all_metrics)
 
 
 def test_values_and_columns(project):
-    table = run(project, "wrong", "right")
+    table = run(project, "wrong", "right", all_metrics=True)
     assert [(c.task, c.metric, c.higher_is_better, c.n) for c in table.columns] == [
         ("LaMP-3", "mae", False, 4),
         ("LaMP-3", "rmse", False, 4),
@@ -96,7 +96,7 @@ def test_seeds_are_averaged_and_their_failures_summed(project):
     assert (found.seeds, found.n, found.n_failed, found.n_unparsed) == (3, 4, 0, 4)
 
 
-def test_rows_that_are_missing_say_why(project):
+def test_missing_scores_say_why(project):
     project.probe("broken", "Fails", file=project.root / "no")
     project.suite("right", "broken", "wrong")
     assert [row.missing for row in build(project).rows] == [{"LaMP-3": "not run"}] * 3
@@ -111,7 +111,7 @@ def test_rows_that_are_missing_say_why(project):
     }
 
 
-def test_what_became_of_rows_is_told_where_no_row_has_a_score(project):
+def test_a_task_without_any_score_says_why(project):
     project.suite("wrong", "right")
     assert "not run: wrong on LaMP-3; right on LaMP-3" in build(project).notes
     folder = project.root / "data/time/LaMP_3/test"
@@ -124,7 +124,7 @@ def test_what_became_of_rows_is_told_where_no_row_has_a_score(project):
     )
 
 
-def test_a_seed_that_is_missing_is_told_beside_the_score(project):
+def test_a_missing_seed_is_reported_next_to_the_score(project):
     project.suite("right")
     project.run()
     table = build(project, "seeds=[0, 1]")
@@ -133,7 +133,7 @@ def test_a_seed_that_is_missing_is_told_beside_the_score(project):
     assert entries(table)["right"].seeds == 1
 
 
-def test_a_reference_that_is_not_there_leaves_the_difference_out(project):
+def test_without_the_reference_there_is_no_difference(project):
     project.suite("right", "worse")
     project.run()
     assert {entry.to_reference for entry in entries(build(project)).values()} == {None}
@@ -149,7 +149,7 @@ def test_a_control_shows_what_is_personal(project):
     assert (table.instruction_only, found["learns"].to_instruction_only) == (None, None)
 
 
-def test_the_row_without_a_user_is_a_control_too(project):
+def test_the_instruction_only_method_is_a_control_too(project):
     table = run(project, "wrong", "right", "worse", more='instruction_only = "worse"')
     found = entries(table)
     assert table.instruction_only == "worse"
@@ -158,13 +158,13 @@ def test_the_row_without_a_user_is_a_control_too(project):
     assert (gap.value, gap.low, gap.high) == (-6.0, -7.5, -4.5)
 
 
-def test_all_metrics_are_shown_when_asked_for(project):
+def test_one_primary_metric_a_task_and_all_on_request(project):
     project.suite("right")
     project.run()
+    assert [column.metric for column in build(project).columns] == ["mae"]
     shown = {column.metric for column in build(project, all_metrics=True).columns}
-    assert shown >= {column.metric for column in build(project).columns}
     stored = store.read_scores(project.cells()["right"].folder).metrics
-    assert shown == set(stored)
+    assert shown == set(stored) == {"mae", "rmse"}
 
 
 def test_notes_state_the_equal_terms(project):
@@ -175,12 +175,12 @@ def test_notes_state_the_equal_terms(project):
     assert "2 beams" in text
 
 
-def test_inapplicable_rows_are_noted(project):
+def test_inapplicable_methods_are_noted(project):
     assert "copy-input on LaMP-3" in "\n".join(run(project, "wrong", "copy-input").notes)
 
 
 def test_the_frame_carries_denominators_and_intervals(project):
-    frame = tables.frame(run(project, "wrong", "right", "unreadable"))
+    frame = tables.to_frame(run(project, "wrong", "right", "unreadable", all_metrics=True))
     row = frame[(frame.method == "unreadable") & (frame.metric == "mae")].iloc[0]
     assert (row.value, row.n, row.n_failed, row.n_unparsed, row.seeds) == (1.75, 4, 1, 1, 1)
     right = frame[(frame.method == "right") & (frame.metric == "mae")].iloc[0]
@@ -205,14 +205,14 @@ def test_cells_scored_on_other_examples_are_refused(project):
 
 
 def test_cells_scored_in_another_mode_are_refused(project):
-    """Settings that changed since scoring must not be printed as if they had been used."""
+    """A table must not claim scoring settings that its scores were not computed with."""
     run(project, "wrong", "unreadable")
     with pytest.raises(StorageError, match="bench score"):
         build(project, "scoring.unparsed=pplug")
 
 
 def test_a_suite_over_several_sources_has_a_column_for_each(project):
-    """The second source has other golds: what is right in one is wrong in the other."""
+    """The second source has other golds, so answers right in one are wrong in the other."""
     shutil.copytree(project.root / "data", project.root / "other")
     outputs = project.root / "other" / "time" / "LaMP_3" / "dev" / "dev_outputs.json"
     content = json.loads(outputs.read_text())

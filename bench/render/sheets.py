@@ -1,0 +1,186 @@
+"""What every format draws: scores, differences, spread over seeds and costs, as formatted text."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from statistics import stdev
+
+from bench.statistics import Interval
+from bench.tables.build import CONTROL_SUFFIX
+from bench.tables.model import Column, Entry, Row, Table
+
+ABSENT = "–"
+COSTS = {
+    ("shared", "parameters"): "trainable_shared",
+    ("shared", "fit s"): "fit_seconds",
+    ("user", "parameters"): "trainable_per_user",
+    ("user", "bytes"): "bytes_per_user",
+    ("user", "s"): "seconds_per_user",
+    ("query", "ms"): "query_ms",
+    ("query", "prompt tokens"): "prompt_tokens",
+}
+"""Column of the cost sheet → field of `RowCost`."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One formatted value of a sheet; `color` is for terminals only."""
+
+    text: str
+    bold: bool = False
+    color: str = ""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Formatted rows under a title.
+
+    Attributes:
+        labels: headers of the columns that name a row.
+        columns: (group, header) of each further column; a group is a task, say.
+        rows: labels and fields of each row.
+    """
+
+    title: str
+    labels: tuple[str, ...]
+    columns: tuple[tuple[str, str], ...]
+    rows: tuple[tuple[tuple[str, ...], tuple[Field, ...]], ...]
+
+
+def make_sheets(table: Table, *, intervals: bool = False) -> list[Sheet]:
+    """All sheets of a table; those with nothing to show are left out.
+
+    Args:
+        intervals: show the interval of each score, not only those of differences.
+    """
+    sheets = [
+        _make_score_sheet(table, intervals),
+        *_make_difference_sheets(table),
+        *_make_seed_sheet(table),
+    ]
+    return [*sheets, *_make_cost_sheet(table)]
+
+
+def _make_score_sheet(table: Table, intervals: bool) -> Sheet:
+    names = label_names((row.llm, row.encoder) for row in table.rows)
+    return Sheet(
+        table.title,
+        names,
+        tuple((column.task, f"{_format_metric(column)} n={column.n}") for column in table.columns),
+        tuple(
+            (
+                make_labels(names, row.method, row.llm, row.encoder),
+                tuple(_format_score(row, column, intervals) for column in table.columns),
+            )
+            for row in table.rows
+        ),
+    )
+
+
+def _make_difference_sheets(table: Table) -> list[Sheet]:
+    """Whether A is better than B: one sheet for each B that the table has."""
+    opponents = {
+        "to_reference": f"difference to {table.reference}",
+        "to_instruction_only": f"difference to {table.instruction_only} (no user)",
+        "to_control": "Δuser: difference to the method with another user's history",
+    }
+
+    def make(field: str, title: str) -> Sheet:
+        def show(row: Row, entry: Entry) -> str | None:
+            gap: Interval | None = getattr(entry, field)
+            is_control = row.method.endswith(CONTROL_SUFFIX)  # Δuser compares it already
+            return None if gap is None or is_control else _format_difference(gap)
+
+        return _make_primary_sheet(table, f"{title}, with intervals (* excludes 0)", show)
+
+    sheets = [make(field, title) for field, title in opponents.items()]
+    return [sheet for sheet in sheets if sheet.rows]
+
+
+def _make_seed_sheet(table: Table) -> list[Sheet]:
+    def show(_: Row, entry: Entry) -> str | None:
+        return f"{stdev(entry.by_seed):.3f}" if entry.seeds > 1 else None
+
+    sheet = _make_primary_sheet(table, "standard deviation over seeds", show)
+    return [sheet] if sheet.rows else []
+
+
+def _make_primary_sheet(
+    table: Table, title: str, show: Callable[[Row, Entry], str | None]
+) -> Sheet:
+    """A sheet of the primary metrics, without the rows for which `show` gives None throughout."""
+    primary = list({column.task: column for column in reversed(table.columns)}.values())[::-1]
+    names = label_names((row.llm, row.encoder) for row in table.rows)
+    rows = []
+    for row in table.rows:
+        entries = [row.entries.get(column) for column in primary]
+        texts = [None if entry is None else show(row, entry) for entry in entries]
+        if any(texts):
+            labels = make_labels(names, row.method, row.llm, row.encoder)
+            rows.append((labels, tuple(Field(text or ABSENT) for text in texts)))
+    columns = tuple((column.task, _format_metric(column)) for column in primary)
+    return Sheet(title, names, columns, tuple(rows))
+
+
+def _make_cost_sheet(table: Table) -> list[Sheet]:
+    names = label_names((row.llm, row.encoder) for row in table.rows)
+    rows = tuple(
+        (
+            make_labels(names, row.method, row.llm, row.encoder),
+            tuple(Field(_format_cost(getattr(row.cost, field))) for field in COSTS.values()),
+        )
+        for row in table.rows
+        if row.cost is not None
+    )
+    return [Sheet("cost, means over tasks and seeds", names, tuple(COSTS), rows)] if rows else []
+
+
+def label_names(models: Iterable[tuple[str | None, str | None]]) -> tuple[str, ...]:
+    """Headers of a row's labels: the LLM and the encoder are named only if there are several.
+
+    Args:
+        models: LLM and encoder of each row.
+    """
+    pairs = list(models)
+    llms = {llm for llm, _ in pairs if llm}
+    encoders = {encoder for _, encoder in pairs if encoder}
+    return ("method", *["LLM"] * (len(llms) > 1), *["encoder"] * (len(encoders) > 1))
+
+
+def make_labels(
+    names: tuple[str, ...], method: str, llm: str | None, encoder: str | None
+) -> tuple[str, ...]:
+    """A row's labels, in the order of `names`."""
+    known = {"method": method, "LLM": llm or ABSENT, "encoder": encoder or ABSENT}
+    return tuple(known[name] for name in names)
+
+
+def _format_metric(column: Column) -> str:
+    return f"{column.metric} {'↑' if column.higher_is_better else '↓'}"
+
+
+def _format_score(row: Row, column: Column, intervals: bool) -> Field:
+    """Value, mark, interval, and the counts of what failed or wasn't readable."""
+    entry = row.entries.get(column)
+    if entry is None:
+        return Field(row.missing.get(column.task, ABSENT))
+    marked = entry.to_reference is not None and entry.to_reference.excludes_zero
+    parts = [f"{entry.interval.value:.3f}{'*' if marked else ''}"]
+    if intervals:
+        parts.append(f"[{entry.interval.low:.3f}, {entry.interval.high:.3f}]")
+    counts = ((entry.n_failed, "f"), (entry.n_unparsed, "u"))
+    parts += [f"{mark}{count}" for count, mark in counts if count]
+    if column.task in row.missing:
+        parts.append(f"({row.missing[column.task]})")
+    return Field(" ".join(parts), bold=entry.best)
+
+
+def _format_difference(interval: Interval) -> str:
+    mark = "*" if interval.excludes_zero else ""
+    return f"{interval.value:+.3f}{mark} [{interval.low:+.3f}, {interval.high:+.3f}]"
+
+
+def _format_cost(value: float) -> str:
+    """A cost: whole from 100 on, with one decimal from 1 on, else with two significant digits."""
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}".removesuffix(".0") if value >= 1 else f"{value:.2g}"

@@ -1,0 +1,52 @@
+"""The table in long form, for pandas, spreadsheets and plots."""
+
+import pandas as pd
+
+from bench.tables.model import Entry, Table
+
+GAPS = {
+    "difference": "to_reference",
+    "control_difference": "to_control",
+    "instruction_only_difference": "to_instruction_only",
+}
+"""Column of the frame → field of `Entry`."""
+COLUMNS = [
+    *("task", "metric", "method", "llm", "encoder", "value", "low", "high"),
+    *(f"{gap}{end}" for gap in GAPS for end in ("", "_low", "_high")),
+    *("by_seed", "n", "n_failed", "n_unparsed", "seeds", "higher_is_better"),
+]
+
+
+def to_frame(table: Table) -> pd.DataFrame:
+    """One line per score, with its intervals and denominators."""
+    lines = [
+        {
+            "task": column.task,
+            "metric": column.metric,
+            "method": row.method,
+            "llm": row.llm,
+            "encoder": row.encoder,
+            "value": entry.interval.value,
+            "low": entry.interval.low,
+            "high": entry.interval.high,
+            **_flatten_differences(entry),
+            "by_seed": " ".join(f"{value:.6f}" for value in entry.by_seed),
+            "n": entry.n,
+            "n_failed": entry.n_failed,
+            "n_unparsed": entry.n_unparsed,
+            "seeds": entry.seeds,
+            "higher_is_better": column.higher_is_better,
+        }
+        for row in table.rows
+        for column, entry in row.entries.items()
+    ]
+    return pd.DataFrame(lines, columns=COLUMNS)
+
+
+def _flatten_differences(entry: Entry) -> dict[str, float | None]:
+    columns: dict[str, float | None] = {}
+    for name, field in GAPS.items():
+        gap = getattr(entry, field)
+        parts = (None, None, None) if gap is None else (gap.value, gap.low, gap.high)
+        columns |= zip((name, f"{name}_low", f"{name}_high"), parts, strict=True)
+    return columns

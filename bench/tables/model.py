@@ -1,0 +1,107 @@
+"""The table model: columns are metrics of tasks, rows are methods with their models."""
+
+from dataclasses import dataclass
+
+from bench.statistics import Interval
+
+
+@dataclass(frozen=True)
+class Column:
+    """One metric of one task; `n` examples were scored.
+
+    `task` includes the name of the data source where the suite has several.
+    """
+
+    task: str
+    metric: str
+    higher_is_better: bool
+    n: int
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One score of one row.
+
+    Attributes:
+        interval: user-clustered bootstrap interval of the score, averaged over seeds.
+        to_reference: interval of the difference to the reference method; None in its own row.
+        to_control: Δuser, the interval of the difference to the same method given a shuffled
+            user's history; None where the table has no such control.
+        to_instruction_only: interval of the difference to the suite's instruction-only method;
+            None in its own row, and where the table has none.
+        by_seed: the score of each seed, in the suite's order.
+        n: examples of one seed.
+        n_failed, n_unparsed: examples without an answer or with an unreadable one, summed over
+            seeds.
+        best: the best value of its column; bounds don't compete.
+    """
+
+    interval: Interval
+    to_reference: Interval | None
+    to_control: Interval | None
+    to_instruction_only: Interval | None
+    by_seed: tuple[float, ...]
+    n: int
+    n_failed: int
+    n_unparsed: int
+    best: bool = False
+
+    @property
+    def seeds(self) -> int:
+        """How many seeds the score is the mean of."""
+        return len(self.by_seed)
+
+
+@dataclass(frozen=True)
+class RowCost:
+    """What a row costs: the mean over its finished cells (methods.md §6).
+
+    Attributes:
+        trainable_shared, trainable_per_user, bytes_per_user, seconds_per_user: see `Cost`.
+        fit_seconds: training shared by all users, whichever cell did it. Excludes a pool's members
+            and an LLM's feedback that another method had already left in the cache.
+        query_ms: milliseconds of `predict` per query, including the training of per-user parts.
+            Excludes what an earlier cell left in the cache (adapters, summaries, embeddings).
+        prompt_tokens: tokens the LLM reads per query, soft tokens not counted.
+    """
+
+    trainable_shared: float
+    trainable_per_user: float
+    bytes_per_user: float
+    seconds_per_user: float
+    fit_seconds: float
+    query_ms: float
+    prompt_tokens: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method with its models.
+
+    Attributes:
+        entries: scores by column.
+        missing: task → why it has no entry, or lacks some seeds.
+        cost: None where no cell is done, and for controls, which cost what their method costs.
+    """
+
+    method: str
+    llm: str | None
+    encoder: str | None
+    entries: dict[Column, Entry]
+    missing: dict[str, str]
+    cost: RowCost | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A suite's results: rows in the suite's order, columns task by task.
+
+    `instruction_only` names the suite's instruction-only method if the table has it.
+    """
+
+    title: str
+    reference: str
+    instruction_only: str | None
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]

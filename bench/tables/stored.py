@@ -1,0 +1,67 @@
+"""What the table reads back from disk: the scores and costs of finished cells."""
+
+from dataclasses import asdict, dataclass, field
+from statistics import fmean
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench import store
+from bench.grid import Cell
+from bench.records import CellRecord, CellScores
+from bench.tables.model import RowCost
+
+NO_GOLDS = "no golds"
+FAILED = "failed"
+NOT_RUN = "not run"
+
+
+@dataclass
+class Results:
+    """The stored results of one row on one task.
+
+    Attributes:
+        scores: scores.json of each seed, in the suite's order.
+        costs: of each finished cell.
+        state: why a seed has no scores; empty if none lacks them.
+        bound: whether the method is a bound, which never counts as the best.
+    """
+
+    scores: list[CellScores] = field(default_factory=list)
+    costs: list[RowCost] = field(default_factory=list)
+    state: str = ""
+    bound: bool = False
+
+    def arrays(self, metric: str) -> list[NDArray[np.float64]]:
+        """Per-example values [n, c] of each seed."""
+        return [np.asarray(s.metrics[metric].rows, dtype=np.float64) for s in self.scores]
+
+
+def add_cell(results: Results, cell: Cell) -> None:
+    """Add what is stored of a cell. Raises StorageError where a stored file is damaged."""
+    if not store.is_done(cell.folder):
+        results.state = FAILED if store.error_file(cell.folder).is_file() else NOT_RUN
+        return
+    results.costs.append(_read_cost(store.read_record(cell.folder)))
+    scores = store.read_scores(cell.folder)
+    if scores is None:
+        results.state = NO_GOLDS
+    else:
+        results.scores.append(scores)
+
+
+def _read_cost(record: CellRecord) -> RowCost:
+    return RowCost(
+        **asdict(record.cost),
+        fit_seconds=record.fit.seconds,
+        query_ms=1000 * record.seconds.predict / max(1, record.totals.n),
+        prompt_tokens=record.totals.prompt_tokens_mean,
+    )
+
+
+def average_costs(costs: list[RowCost]) -> RowCost | None:
+    """The mean over cells; None of no cells."""
+    if not costs:
+        return None
+    fields = [asdict(cost) for cost in costs]
+    return RowCost(**{name: fmean(cost[name] for cost in fields) for name in fields[0]})
