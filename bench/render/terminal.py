@@ -75,15 +75,18 @@ def print_sheet(sheet: Sheet, console: Console) -> None:
 
 
 def _make_encodable_sheet(sheet: Sheet, encoding: str) -> Sheet:
-    def adapt(*texts: str) -> tuple[str, ...]:
-        return tuple(make_encodable(text, encoding) for text in texts)
+    def adapt(text: str) -> str:
+        return make_encodable(text, encoding)
 
     return Sheet(
-        *adapt(sheet.title),
-        adapt(*sheet.labels),
-        tuple((*adapt(group), *adapt(name)) for group, name in sheet.columns),
+        adapt(sheet.title),
+        tuple(map(adapt, sheet.labels)),
+        tuple((adapt(group), adapt(name)) for group, name in sheet.columns),
         tuple(
-            (adapt(*labels), tuple(replace(f, text=adapt(f.text)[0]) for f in fields))
+            (
+                tuple(map(adapt, labels)),
+                tuple(replace(field, text=adapt(field.text)) for field in fields),
+            )
             for labels, fields in sheet.rows
         ),
     )
