@@ -31,8 +31,11 @@ def make_once(folder: Path, make: Callable[[Path], None]) -> Path:
                 part = folder.with_name(f".{folder.name}.part")
                 shutil.rmtree(part, ignore_errors=True)
                 part.mkdir()
-                make(part)
-                part.rename(folder)
+                try:
+                    make(part)
+                    part.rename(folder)
+                finally:
+                    shutil.rmtree(part, ignore_errors=True)
     except (OSError, SafetensorError) as error:  # a full disk comes as either
         if isinstance(error, FileNotFoundError) and not _within(error.filename, folder.parent):
             raise

@@ -13,8 +13,11 @@ from rich.console import Console
 
 from bench.cell import Outcome
 from bench.engine import run_grid
-from bench.grid import Grid, plan
+from bench.environment import describe_environment
+from bench.grid import Cell, Grid, plan
+from bench.records import CellRecord, Fit, ModelDescriptions, PeakBytes, Seconds, Totals
 from bench.settings import Settings, load_settings
+from methods import Cost, FitReport
 from tests.bench.probes import PROBES
 from tests.tasks.support import review, write_set
 
@@ -169,3 +172,27 @@ def items(user: str, count: int) -> list[dict[str, str]]:
         {"id": f"{user}{n}", "text": f"{user} wrote item {n}.", "score": str(1 + n % 5)}
         for n in range(count)
     ]
+
+
+def make_record(cell: Cell, *, load: float = 0, fit: float = 0, predict: float = 0) -> dict:
+    """A cell's record as JSON, of a method that learns nothing, with these seconds."""
+    return CellRecord(
+        identity={},
+        key=cell.key,
+        suite=cell.suite,
+        data=cell.source,
+        task=cell.task.name,
+        method=cell.variant,
+        config={},
+        llm=cell.llm,
+        encoder=cell.encoder,
+        seed=cell.seed,
+        started="2026-01-01T00:00:00+00:00",
+        seconds=Seconds(load=load, fit=fit, predict=predict),
+        peak_bytes=PeakBytes(resident=1, gpu=None),
+        fit=Fit.from_report(FitReport(), 0),
+        cost=Cost(),
+        totals=Totals.from_predictions([]),
+        models=ModelDescriptions(llm=None, encoder=None),
+        environment=describe_environment(),
+    ).model_dump(mode="json")
