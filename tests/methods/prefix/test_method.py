@@ -71,7 +71,7 @@ def one_thread():
 
 
 def ids(method, asked):
-    (used,) = method.selected([asked])
+    (used,) = method.select_history([asked])
     return [b.id for b in used.history]
 
 
@@ -359,7 +359,7 @@ def test_embedding_to_prefix_is_one_mlp_over_the_mean_vector(tmp_path):
         method = pplug(tmp_path, EmbeddingToPrefix, frozen=tiny_llm("llama", double=True))
         weights = method.plug.state_dict()
     with torch.no_grad():
-        found = method.prefix(method._batch(method._prepared(EXAMPLES)))
+        found = method.prefix(method._batch(method._prepare(EXAMPLES)))
     norms = method.runtime.llm.model.get_input_embeddings().weight.norm(dim=1)
     for asked, tokens in zip(EXAMPLES, found, strict=True):
         texts = [b.text for b in asked.history]
