@@ -239,7 +239,7 @@ class _Training:
         return math.fsum(nll for nll, _ in found) / sum(tokens for _, tokens in found)
 
     def _is_point(self, step: int) -> bool:
-        """Whether one of the `evaluations` is due; they are evenly spaced, the last one at the end."""
+        """Whether one of the evenly spaced `evaluations` is due; the last is at the end."""
         points = self.config.evaluations
         return step * points // self.total > (step - 1) * points // self.total
 

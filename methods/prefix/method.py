@@ -308,7 +308,7 @@ class PrefixMethod(Method[F]):
         )
 
     def _copy(self, example: Example, epoch: int, copy: int) -> Example:
-        """Copy 0 is the example itself; others leave out int(n·U(0, .5)) + 1 of its n behaviours."""
+        """Copy 0 is the example; others leave out int(n·U(0, .5)) + 1 of its n behaviours."""
         if copy == 0:
             return example
         n = len(example.history)

@@ -97,7 +97,7 @@ class UserState:
 
     @classmethod
     def load(cls, path: Path | str) -> Self:
-        """Read what `save` wrote. Raises DataError if the file is missing, damaged or something else."""
+        """Read what `save` wrote. Raises DataError if the file is missing or damaged."""
         try:
             with safe_open(path, framework="pt") as file:
                 about = file.metadata() or {}

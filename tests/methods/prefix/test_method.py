@@ -247,11 +247,11 @@ def test_a_checkpoint_of_other_data_or_another_encoder_is_refused(tmp_path):
     pplug(tmp_path, training=training).fit(TRAIN, None)
     pplug(tmp_path, training=training | {"checkpoint_minutes": 5}).fit(TRAIN, None)
     other = dataclasses.replace(TRAIN, fingerprint="other bytes")
-    with pytest.raises(ModelError, match="can't be continued"):
+    with pytest.raises(ModelError, match="can't be resumed"):
         pplug(tmp_path, training=training).fit(other, None)
     method = pplug(tmp_path, training=training)
     method.runtime.open_encoder = lambda: encoder(tmp_path / "other", seed=1)
-    with pytest.raises(ModelError, match="can't be continued"):
+    with pytest.raises(ModelError, match="can't be resumed"):
         method.fit(TRAIN, None)
 
 
