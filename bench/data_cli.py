@@ -52,9 +52,9 @@ def download(
 
     from tasks import TASKS
     from tasks.common.errors import ConfigError
-    from tasks.download import OFFICIAL
-    from tasks.download import download as fetch
-    from tasks.loading import SETS
+    from tasks.data.download import OFFICIAL
+    from tasks.data.download import download as fetch
+    from tasks.data.layout import SETS
 
     wanted = [name for name in SETS if name in sets.split(",")]
     if len(wanted) != len(sets.split(",")):
@@ -88,7 +88,7 @@ def verify(
 ) -> None:
     """Audit a data folder: counts, histories, and what could mislead. Exit code 1 on errors."""
     from tasks import TASKS
-    from tasks.audit import audit
+    from tasks.data.audit import audit
 
     folder = _root(root, config)
     faulty = False
@@ -120,7 +120,7 @@ def sample(
     seed: Annotated[int, typer.Option(help="Another seed, other users.")] = 0,
 ) -> None:
     """Write the small generated set, in LaMP's official layout."""
-    from tasks.sample import write_sample
+    from tasks.sample.writer import write_sample
 
     write_sample(root, seed=seed)
     typer.echo(f"written to {root}")

@@ -8,10 +8,10 @@ import re
 from collections.abc import Sequence
 from typing import ClassVar
 
-from tasks.base import FormError, LaMPTask
 from tasks.common.seeds import Seeds
 from tasks.example import Behavior, Example
 from tasks.task import Kind, Tokenizer
+from tasks.templates.lamp_task import FormError, LaMPTask
 
 MOVIE_TAGS = (
     "sci-fi", "based on a book", "comedy", "action", "twist ending", "dystopia", "dark comedy",

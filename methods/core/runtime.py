@@ -6,10 +6,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.bounds import Bounds
 from tasks.common.errors import ConfigError
 from tasks.common.progress import Progress
 from tasks.common.seeds import Seeds
+from tasks.data.bounds import Bounds
 from tasks.example import Example
 from tasks.task import Task
 
@@ -30,8 +30,8 @@ class Runtime:
         cache: folder for content-keyed artefacts shared between cells.
         scratch: folder of this cell alone, for checkpoints; kept when the cell is killed.
         open_llm, open_encoder: load the model at first use; None where the suite names none.
-        bounds: answers of those who know more or less than a method can (`tasks.bounds`); {} where
-            the data has none.
+        bounds: answers of those who know more or less than a method can; {} where
+            the data has none (`tasks.data.bounds`).
         golds: of the evaluated set, for a method that `sees_golds`; {} for all others.
         population: the train set's examples, without golds: the other users that controls need.
     """

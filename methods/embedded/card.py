@@ -22,11 +22,11 @@ from methods.models.config import EncoderConfig
 from methods.models.encoder import Encoder
 from methods.models.language_model import LanguageModel
 from methods.models.opening import load_llm
-from tasks.bounds import read_bounds
 from tasks.common.errors import BenchError, DataError
 from tasks.common.seeds import Seeds
+from tasks.data.bounds import read_bounds
+from tasks.data.loading import load_dataset
 from tasks.example import Dataset, Prediction
-from tasks.loading import load_dataset
 from tasks.mini.grammars import GRAMMARS
 from tasks.mini.world import WorldConfig, write_world
 from tasks.task import Task

@@ -5,8 +5,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
-from tasks.base import LaMPTask
 from tasks.mini.taste import Taste
+from tasks.templates.lamp_task import LaMPTask
 
 C = TypeVar("C")
 T = TypeVar("T", bound=Taste)

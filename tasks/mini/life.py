@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from tasks.data.near_duplicates import normalized
 from tasks.mini.chance import happens, stream
 from tasks.mini.grammar import Grammar
 from tasks.mini.taste import User
-from tasks.near_duplicates import normalized
 
 
 class Side(IntEnum):

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 from tasks.common.errors import ConfigError
 from tasks.common.files import write_text
 from tasks.common.registry import did_you_mean
-from tasks.loading import SetName, SplitName
+from tasks.data.layout import SetName, SplitName
 from tasks.mini.chance import stream
 from tasks.mini.grammar import Grammar
 from tasks.mini.grammars import GRAMMARS
@@ -80,7 +80,7 @@ def write_world(
     tasks: Sequence[str] | None = None,
     splits: Sequence[SplitName] = ("user", "time"),
 ) -> None:
-    """Write the world's files under `root`, in LaMP's official layout (`tasks.loading`).
+    """Write the world's files under `root`, in LaMP's official layout (`tasks.data.loading`).
 
     Beside each set's outputs lies `<set>_limits.json`: {"oracle" | "user-blind" | "random": {id:
     output}}, the answers of who knows the user's tastes, of who knows the population alone, and of

@@ -7,7 +7,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tasks.sample import write_sample
+from tasks.sample.writer import write_sample
 
 
 class _Quiet(SimpleHTTPRequestHandler):

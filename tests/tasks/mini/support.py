@@ -3,7 +3,7 @@
 import hashlib
 import json
 
-from tasks.loading import load_dataset
+from tasks.data.loading import load_dataset
 from tasks.mini.grammars import GRAMMARS
 from tasks.mini.lexicon import TOPICS, nouns
 

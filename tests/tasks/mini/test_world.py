@@ -8,8 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from tasks import TASKS, Prediction
-from tasks.audit import audit
 from tasks.common.errors import ConfigError
+from tasks.data.audit import audit
 from tasks.mini.world import WorldConfig, write_world
 from tests.tasks.mini.support import BY_NAME, NAMES, digests, limits, load, topic_of
 

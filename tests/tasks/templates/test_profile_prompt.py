@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tasks import Behavior, Example
 from tasks.lamp import LaMP1, LaMP2, LaMP3, LaMP4, LaMP5, LaMP7
-from tasks.prompts import cut_item
+from tasks.templates.profile_prompt import cut_item
 from tests.tasks.support import Words
 
 

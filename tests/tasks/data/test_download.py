@@ -10,9 +10,9 @@ import pytest
 
 from tasks.common.errors import DataError, StorageError
 from tasks.common.files import sha256_of
-from tasks.download import CHUNK_BYTES, MANIFEST, download
+from tasks.data.download import CHUNK_BYTES, MANIFEST, download
+from tasks.data.loading import load_dataset
 from tasks.lamp import LaMP2, LaMP3
-from tasks.loading import load_dataset
 from tests.tasks.support import review
 
 QUESTIONS = json.dumps([review(str(n), "x" * 2000) for n in range(300)]).encode()

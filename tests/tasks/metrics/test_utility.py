@@ -4,7 +4,7 @@ import pytest
 
 from tasks.common.errors import ConfigError
 from tasks.lamp import LaMP2, LaMP3, LaMP4
-from tasks.utility import utilities
+from tasks.metrics.utility import utilities
 
 
 def test_a_label_is_right_or_wrong():

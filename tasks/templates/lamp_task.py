@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from tasks.example import Behavior, Example, Prediction, Score
-from tasks.prompts import cut_item, profile_prompt
 from tasks.task import Aggregator, Task, Tokenizer, Unparsed
+from tasks.templates.profile_prompt import cut_item, profile_prompt
 
 
 class FormError(ValueError):

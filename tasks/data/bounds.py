@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tasks.common.errors import DataError
-from tasks.loading import SetName, SplitName, find_files
+from tasks.data.document import read_json
+from tasks.data.layout import SetName, SplitName, find_files
 from tasks.task import Task
-from tasks.validation import read_json
 
 Bounds = Mapping[str, Mapping[str, str]]
 """Name of the limit ("oracle", "user-blind", "random") → example id → answer."""

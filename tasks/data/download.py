@@ -9,9 +9,9 @@ import requests
 
 from tasks.common.errors import DataError, StorageError
 from tasks.common.files import sha256_of, write_json
-from tasks.loading import SETS, SetName, SplitName
+from tasks.data.document import read_json
+from tasks.data.layout import SETS, SetName, SplitName
 from tasks.task import Task
-from tasks.validation import read_json
 
 OFFICIAL = "https://ciir.cs.umass.edu/downloads/LaMP"
 MANIFEST = "SHA256.json"

@@ -17,8 +17,8 @@ from typing import Any
 
 from tasks.common.files import write_text
 from tasks.common.seeds import Seeds
-from tasks.loading import SetName, SplitName
-from tasks.sample_grammar import GRAMMARS, Grammar, Habits
+from tasks.data.layout import SetName, SplitName
+from tasks.sample.grammar import GRAMMARS, Grammar, Habits
 
 VERSION = 1
 """A bump means: other bytes for the same seed."""

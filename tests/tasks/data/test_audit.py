@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks import TASKS
-from tasks.audit import audit
-from tasks.download import MANIFEST
+from tasks.data.audit import audit
+from tasks.data.download import MANIFEST
+from tasks.data.near_duplicates import equal_texts, near_duplicates, normalized
 from tasks.lamp import LaMP1, LaMP2, LaMP3, LaMP4, LaMP7
-from tasks.near_duplicates import equal_texts, near_duplicates, normalized
-from tasks.sample import write_sample
+from tasks.sample.writer import write_sample
 from tests.tasks.support import REAL, review, write_set
 
 

@@ -8,10 +8,11 @@ from statistics import fmean, median, pstdev
 
 from tasks.common.errors import DataError
 from tasks.common.files import sha256_of
-from tasks.download import MANIFEST, read_manifest
+from tasks.data.download import MANIFEST, read_manifest
+from tasks.data.findings import Finding, between, of_set
+from tasks.data.layout import SETS, SetName, SplitName, places
+from tasks.data.loading import KNOWN_FAULTS, load_dataset
 from tasks.example import Dataset
-from tasks.findings import Finding, between, of_set
-from tasks.loading import KNOWN_FAULTS, SETS, SetName, SplitName, load_dataset, places
 from tasks.task import Kind, Task
 
 __all__ = ["Audit", "Finding", "SetFacts", "audit"]

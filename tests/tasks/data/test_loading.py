@@ -5,8 +5,8 @@ import json
 import pytest
 
 from tasks.common.errors import DataError
+from tasks.data.loading import load_dataset
 from tasks.lamp import LaMP2, LaMP3, LaMP6
-from tasks.loading import load_dataset
 from tests.tasks.support import REAL, review, write_set
 
 ITEM = {"id": "p1", "text": "Broke.", "score": "1"}

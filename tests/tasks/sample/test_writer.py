@@ -5,9 +5,9 @@ import hashlib
 import pytest
 
 from tasks import TASKS
+from tasks.data.loading import load_dataset
 from tasks.lamp import LaMP3
-from tasks.loading import load_dataset
-from tasks.sample import write_sample
+from tasks.sample.writer import write_sample
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import Literal
 
+from tasks.data.near_duplicates import equal_texts, near_duplicates, normalized
 from tasks.example import Behavior, Dataset, Example
-from tasks.near_duplicates import equal_texts, near_duplicates, normalized
 from tasks.task import Kind, Task
 
 Severity = Literal["error", "warning", "info"]
