@@ -18,7 +18,7 @@ WEIGHTS, ABOUT = "plug.safetensors", "plug.json"
 
 
 def save_module(folder: Path, method: "PrefixMethod") -> None:
-    """Write the trained weights and what they belong to. Raises StorageError as `writing` does."""
+    """Write the trained weights and what they belong to. Raises StorageError on a failed write."""
     state = {name: value.contiguous().cpu() for name, value in method.module.state_dict().items()}
     write_tensors(folder / WEIGHTS, state)
     write_json(folder / ABOUT, about(method))

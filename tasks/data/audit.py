@@ -1,4 +1,4 @@
-"""What a data folder holds: facts of each set, and all findings, for `bench data verify`."""
+"""Audits a data folder for `bench data verify`: statistics of each set, and findings."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -9,21 +9,29 @@ from statistics import fmean, median, pstdev
 from tasks.common.errors import DataError
 from tasks.common.files import sha256_of
 from tasks.data.download import MANIFEST, read_manifest
-from tasks.data.findings import Finding, between, of_set
-from tasks.data.layout import SETS, SetName, SplitName, places
+from tasks.data.findings import Finding, check_across_sets, check_set
+from tasks.data.layout import SETS, SetName, SplitName, candidate_folders
 from tasks.data.loading import KNOWN_FAULTS, load_dataset
 from tasks.example import Dataset
 from tasks.task import Kind, Task
 
-__all__ = ["Audit", "Finding", "SetFacts", "audit"]
+__all__ = ["Audit", "Finding", "SetStatistics", "audit"]
 
 
 @dataclass(frozen=True)
-class SetFacts:
-    """One set in numbers; history lengths are in items per query.
+class SetStatistics:
+    """Statistics of one set.
 
-    `users`: distinct ones, a query without a named user counting as its own. `answers`: gold →
-    count, of tasks with a closed set of answers.
+    Attributes:
+        set: "train", "dev" or "test".
+        examples: number of queries.
+        users: number of distinct users; a query that names no user counts as a user of its own.
+        has_golds: whether the set has an outputs file.
+        fingerprint: of the files, see `Dataset`.
+        history_min, history_median, history_mean, history_sd, history_max: of the history lengths,
+            in items per query.
+        empty_histories: number of queries without any history.
+        answers: gold → count; {} for generation.
     """
 
     set: str
@@ -42,63 +50,63 @@ class SetFacts:
 
 @dataclass(frozen=True)
 class Audit:
-    """The audit of one task and split: facts of each set that could be read, and all findings."""
+    """The audit of one task and split: statistics of each readable set, and all findings."""
 
     task: str
     split: str
-    sets: tuple[SetFacts, ...]
+    sets: tuple[SetStatistics, ...]
     findings: tuple[Finding, ...]
 
     @property
     def ok(self) -> bool:
-        """No finding is an error."""
+        """Whether no finding is an error."""
         return all(finding.severity != "error" for finding in self.findings)
 
 
 def audit(task: Task, root: Path, split: SplitName) -> Audit:
-    """Read every set of a task that is there, and examine it.
+    """Load and check every set of a task that `root` contains.
 
-    A fault of the data is a finding, never an exception.
+    A fault in the data becomes a finding, never an exception.
     """
-    splits: dict[str, Dataset] = {}
+    datasets: dict[str, Dataset] = {}
     findings: list[Finding] = []
     for set in SETS:
-        if not _is_there(task, root, split, set):
+        if not _has_set(task, root, split, set):
             continue
         try:
-            splits[set] = load_dataset(task, root, split=split, set=set, known_faults="keep")
+            datasets[set] = load_dataset(task, root, split=split, set=set, known_faults="keep")
         except DataError as error:
             ids = () if error.id is None else (error.id,)
             findings.append(Finding("error", "unreadable", set, str(error), ids))
-    if not splits and not findings:
-        message = f"no files of {task.name} ({split} split) under {root}"
+    if not datasets and not findings:
+        message = f"found no files of {task.name} ({split} split) under {root}"
         findings.append(Finding("error", "missing", "", message))
-    findings.extend(_changed(task, root, split))
-    for set_name, loaded in splits.items():
+    findings.extend(_check_downloads(task, root, split))
+    for set_name, dataset in datasets.items():
         known = KNOWN_FAULTS.get((task.name, split, set_name), {})
-        findings.extend(of_set(task, loaded, known))
-    findings.extend(between(splits, users_may_recur=split == "time"))
-    facts = tuple(_facts(task, loaded) for loaded in splits.values())
-    return Audit(task.name, split, facts, tuple(findings))
+        findings.extend(check_set(task, dataset, known))
+    findings.extend(check_across_sets(datasets, users_may_recur=split == "time"))
+    statistics = tuple(_describe(task, dataset) for dataset in datasets.values())
+    return Audit(task.name, split, statistics, tuple(findings))
 
 
-def _is_there(task: Task, root: Path, split: SplitName, set: SetName) -> bool:
+def _has_set(task: Task, root: Path, split: SplitName, set: SetName) -> bool:
     return any(
         (folder / f"{set}_{kind}.json").exists()
-        for folder in places(task, root, split, set)
+        for folder in candidate_folders(task, root, split, set)
         for kind in ("questions", "outputs")
     )
 
 
-def _facts(task: Task, split: Dataset) -> SetFacts:
-    lengths = [len(example.history) for example in split.examples] or [0]
-    golds = {} if task.kind is Kind.GENERATION else split.golds or {}
-    return SetFacts(
-        set=split.set,
-        examples=len(split),
-        users=len({example.user_id for example in split.examples}),
-        has_golds=split.golds is not None,
-        fingerprint=split.fingerprint,
+def _describe(task: Task, dataset: Dataset) -> SetStatistics:
+    lengths = [len(example.history) for example in dataset.examples] or [0]
+    golds = {} if task.kind is Kind.GENERATION else dataset.golds or {}
+    return SetStatistics(
+        set=dataset.set,
+        examples=len(dataset),
+        users=len({example.user_id for example in dataset.examples}),
+        has_golds=dataset.golds is not None,
+        fingerprint=dataset.fingerprint,
         history_min=min(lengths),
         history_median=median(lengths),
         history_mean=fmean(lengths),
@@ -109,8 +117,8 @@ def _facts(task: Task, split: Dataset) -> SetFacts:
     )
 
 
-def _changed(task: Task, root: Path, split: SplitName) -> Iterator[Finding]:
-    """Files that are not what was downloaded."""
+def _check_downloads(task: Task, root: Path, split: SplitName) -> Iterator[Finding]:
+    """Warn about files that have changed since they were downloaded."""
     folder = root / split / task.folder
     try:
         manifest = read_manifest(folder)
@@ -120,5 +128,5 @@ def _changed(task: Task, root: Path, split: SplitName) -> Iterator[Finding]:
     for name, record in manifest.items():
         path = folder / name
         if path.exists() and sha256_of(path) != record.get("sha256"):
-            message = f"{path} is not the file whose SHA-256 {MANIFEST} records"
+            message = f"the SHA-256 of {path} differs from the one recorded in {MANIFEST}"
             yield Finding("warning", "changed-since-download", name.split("/")[0], message)

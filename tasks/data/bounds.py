@@ -1,4 +1,4 @@
-"""The limits of a generated set: what who knows the user, or only the population, answers."""
+"""Bounds of a generated set: answers given with full, population-level or no knowledge of users."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,25 +9,27 @@ from tasks.data.layout import SetName, SplitName, find_files
 from tasks.task import Task
 
 Bounds = Mapping[str, Mapping[str, str]]
-"""Name of the limit ("oracle", "user-blind", "random") → example id → answer."""
+"""Name of the bound ("oracle", "user-blind" or "random") → example id → answer."""
 
 
 def read_bounds(task: Task, root: Path, *, split: SplitName, set: SetName) -> Bounds:
-    """What lies beside a set's outputs as `<set>_limits.json`; {} where there is no such file.
+    """Read `<set>_limits.json`, which generated data keeps next to the set's questions.
 
-    Raises DataError where the file is damaged or not of that form.
+    Returns {} if there is no such file. Raises DataError if it is damaged.
     """
     path = find_files(task, root, split, set).questions.with_name(f"{set}_limits.json")
     if not path.exists():
         return {}
     value = read_json(path).value
-    answers = value.values() if isinstance(value, dict) else [None]
+    bounds = value.values() if isinstance(value, dict) else [None]
     if not all(
-        isinstance(limit, dict) and all(isinstance(answer, str) for answer in limit.values())
-        for limit in answers
+        isinstance(bound, dict) and all(isinstance(answer, str) for answer in bound.values())
+        for bound in bounds
     ):
         raise DataError(
-            'is no {"oracle": {id: output}, …}', file=path, hint="Generate the data again"
+            'is not of the form {"oracle": {id: output}, …}',
+            file=path,
+            hint="Generate the data again, or delete this file",
         )
-    limits: Bounds = value
-    return limits
+    answers: Bounds = value
+    return answers

@@ -1,11 +1,11 @@
-"""What in a set, or between sets, could mislead whoever reads scores on it."""
+"""Checks of one set, and across sets, for whatever could make scores on them misleading."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import Literal
 
-from tasks.data.near_duplicates import equal_texts, near_duplicates, normalized
+from tasks.data.near_duplicates import find_equal, find_near_duplicates, normalize_text
 from tasks.example import Behavior, Dataset, Example
 from tasks.task import Kind, Task
 
@@ -17,11 +17,12 @@ class Finding:
     """Something a reader of results should know.
 
     Attributes:
-        severity: "error": the set can't be used; "warning": scores on it may mislead; "info".
+        severity: "error" if the set can't be used, "warning" if scores on it may be misleading,
+            else "info".
         kind: a stable name, e.g. "target-in-profile".
-        set: the set it is in; "train+dev" where it is between two; "" where it is of no set.
-        message: what it is, with the count.
-        ids: the example ids concerned, in file order; pairs as "a ~ b".
+        set: the set concerned, e.g. "train"; "train+dev" if it concerns two; "" if none.
+        message: a description with the number of occurrences.
+        ids: ids of the examples concerned, in file order; pairs are written "a ~ b".
     """
 
     severity: Severity
@@ -31,128 +32,139 @@ class Finding:
     ids: tuple[str, ...] = ()
 
 
-def of_set(task: Task, split: Dataset, known_faults: Mapping[str, str]) -> Iterator[Finding]:
-    """The findings within one set."""
-    golds = split.golds or {}
+def check_set(task: Task, dataset: Dataset, known_faults: Mapping[str, str]) -> Iterator[Finding]:
+    """Findings within one set."""
+    golds = dataset.golds or {}
     checks: list[tuple[Severity, str, str, list[str]]] = [
         (
             "warning",
             "known-fault",
             "the official row is corrupt: " + "; ".join(known_faults.values()),
-            [item.id for item in split.examples if item.id in known_faults],
+            [item.id for item in dataset.examples if item.id in known_faults],
         ),
         (
             "warning",
             "target-in-profile",
-            "the query's own source stands in its profile",
-            [item.id for item in split.examples if _holds_target(task, item, golds.get(item.id))],
+            "the profile contains the text that the query asks about",
+            [item.id for item in dataset.examples if _holds_target(task, item, golds.get(item.id))],
         ),
         (
             "info",
             "gold-in-profile",
-            "the gold is word for word an answer in the profile",
-            [item.id for item in split.examples if _holds_gold(task, item, golds.get(item.id))],
+            "the gold appears verbatim as an answer in the profile",
+            [item.id for item in dataset.examples if _holds_gold(task, item, golds.get(item.id))],
         ),
         (
             "warning",
             "unknown-label-in-profile",
-            "a profile item's answer is no label of the task",
-            [item.id for item in split.examples if _holds_unknown_label(task, item)],
+            "an answer in the profile is not a label of the task",
+            [item.id for item in dataset.examples if _holds_unknown_label(task, item)],
         ),
         (
             "warning",
             "date-after-query",
             "a profile item is later than the query",
-            [item.id for item in split.examples if _holds_later_item(item)],
+            [item.id for item in dataset.examples if _holds_later_item(item)],
         ),
         (
             "info",
             "history-not-in-time-order",
-            "the profile's dates are not in order, so its order is not recency",
-            [item.id for item in split.examples if _is_out_of_order(item)],
+            "the profile is not in chronological order, so its file order does not mean recency",
+            [item.id for item in dataset.examples if _is_out_of_order(item)],
         ),
         (
             "warning",
             "empty-text-in-profile",
-            "a profile item has no words",
-            [i.id for i in split.examples if any(not b.text.strip() for b in i.history)],
+            "a profile item contains no text",
+            [i.id for i in dataset.examples if any(not b.text.strip() for b in i.history)],
         ),
         (
             "info",
             "duplicate-profile-ids",
             "ids repeat within the profile (read as id#2, …)",
-            [item.id for item in split.examples if _repeats_ids(item)],
+            [item.id for item in dataset.examples if _repeats_ids(item)],
         ),
         (
             "info",
             "empty-history",
             "the profile is empty",
-            [item.id for item in split.examples if not item.history],
+            [item.id for item in dataset.examples if not item.history],
         ),
     ]
     for severity, kind, what, ids in checks:
         if ids:
-            message = f"{what} ({len(ids)} of {len(split)} queries)"
-            yield Finding(severity, kind, split.set, message, tuple(ids))
+            message = f"{what} ({len(ids)} of {len(dataset)} queries)"
+            yield Finding(severity, kind, dataset.set, message, tuple(ids))
 
 
-def between(splits: Mapping[str, Dataset], *, users_may_recur: bool) -> Iterator[Finding]:
-    """Findings over all sets: duplicate and near-duplicate queries, and shared users.
+def check_across_sets(
+    datasets: Mapping[str, Dataset], *, users_may_recur: bool
+) -> Iterator[Finding]:
+    """Findings across all sets: duplicate and near-duplicate queries, and shared users.
 
-    A duplicate within a set is an "info", one between sets a "warning": what is asked was trained
-    on. `users_may_recur`: true of the time split.
+    A duplicate within a set is an "info", one across sets a "warning", because a model is then
+    evaluated on what it was trained on.
+
+    Args:
+        users_may_recur: whether sets may share users, as in the time split.
     """
-    asked = [(set, example) for set, split in splits.items() for example in split.examples]
-    texts = [_asked(example) for _, example in asked]
+    queries = [(set, example) for set, dataset in datasets.items() for example in dataset.examples]
+    texts = [_query_text(example) for _, example in queries]
     for kind, what, found in (
-        ("duplicate-queries", "the same query, punctuation and case aside", equal_texts(texts)),
+        (
+            "duplicate-queries",
+            "queries that are equal up to punctuation and case",
+            find_equal(texts),
+        ),
         (
             "near-duplicate-queries",
-            "queries with word sets of Jaccard ≥ .9",
-            near_duplicates(texts),
+            "queries whose word sets have a Jaccard similarity of at least .9",
+            find_near_duplicates(texts),
         ),
     ):
         pairs: dict[str, list[str]] = {}
         for first, second in found:
-            (set, one), (other_set, other) = asked[first], asked[second]
+            (set, one), (other_set, other) = queries[first], queries[second]
             place = set if set == other_set else f"{set}+{other_set}"
             pairs.setdefault(place, []).append(f"{one.id} ~ {other.id}")
         for place, ids in pairs.items():
             severity: Severity = "warning" if "+" in place else "info"
             yield Finding(severity, kind, place, f"{what} ({len(ids)} pairs)", tuple(ids))
-    for set, other_set in combinations(splits, 2):
-        users = [dict.fromkeys(_named_users(splits[name])) for name in (set, other_set)]
+    for set, other_set in combinations(datasets, 2):
+        users = [dict.fromkeys(_named_users(datasets[name])) for name in (set, other_set)]
         shared = tuple(user for user in users[0] if user in users[1])
         if shared:
-            message = f"{len(shared)} users are in both sets"
+            message = f"{len(shared)} users appear in both sets"
             severity = "info" if users_may_recur else "warning"
             yield Finding(severity, "shared-users", f"{set}+{other_set}", message, shared)
 
 
-def _asked(example: Example) -> str:
+def _query_text(example: Example) -> str:
     if example.subject == example.query:
         return example.query
     return f"{example.subject} {example.query}"
 
 
-def _named_users(split: Dataset) -> Iterator[str]:
-    """Users that the file names; an example without one is its own user, of no other set."""
-    return (example.user_id for example in split.examples if example.user_id != example.id)
+def _named_users(dataset: Dataset) -> Iterator[str]:
+    """The users that the file names, not those that examples without a name are given."""
+    return (example.user_id for example in dataset.examples if example.user_id != example.id)
 
 
 def _holds_target(task: Task, example: Example, gold: str | None) -> bool:
-    targets = {normalized(example.subject)}
+    targets = {normalize_text(example.subject)}
     if gold is not None and task.kind is Kind.GENERATION:
-        targets.add(normalized(gold))
+        targets.add(normalize_text(gold))
     targets.discard("")
-    return any(normalized(behavior.content) in targets for behavior in example.history)
+    return any(normalize_text(behavior.content) in targets for behavior in example.history)
 
 
 def _holds_gold(task: Task, example: Example, gold: str | None) -> bool:
     if gold is None or task.kind is not Kind.GENERATION:
         return False
-    answers = {normalized(item.response) for item in example.history if item.response is not None}
-    return normalized(gold) in answers - {""}
+    answers = {
+        normalize_text(item.response) for item in example.history if item.response is not None
+    }
+    return normalize_text(gold) in answers - {""}
 
 
 def _holds_unknown_label(task: Task, example: Example) -> bool:
@@ -163,21 +175,23 @@ def _holds_unknown_label(task: Task, example: Example) -> bool:
 
 
 def _holds_later_item(example: Example) -> bool:
-    asked = _date(example.date)
-    dates = [_date(behavior.date) for behavior in example.history]
-    # A bare year is compared by its year alone.
-    return asked is not None and any(
-        date is not None and date[: len(asked)] > asked[: len(date)] for date in dates
+    query_date = _parse_date(example.date)
+    dates = [_parse_date(behavior.date) for behavior in example.history]
+    # Where one of the two is a bare year, only the years are compared.
+    return query_date is not None and any(
+        date is not None and date[: len(query_date)] > query_date[: len(date)] for date in dates
     )
 
 
 def _is_out_of_order(example: Example) -> bool:
-    dates = [date for behavior in example.history if (date := _date(behavior.date)) is not None]
+    dates = [
+        date for behavior in example.history if (date := _parse_date(behavior.date)) is not None
+    ]
     return any(later < earlier for earlier, later in pairwise(dates))
 
 
-def _date(text: str | None) -> tuple[int, ...] | None:
-    """`2019-03-07` or `2019` as numbers, as LaMP's code reads it; None for no or another date."""
+def _parse_date(text: str | None) -> tuple[int, ...] | None:
+    """`2019-03-07` or `2019` as numbers, as in LaMP's code; None if missing or of another form."""
     parts = (text or "").strip().split("-")
     return tuple(map(int, parts)) if all(part.isdecimal() for part in parts) else None
 

@@ -1,4 +1,4 @@
-"""Where the files of a set lie, in LaMP's official layout and its variants."""
+"""Finds the files of a set in LaMP's official folder layout and its variants."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,24 +9,26 @@ from tasks.common.errors import DataError
 from tasks.task import Task
 
 SplitName = Literal["user", "time"]
+"""LaMP's two ways to divide the data: by user, or by time within each user."""
 SetName = Literal["train", "dev", "test"]
+"""A split has three sets."""
 SETS: tuple[SetName, ...] = ("train", "dev", "test")
 
 
 @dataclass(frozen=True)
-class Files:
-    """The files of one set; `outputs` is None for a test set without golds."""
+class SetFiles:
+    """The two files of a set; `outputs` is None for a test set without golds."""
 
     questions: Path
     outputs: Path | None
 
 
-def places(task: Task, root: Path, split: SplitName, set: SetName) -> Iterator[Path]:
-    """Folders where a set may lie, in the order tried.
+def candidate_folders(task: Task, root: Path, split: SplitName, set: SetName) -> Iterator[Path]:
+    """Folders that may contain a set, in the order they are searched.
 
-    `<root>/<split>/<task.folder>/<set>`, the same without `<set>`; for LaMP-2, whose folder is
-    `LaMP_2/new`, plain `LaMP_2` too (its news files are told apart by their inputs); then `<root>`
-    itself, holding the files flat.
+    These are `<root>/<split>/<task.folder>/<set>`, the same without `<set>`, and `<root>` itself.
+    LaMP-2, whose folder is `LaMP_2/new`, may also use plain `LaMP_2`; the news files that the
+    official site keeps there are recognized by their inputs.
     """
     for folder in dict.fromkeys((task.folder, task.folder.split("/")[0])):
         yield root / split / folder / set
@@ -34,26 +36,26 @@ def places(task: Task, root: Path, split: SplitName, set: SetName) -> Iterator[P
     yield root
 
 
-def find_files(task: Task, root: Path, split: SplitName, set: SetName) -> Files:
-    """The files of a set. Raises DataError where questions or outputs are missing."""
-    tried = list(places(task, root, split, set))
-    for folder in tried:
+def find_files(task: Task, root: Path, split: SplitName, set: SetName) -> SetFiles:
+    """Find the files of a set. Raises DataError if questions or outputs are missing."""
+    folders = list(candidate_folders(task, root, split, set))
+    for folder in folders:
         questions, outputs = (folder / f"{set}_{kind}.json" for kind in ("questions", "outputs"))
         if not questions.exists() and not outputs.exists():
             continue
         for path, other in ((questions, outputs), (outputs, questions)):
             if not path.exists() and not (set == "test" and path == outputs):
                 raise DataError(
-                    f"missing, though {other.name} is there",
+                    f"is missing, although {other.name} exists",
                     file=path,
-                    hint="Put both files of the set side by side, or run `bench data download "
+                    hint="Put both files of the set in one folder, or run `bench data download "
                     f"{task.name}`",
                 )
-        return Files(questions, outputs if outputs.exists() else None)
+        return SetFiles(questions, outputs if outputs.exists() else None)
     raise DataError(
-        f"no {set} set of {task.name} ({split} split) in any of: "
-        + ", ".join(str(folder) for folder in tried),
-        file=tried[0] / f"{set}_questions.json",
+        f"found no {set} set of {task.name} ({split} split) in any of: "
+        + ", ".join(str(folder) for folder in folders),
+        file=folders[0] / f"{set}_questions.json",
         hint=f"Run `bench data download {task.name}`, or set the data root to the folder that "
-        "holds user/ and time/",
+        "contains user/ and time/",
     )

@@ -1,4 +1,4 @@
-"""Official LaMP files → a Dataset."""
+"""Loads official LaMP files as a Dataset."""
 
 from pathlib import Path
 from typing import Literal
@@ -6,14 +6,14 @@ from typing import Literal
 from tasks.common.files import content_key, sha256_of
 from tasks.data.document import read_json
 from tasks.data.layout import SetName, SplitName, find_files
-from tasks.data.validation import example, gold_outputs, match_ids, question_rows
+from tasks.data.validation import build_example, match_ids, read_golds, read_questions
 from tasks.example import Behavior, Dataset
 from tasks.task import Task
 
 KNOWN_FAULTS: dict[tuple[str, str, str], dict[str, str]] = {
     ("LaMP-2", "user", "dev"): {"110": "its input is corrupted in the official file"},
 }
-"""(task, split, set) → id → what is wrong with the official row (methods.md §3c)."""
+"""(task, split, set) → example id → what is wrong with the official row (methods.md §3c)."""
 
 
 def load_dataset(
@@ -25,29 +25,29 @@ def load_dataset(
     limit: int | None = None,
     known_faults: Literal["keep", "drop"] = "drop",
 ) -> Dataset:
-    """Read and check one set.
+    """Load and check one set.
 
     Args:
-        root: holds `<split>/LaMP_k/<set>/<set>_{questions,outputs}.json`, or see `places`.
-        limit: the first so many examples only (both files are still checked for matching ids).
-        known_faults: "drop" leaves out the rows of `KNOWN_FAULTS`, "keep" asks and scores them as
-            they stand.
+        root: contains `<split>/LaMP_k/<set>/<set>_{questions,outputs}.json`; for other layouts, see
+            `tasks.data.layout.candidate_folders`.
+        limit: load only the first `limit` examples; the ids of both files are still compared.
+        known_faults: "drop" leaves out the rows in `KNOWN_FAULTS`; "keep" treats them like others.
 
     Returns:
-        Dataset with `golds=None` for a test set without outputs. A row without `user_id` is its own
-        user. An id that repeats within a profile becomes `id#2`, `id#3`, …
+        The Dataset, with `golds=None` for a test set without outputs. A row without `user_id` gets
+        a user of its own. Ids that repeat within a profile become `id#2`, `id#3`, …
 
     Raises:
-        DataError: any fault of the files, naming file, id and hint.
+        DataError: a file is missing or faulty.
     """
     files = find_files(task, root, split, set)
     document = read_json(files.questions)
-    rows = question_rows(document)
+    rows = read_questions(document)
     digests = [document.sha256]
     golds: dict[str, str] | None = None
     if files.outputs is not None:
         outputs = read_json(files.outputs)
-        golds = gold_outputs(outputs, task)
+        golds = read_golds(outputs, task)
         digests.append(outputs.sha256)
         match_ids(document, rows, golds)
 
@@ -57,7 +57,7 @@ def load_dataset(
         rows = {id: row for id, row in rows.items() if id not in faulty}
     seen: dict[Behavior, Behavior] = {}
     examples = tuple(
-        example(row, id, task, document, seen, corrupt=id in faulty)
+        build_example(row, id, task, document, seen, corrupt=id in faulty)
         for id, row in list(rows.items())[:limit]
     )
     return Dataset(
@@ -78,9 +78,9 @@ def fingerprint(
     limit: int | None = None,
     known_faults: Literal["keep", "drop"] = "drop",
 ) -> str:
-    """The `fingerprint` that `load_dataset` would give, from the files' bytes, without parsing.
+    """The `fingerprint` of the Dataset that `load_dataset` returns, without parsing the files.
 
-    Raises DataError where questions or outputs are missing.
+    Raises DataError if questions or outputs are missing.
     """
     files = find_files(task, root, split, set)
     digests = [sha256_of(path) for path in (files.questions, files.outputs) if path is not None]
@@ -89,5 +89,5 @@ def fingerprint(
 
 
 def _fingerprint(digests: list[str], limit: int | None, known_faults: str | None) -> str:
-    """A hash of the files' digests and of what was asked of them."""
+    """A hash of the files' SHA-256 digests and the loading options."""
     return content_key([digests, limit, known_faults], length=64)

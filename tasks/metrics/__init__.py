@@ -1,6 +1,6 @@
-"""Metrics by name: per-example rows, and their reduction to one value.
+"""Metrics by name; each computes statistics per example and reduces them to one value.
 
-`tasks.metrics.local` puts them behind `evaluate.Metric`'s face.
+`tasks.metrics.local` wraps a metric as a Hugging Face `evaluate.Metric`.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ __all__ = ["Metric", "create", "names", "score_rows"]
 
 
 def names(task: Task) -> tuple[str, ...]:
-    """The metrics that fit the task's kind of answer."""
+    """The names of the metrics for the task's kind of answer."""
     return {
         Kind.CLASSIFICATION: CLASSIFICATION,
         Kind.ORDINAL: ORDINAL,
@@ -32,22 +32,23 @@ def names(task: Task) -> tuple[str, ...]:
 def create(
     name: str, task: Task, *, unparsed: Unparsed = "lamp", aggregator: Aggregator = "mean"
 ) -> Metric:
-    """The metric called `name`, set up for `task`.
+    """Create the metric called `name` for `task`.
 
     Args:
-        unparsed: treatment of an ordinal answer that is no number (see `tasks.metrics.ordinal`).
-        aggregator: of ROUGE: "mean", or "lamp" for the bootstrap median that LaMP's scripts print.
+        unparsed: how an ordinal answer that is not a number is scored, see `tasks.metrics.ordinal`.
+        aggregator: how ROUGE is aggregated, see `tasks.metrics.generation.Rouge`.
 
     Raises:
-        ConfigError: unknown name, or one that doesn't fit the task's kind; METEOR without its data.
+        ConfigError: the name is unknown or doesn't fit the task's kind, or METEOR's data are
+            missing.
     """
     known = names(task)
     if name not in known:
         raise ConfigError(
-            f"{task.name} ({task.kind}) has no metric {name!r}",
+            f"unknown metric {name!r} for {task.name} ({task.kind})",
             hint=did_you_mean(name, list(known)),
         )
-    makers: dict[str, Callable[[], Metric]] = {
+    factories: dict[str, Callable[[], Metric]] = {
         "accuracy": lambda: Accuracy(task.labels),
         "f1": lambda: MacroF1(task.labels),
         "mae": lambda: MeanAbsoluteError(task.labels, unparsed),
@@ -56,4 +57,4 @@ def create(
         "chrf": ChrF,
         "meteor": Meteor,
     }
-    return makers[name]() if name in makers else Rouge(name, aggregator)
+    return factories[name]() if name in factories else Rouge(name, aggregator)

@@ -1,4 +1,4 @@
-"""How useful an answer is for one example: what methods that learn from an LLM's answers go by."""
+"""The utility of single answers, from which methods learn which prompts help an LLM."""
 
 from collections.abc import Sequence
 
@@ -9,14 +9,19 @@ from tasks.task import Task
 
 
 def utilities(task: Task, texts: Sequence[str | None], golds: Sequence[str]) -> list[float]:
-    """The task's primary metric of each answer alone, in [0, 1], higher is better.
+    """Score each answer on its own by the task's primary metric, in [0, 1], higher is better.
 
-    Accuracy and ROUGE as they are; an error on a scale as (worst − error) / worst, where worst is
-    the error of the farthest label (ROPG's reward for LaMP-3, methods.md §4). An answer that is no
-    number, or lies farther off than any label, is worth 0, and so is None, a failed answer.
+    Accuracy and ROUGE are used as they are. An error on a scale becomes (worst − error) / worst,
+    where worst is the error of the farthest label (ROPG's reward for LaMP-3, methods.md §4). An
+    answer that is not a number, or is farther off than every label, has utility 0; so has a failed
+    answer (None).
+
+    Args:
+        texts: the answers, L in number; None for failed ones.
+        golds: the gold of each answer, also L.
 
     Raises:
-        ConfigError: the primary metric has no value for one example (F1, BLEU).
+        ConfigError: the primary metric is not defined for one example (F1, BLEU).
     """
     metric = create(task.metrics[0], task)
     if isinstance(metric, OrdinalMetric):
@@ -26,7 +31,7 @@ def utilities(task: Task, texts: Sequence[str | None], golds: Sequence[str]) -> 
     rows = metric.rows(texts, golds)
     if rows.shape[1] != 1:
         raise ConfigError(
-            f"{task.name}'s primary metric {metric.name!r} has no value for one example",
-            hint="Put accuracy, a ROUGE or an error first in the task's `metrics`",
+            f"{task.name}'s primary metric {metric.name!r} is not defined for one example",
+            hint="Put accuracy, a ROUGE metric or an error first in the task's `metrics`",
         )
     return [float(value) for value in rows[:, 0]]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from tasks.data.near_duplicates import normalized
+from tasks.data.near_duplicates import normalize_text
 from tasks.mini.chance import happens, stream
 from tasks.mini.grammar import Grammar
 from tasks.mini.taste import User
@@ -19,7 +19,7 @@ class Side(IntEnum):
 
     def owns(self, text: str) -> bool:
         """The last bit of the SHA-256 of the text, case and punctuation aside, is this side's."""
-        return hashlib.sha256(normalized(text).encode()).digest()[-1] % 2 == self
+        return hashlib.sha256(normalize_text(text).encode()).digest()[-1] % 2 == self
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Life:
     Args:
         noise: the chance that an answer is a slip.
         side: whose texts the contents are.
-        taken: texts that are in use, normalized; grows.
+        taken: texts that are in use, normalize_text; grows.
     """
 
     def __init__(
@@ -77,6 +77,6 @@ class Life:
         while True:
             content = self.grammar.draw_for(self._contents, topic, taste, elsewhere)
             text = self.grammar.text(content)
-            if self._side.owns(text) and (words := normalized(text)) not in self._taken:
+            if self._side.owns(text) and (words := normalize_text(text)) not in self._taken:
                 self._taken.add(words)
                 return content

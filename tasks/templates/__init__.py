@@ -1,1 +1,1 @@
-"""LaMP tasks declared by templates, and the official profile prompt built from them."""
+"""Tasks declared by prompt templates, and the official profile prompt built from them."""

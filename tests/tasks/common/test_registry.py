@@ -6,7 +6,7 @@ import pytest
 
 from tasks import Task
 from tasks.common.errors import ConfigError
-from tasks.common.registry import LISTED, Registry, did_you_mean
+from tasks.common.registry import MAX_LISTED, Registry, did_you_mean
 
 CLASS = "class {name}:\n    name = {label!r}\n"
 
@@ -40,7 +40,7 @@ def test_two_classes_of_one_name(package):
 def test_a_file_that_is_no_python_is_named(package, code):
     folder, registry = package
     (folder / "half.py").write_bytes(code)
-    with pytest.raises(ConfigError, match="is not readable Python") as error:
+    with pytest.raises(ConfigError, match="parsed as Python") as error:
         registry.names()
     assert error.value.file == str(folder / "half.py")
 
@@ -65,4 +65,4 @@ def test_advice():
     assert did_you_mean("x", ["b", "a"]) == "Known: a, b"
     assert did_you_mean("x", []) == "Known: none"
     many = did_you_mean("x", [f"id-{number:04}" for number in range(3000)])
-    assert many.endswith(f"id-{LISTED - 1:04}, … (3000 in all)")
+    assert many.endswith(f"id-{MAX_LISTED - 1:04}, … (3000 in total)")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tasks import TASKS
 from tasks.data.audit import audit
 from tasks.data.download import MANIFEST
-from tasks.data.near_duplicates import equal_texts, near_duplicates, normalized
+from tasks.data.near_duplicates import find_equal, normalize_text
 from tasks.lamp import LaMP1, LaMP2, LaMP3, LaMP4, LaMP7
 from tasks.sample.writer import write_sample
 from tests.tasks.support import REAL, review, write_set
@@ -131,7 +131,7 @@ def test_a_file_that_changed_since_its_download(tmp_path):
 
 
 def jaccard(first, second):
-    one, other = set(normalized(first).split()), set(normalized(second).split())
+    one, other = set(normalize_text(first).split()), set(normalize_text(second).split())
     return len(one & other) / len(one | other)
 
 
@@ -152,8 +152,8 @@ def test_near_duplicates_equal_the_comparison_of_all_pairs(texts, threshold):
         for j in positions
         if i < j and jaccard(texts[i], texts[j]) >= threshold - 1e-12
     }
-    assert set(near_duplicates(texts, threshold)) == expected
-    assert {j for _, j in equal_texts(texts)} == {
+    assert set(find_near_duplicates(texts, threshold)) == expected
+    assert {j for _, j in find_equal(texts)} == {
         j for j, text in enumerate(texts) if text and firsts[text] != j
     }
 

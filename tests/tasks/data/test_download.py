@@ -160,7 +160,7 @@ def test_a_truncated_answer_is_refused_and_resumed(site, tmp_path):
     assert "truncated" in error.what
     kept = part(tmp_path).stat().st_size
     assert 100_000 - CHUNK_BYTES < kept <= 100_000
-    assert f"{kept:,} bytes are kept" in error.hint
+    assert f"resume after {kept:,} bytes" in error.hint
     assert not part(tmp_path).with_suffix("").exists()
     fetch(site, tmp_path)
     assert site.requests[0][1] == f"bytes={kept}-"
@@ -216,7 +216,7 @@ def test_a_lost_note_about_the_part_starts_over(site, tmp_path):
 def test_a_stall_ends_in_time_and_keeps_the_part(site, tmp_path):
     site.send_only, site.stalls = 300_000, True
     start = time.monotonic()
-    with pytest.raises(DataError, match=r"no byte came for 0\.3 s"):
+    with pytest.raises(DataError, match=r"received no data for 0\.3 s"):
         fetch(site, tmp_path, timeout=0.3)
     assert time.monotonic() - start < 5
     assert 0 < part(tmp_path).stat().st_size <= 300_000
@@ -235,7 +235,7 @@ def test_an_error_status_is_told_with_its_address(site, tmp_path, status):
 
 def test_an_html_page_is_refused_and_not_resumed(site, tmp_path):
     site.files["/LaMP_3/dev/dev_questions.json"] = b"<html>moved</html>"
-    with pytest.raises(DataError, match="something else than a JSON file"):
+    with pytest.raises(DataError, match="did not return a JSON file"):
         fetch(site, tmp_path)
     assert not list(tmp_path.rglob("dev_questions*"))
 

@@ -183,7 +183,7 @@ def test_score_rows_follow_the_golds():
 def test_unknown_and_unfit_metrics_are_refused():
     with pytest.raises(ConfigError, match="Did you mean 'accuracy'"):
         create("acuracy", LaMP1())
-    with pytest.raises(ConfigError, match=r"LaMP-4 .generation. has no metric 'mae'"):
+    with pytest.raises(ConfigError, match=r"unknown metric 'mae' for LaMP-4 .generation."):
         create("mae", LaMP4())
 
 

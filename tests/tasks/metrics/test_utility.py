@@ -41,5 +41,5 @@ def test_a_metric_of_the_whole_set_alone_is_refused():
     class ByF1(LaMP2):
         metrics = ("f1", "accuracy")
 
-    with pytest.raises(ConfigError, match="LaMP-2's primary metric 'f1' has no value for one"):
+    with pytest.raises(ConfigError, match="LaMP-2's primary metric 'f1' is not defined for one"):
         utilities(ByF1(), ["comedy"], ["comedy"])
