@@ -74,7 +74,7 @@ class LaMP1(LaMPTask):
         return 0
 
     def training_pairs(self, example: Example) -> list[tuple[str, str]]:
-        """Title → abstract, since a history has no citation choices to learn from (methods.md §3b)."""
+        """Title → abstract, since a history contains no citation choices (methods.md §3b)."""
         return [
             (
                 f"{self.instruction} {behavior.content}",

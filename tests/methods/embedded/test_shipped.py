@@ -6,8 +6,8 @@ from dataclasses import asdict
 import pytest
 
 from methods.embedded.card import WORLD_SEED, Measurement
-from methods.embedded.curriculum import held_out
-from methods.embedded.train import Recipe, bytes_of, check_size
+from methods.embedded.curriculum import draw_held_out
+from methods.embedded.train import Recipe, check_size, folder_size
 from methods.models.config import EncoderConfig
 from methods.models.encoder import Encoder
 from methods.models.loading import resolve
@@ -47,20 +47,20 @@ def test_they_are_small_and_safe():
     for folder in folders:
         suffixes = {file.suffix for file in folder.rglob("*") if file.is_file()}
         assert suffixes <= {".json", ".safetensors", ".md", ""}, suffixes
-        assert bytes_of(folder) > 1_000_000
+        assert folder_size(folder) > 1_000_000
 
 
 @pytest.mark.parametrize("grammar", GRAMMARS, ids=lambda grammar: grammar.task.name)
 def test_stated_preferences_are_followed(llm, grammar):
     """Beyond what the same prompts without the statement give."""
     task = grammar.task
-    pairs = held_out("stated", ASKED)[task.name]
+    pairs = draw_held_out("stated", ASKED)[task.name]
     golds = {str(row): output for row, (_, output) in enumerate(pairs)}
 
     def score(prompts):
         answers = llm.generate(prompts, max_new_tokens=task.max_new_tokens, max_input_tokens=256)
-        told = [Prediction(str(row), answer.text) for row, answer in enumerate(answers)]
-        return task.score(told, golds)[task.metrics[0]]
+        predictions = [Prediction(str(row), answer.text) for row, answer in enumerate(answers)]
+        return task.score(predictions, golds)[task.metrics[0]]
 
     start = "For an" if task.name == "LaMP-1" else task.instruction
     bare = [input[input.index(start) :] for input, _ in pairs]

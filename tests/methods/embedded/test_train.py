@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from methods.embedded import llm
-from methods.embedded.card import Measurement, summary
+from methods.embedded.card import Measurement, summarize_log
 from methods.embedded.curriculum import Lesson
 from methods.embedded.train import Recipe, check_size, make
 from methods.embedded.vocabulary import train_tokenizer
@@ -50,7 +50,7 @@ def made(tmp_path_factory):
 
 def test_gathered_words_of_a_kind_resemble_one_another():
     words = train_tokenizer(0, texts=3000)
-    model = llm.untrained(words, seed=0)
+    model = llm.build_model(words, seed=0)
 
     def likeness(first, second):
         ids = [words(word, add_special_tokens=False)["input_ids"] for word in (first, second)]
@@ -68,7 +68,7 @@ def test_gathered_words_of_a_kind_resemble_one_another():
 
 @pytest.mark.parametrize("killed_at", [2, 4])  # within the first lesson, and between the two
 def test_killed_and_started_again_the_weights_are_the_same(made, tmp_path, monkeypatch, killed_at):
-    taken = llm.mean_loss
+    taken = llm.compute_loss
     calls = []
 
     def killed(model, batch):
@@ -77,11 +77,11 @@ def test_killed_and_started_again_the_weights_are_the_same(made, tmp_path, monke
         calls.append(batch)
         return taken(model, batch)
 
-    monkeypatch.setattr(llm, "mean_loss", killed)
+    monkeypatch.setattr(llm, "compute_loss", killed)
     with pytest.raises(KeyboardInterrupt):
         make(tmp_path, RECIPE, CPU)
     assert not (tmp_path / "llm").exists()
-    monkeypatch.setattr(llm, "mean_loss", taken)
+    monkeypatch.setattr(llm, "compute_loss", taken)
     make(tmp_path, RECIPE, CPU)
     for name in ("llm", "encoder"):
         weights, whole = (load_file(out / name / "model.safetensors") for out in (tmp_path, made))
@@ -140,11 +140,11 @@ def test_the_card_measures_between_random_and_oracle(made, tmp_path):
 
 
 def test_the_log_is_summed_up(made, tmp_path):
-    head, _, *rows = summary(made / "log.jsonl")
+    head, _, *rows = summarize_log(made / "log.jsonl")
     assert head.startswith("| training | steps | minutes |")
     assert [row.split(" | ")[0] for row in rows] == ["| stated", "| everything", "| encoder"]
     assert rows[0].split(" | ")[1] == "4"
     broken = tmp_path / "log.jsonl"
     broken.write_text('{"step": 1}\n')
     with pytest.raises(DataError, match="line 1"):
-        list(summary(broken))
+        list(summarize_log(broken))

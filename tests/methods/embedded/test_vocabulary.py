@@ -4,7 +4,7 @@ from itertools import islice
 
 import pytest
 
-from methods.embedded.vocabulary import PHRASES, UNKNOWN, capitalised, train_tokenizer
+from methods.embedded.vocabulary import PHRASES, UNKNOWN, find_capitalised, train_tokenizer
 from tasks.mini.pretraining import pretraining_pairs
 
 
@@ -51,6 +51,8 @@ def test_the_vocabulary_is_small_and_deterministic(tokenizer):
 
 
 def test_capitalised_words_know_their_lower_case(tokenizer):
-    names = {tuple(tokenizer.convert_ids_to_tokens(list(pair))) for pair in capitalised(tokenizer)}
+    names = {
+        tuple(tokenizer.convert_ids_to_tokens(list(pair))) for pair in find_capitalised(tokenizer)
+    }
     assert ("\u0120Mayor", "\u0120mayor") in names
     assert all(upper[1:].lower() == lower[1:] != upper[1:] for upper, lower in names)

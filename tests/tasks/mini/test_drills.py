@@ -8,7 +8,7 @@ import pytest
 
 from tasks.mini.drills import DRILLS, Drill
 from tasks.mini.lexicon import ASK_TASTE, SCHOOLS
-from tasks.mini.pretraining import pretraining_pairs, tasks_of
+from tasks.mini.pretraining import pretraining_pairs, stage_tasks
 from tests.tasks.mini.support import TOPIC_OF, topic_of
 
 SCHOOL_OF = {tool: school for school, tools in SCHOOLS.items() for tool in tools}
@@ -29,7 +29,7 @@ def parts(input):
 @pytest.mark.parametrize("drill", DRILLS)
 def test_drills_are_of_one_task_and_deterministic(drill):
     assert drill in get_args(Drill)
-    assert tasks_of(drill) == ("LaMP-1",)
+    assert stage_tasks(drill) == ("LaMP-1",)
     assert pairs(drill, 40) == pairs(drill, 40)
     assert len({input for input, _ in pairs(drill, 40)}) > 35
 

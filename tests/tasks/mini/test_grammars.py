@@ -11,7 +11,7 @@ from tasks.mini.chance import Weighted, happens, stream
 from tasks.mini.citations import Citation, Citations, CitationTaste
 from tasks.mini.headlines import Headlines, HeadlineStyle
 from tasks.mini.movies import Movie, Movies, MovieTaste
-from tasks.mini.overlap import best_for_most
+from tasks.mini.overlap import argmax_expected_rouge
 from tasks.mini.papers import Papers, PaperStyle
 from tasks.mini.reviews import Review, Reviews, ReviewTaste
 from tasks.mini.titles import Story
@@ -111,10 +111,12 @@ def test_the_other_reference_is_of_a_school_followed_elsewhere():
     assert strange == pytest.approx(60, abs=20)
 
 
-def test_best_for_most_by_hand():
+def test_argmax_expected_rouge_by_hand():
     # Against "a b" (weight 2) and "c" (3): "a b" .4, "c" .6, "a c" (2 * 1/2 + 3 * 2/3) / 5 = .6
-    assert best_for_most(["a b", "c", "a c"], [2, 3, 0]) == 1
-    assert best_for_most(["a b", "c", "a b c"], [2, 3, 0]) == 2  # (2 * 4/5 + 3 * 2/4) / 5 = .62
+    assert argmax_expected_rouge(["a b", "c", "a c"], [2, 3, 0]) == 1
+    assert (
+        argmax_expected_rouge(["a b", "c", "a b c"], [2, 3, 0]) == 2
+    )  # (2 * 4/5 + 3 * 2/4) / 5 = .62
 
 
 @pytest.mark.parametrize("name", ["LaMP-4", "LaMP-5"])

@@ -7,7 +7,7 @@ import pytest
 from tasks.mini.lexicon import ASK_TASTE, TRAITS
 from tasks.mini.life import Side
 from tasks.mini.pretraining import corpus, positive_pairs, pretraining_pairs
-from tasks.mini.prompts import Words
+from tasks.mini.prompts import WordTokenizer
 from tasks.mini.world import WorldConfig, write_world
 from tests.tasks.mini.support import BY_NAME, NAMES, load, topic_of
 
@@ -56,7 +56,7 @@ def test_stated_tastes_stand_before_the_official_prompt():
 def test_demonstrations_are_official_profile_prompts():
     for input, output in pairs("demonstrations", 120):
         assert output
-        assert Words().count(input) <= 200
+        assert WordTokenizer().count(input) <= 200
         name, prompt = task_of(input)
         if name == "LaMP-2":
             shown = input.removesuffix(prompt).count("the tag for the movie: ")
