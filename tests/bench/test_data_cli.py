@@ -1,4 +1,4 @@
-"""`bench data …`: the sample, the audit, and downloads from a loopback server."""
+"""`bench data …`: generated data, verification, and downloads from a loopback server."""
 
 import json
 import threading
@@ -17,7 +17,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def site(tmp_path):
-    """A mirror in the official layout, holding LaMP-3 of the time split with 3 queries a set."""
+    """A mirror in the official layout that serves LaMP-3's time split with 3 queries per set."""
     root = tmp_path / "site"
     write_sample(root, users=2, train=3, dev=3, test=3)
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=root))
@@ -91,7 +91,7 @@ def test_download_takes_the_root_from_the_configuration(project, bench, site):
         (["verify", "LaMP-33", "--root", "x"], "unknown task 'LaMP-33'"),
     ],
 )
-def test_a_mistake_is_told(project, bench, arguments, message):
+def test_a_mistake_is_reported(project, bench, arguments, message):
     project.suite("zero-shot")
     done = bench("data", *arguments)
     assert done.code == 2
@@ -99,7 +99,7 @@ def test_a_mistake_is_told(project, bench, arguments, message):
     assert message in done.err
 
 
-def test_what_is_not_on_the_server_is_told(bench, site, tmp_path):
+def test_a_file_missing_on_the_server_is_reported(bench, site, tmp_path):
     done = download(bench, f"{site}/nowhere", tmp_path / "data", "--sets", "dev")
     assert done.code == 2
     assert "answered 404" in done.err

@@ -1,4 +1,4 @@
-"""Lessons: a batch is given by its number alone, and held-out pairs are never taught."""
+"""A batch is determined by its number, and held-out pairs are never trained on."""
 
 import pytest
 
@@ -15,14 +15,14 @@ def tokenizer():
     return train_tokenizer(0, texts=600)
 
 
-def test_a_batch_needs_none_of_those_before_it(tokenizer):
+def test_a_batch_does_not_depend_on_earlier_ones(tokenizer):
     one, other = (LessonBatches(LESSON, 0, tokenizer) for _ in range(2))
     first = [one.batch(step) for step in range(18)]
     assert [other.batch(step) for step in (17, 3)] == [first[17], first[3]]
     assert LessonBatches(LESSON, 1, tokenizer).batch(3) != first[3]
 
 
-def test_batches_hold_what_the_lesson_says(tokenizer):
+def test_batches_follow_the_lesson(tokenizer):
     batches = LessonBatches(LESSON, 0, tokenizer)
     inputs = [ids for step in range(32) for ids in batches.batch(step).inputs]
     assert len(inputs) == 32 * 4
@@ -47,7 +47,7 @@ def test_outputs_end_and_belong_to_their_inputs(tokenizer):
                 assert len(output) > 10
 
 
-def test_held_out_pairs_are_not_taught(tokenizer):
+def test_held_out_pairs_are_not_trained_on(tokenizer):
     batches = LessonBatches(LESSON, 0, tokenizer)
     taught = {tuple(ids) for step in range(32) for ids in batches.batch(step).inputs}
     examined = [

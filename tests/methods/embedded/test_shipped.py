@@ -1,4 +1,4 @@
-"""The models that the package carries: what the recipe says, and what the card claims at least."""
+"""The shipped models follow the recipe and reach what the card claims."""
 
 import json
 from dataclasses import asdict
@@ -19,9 +19,9 @@ from tasks.mini.world import WorldConfig, write_world
 
 LLM, ENCODER = (f"package:methods/embedded/weights/{name}" for name in ("llm", "encoder"))
 ASKED = 20
-"""Held-out pairs a task."""
+"""Number of held-out pairs per task."""
 USERS = 100
-"""Of the world, each with one query a task."""
+"""Number of users in the world, each with one query per task."""
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def llm(tmp_path_factory):
     return load_llm(LLM, cache=cache, decoding={"num_beams": 1})
 
 
-def test_they_are_of_the_recipe_that_the_command_follows():
+def test_they_were_trained_by_the_current_recipe():
     folder = resolve(LLM, None).parent
     recipe = json.loads((folder / "recipe.json").read_text())
     assert recipe == json.loads(json.dumps(asdict(Recipe())))
@@ -52,7 +52,7 @@ def test_they_are_small_and_safe():
 
 @pytest.mark.parametrize("grammar", GRAMMARS, ids=lambda grammar: grammar.task.name)
 def test_stated_preferences_are_followed(llm, grammar):
-    """Beyond what the same prompts without the statement give."""
+    """Scores exceed those of the same prompts without the statement."""
     task = grammar.task
     pairs = draw_held_out("stated", ASKED)[task.name]
     golds = {str(row): output for row, (_, output) in enumerate(pairs)}

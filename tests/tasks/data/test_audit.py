@@ -1,4 +1,4 @@
-"""The audit finds what was planted, and nothing in a clean set."""
+"""The audit finds planted faults, and none in a clean set."""
 
 import json
 
@@ -23,7 +23,7 @@ def findings(root, task=LaMP3, split="time"):
     return {(f.kind, f.set): f for f in audit(task(), root, split).findings}
 
 
-def test_facts(tmp_path):
+def test_statistics(tmp_path):
     questions = [
         review("1", "One.", [], user_id="u"),
         review("2", "Two.", [item("a")], user_id="u"),
@@ -94,7 +94,7 @@ def test_generated_golds_in_the_profile(tmp_path):
     assert set(findings(tmp_path, LaMP7)) == {("target-in-profile", "dev")}
 
 
-def test_between_sets(tmp_path):
+def test_findings_across_sets(tmp_path):
     words = [f"w{n}" for n in range(20)]
     near = [*words[:-1], "other"]  # Jaccard 19 / 21 ≥ .9
     train = [review("t1", " ".join(words), user_id="u"), review("t2", "Hello there", user_id="v")]

@@ -1,4 +1,4 @@
-"""The official layout, and every fault that a file can have."""
+"""The official layout, and every fault that a data file can have."""
 
 import json
 
@@ -23,10 +23,10 @@ def test_official_layout(tmp_path):
         review("b", "Bad."),
     ]  # fmt: skip
     write_set(tmp_path / "time" / "LaMP_3" / "dev", questions, {"b": "1", "1": "5"})
-    split = load(tmp_path)
-    first, second = split.examples
-    assert (split.task, split.set, len(split)) == ("LaMP-3", "dev", 2)
-    assert split.golds == {"1": "5", "b": "1"}
+    dataset = load(tmp_path)
+    first, second = dataset.examples
+    assert (dataset.task, dataset.set, len(dataset)) == ("LaMP-3", "dev", 2)
+    assert dataset.golds == {"1": "5", "b": "1"}
     assert (first.id, first.user_id, first.query, first.date) == ("1", "9", "Good.", "2020-02-03")
     assert [item.id for item in first.history] == ["p1", "2"]
     assert (first.history[1].response, first.history[1].date) == ("3", "2019-01-02")
@@ -35,7 +35,7 @@ def test_official_layout(tmp_path):
 
 
 @pytest.mark.parametrize("place", ["time/LaMP_3/dev", "time/LaMP_3", "."])
-def test_places(tmp_path, place):
+def test_candidate_folders(tmp_path, place):
     write_set(tmp_path / place, [review("1")], {"1": "5"})
     assert len(load(tmp_path)) == 1
 
@@ -44,7 +44,7 @@ def movie(id="1", **more):
     return {"id": id, "input": f"{LaMP2.instruction} A film.", "profile": [], **more}
 
 
-def test_movies_are_looked_for_in_new_first(tmp_path):
+def test_movies_are_searched_in_new_first(tmp_path):
     write_set(tmp_path / "user/LaMP_2/new/dev", [movie("n")], {"n": "comedy"}, task="LaMP_2")
     write_set(tmp_path / "user/LaMP_2/dev", [movie("o")], {"o": "comedy"}, task="LaMP_2")
     assert load(tmp_path, LaMP2, split="user").examples[0].id == "n"
@@ -64,7 +64,7 @@ def test_deprecated_news_files_are_refused(tmp_path):
     assert error.value.id == "1"
 
 
-def test_the_known_fault_of_lamp2_is_dropped_or_kept_by_choice(tmp_path):
+def test_the_known_fault_of_lamp2_can_be_dropped_or_kept(tmp_path):
     corrupt = {"id": "110", "input": "garbage without the instruction", "profile": []}
     golds = {"110": "comedy", "1": "action"}
     write_set(tmp_path / "user/LaMP_2/new/dev", [corrupt, movie()], golds, task="LaMP_2")

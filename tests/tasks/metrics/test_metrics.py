@@ -1,4 +1,4 @@
-"""Metrics against values computed by hand, scikit-learn and the libraries' own corpus calls."""
+"""Metrics compared with hand-computed values, scikit-learn and the libraries' corpus functions."""
 
 import math
 import sys
@@ -34,7 +34,7 @@ def test_accuracy_compares_stripped_texts_and_counts_failures_as_wrong():
     assert found == 0.25
 
 
-def test_f1_runs_over_all_labels_of_the_task():
+def test_f1_averages_over_all_labels_of_the_task():
     # [1]: tp 1, fp 1, fn 0 → 2/3; [2]: tp 0, fp 0, fn 1 → 0.
     assert value("f1", LaMP1, ["[1]", "[1]"], ["[1]", "[2]"]) == pytest.approx(1 / 3)
     # One class absent from golds and answers: still in the mean, as 0.
@@ -100,7 +100,7 @@ def test_scores_carry_their_denominators():
     assert not score.higher_is_better
 
 
-def test_a_task_scores_every_metric_with_the_modes_asked_for():
+def test_a_task_scores_every_metric_in_the_requested_modes():
     scores = LaMP3().score(predicted("4 stars"), golds("4"), unparsed="pplug")
     assert list(scores) == ["mae", "rmse"]
     assert scores["mae"].value == 0
