@@ -192,7 +192,7 @@ class PPlug(PrefixMethod[PPlugConfig]):
 
     def fit(self, train: Dataset, dev: Dataset | None) -> FitReport:
         if isinstance(self.plug, PPlugModule) and self.plug.whitening is not None:
-            vectors = self.histories.distinct(self.selected(train.examples))
+            vectors = self.histories.distinct(self.select_history(train.examples))
             self.plug.whitening.estimate(torch.from_numpy(vectors))
         return super().fit(train, dev)
 
@@ -213,8 +213,8 @@ class PPlug(PrefixMethod[PPlugConfig]):
             values = self.mean_history * (runtime.encoder.dimension + self.needs_ages)
         return replace(super().cost(), bytes_per_user=BYTES_PER_VALUE * values)
 
-    def selected(self, examples: Sequence[Example]) -> list[Example]:
-        chosen = super().selected(examples)
+    def select_history(self, examples: Sequence[Example]) -> list[Example]:
+        chosen = super().select_history(examples)
         if self.config.history_top_k is None:
             return chosen
         retriever = DenseRetriever(self.runtime.embeddings)

@@ -43,15 +43,15 @@ class State:
 
 
 def trained_weights(module: nn.Module) -> Weights:
-    """The parameters that take gradients, by name; each once, tied ones under their first name."""
+    """The parameters that require gradients, by name; tied ones once, under their first name."""
     return {name: w.detach() for name, w in module.named_parameters() if w.requires_grad}
 
 
 def put_weights(module: nn.Module, weights: Weights) -> None:
-    """Overwrite trained parameters. Raises ValueError where names or shapes differ."""
+    """Overwrite the trained parameters. Raises ValueError if names or shapes differ."""
     own = trained_weights(module)
     if {name: w.shape for name, w in own.items()} != {name: w.shape for name, w in weights.items()}:
-        raise ValueError("its weights have other names or shapes than those to be trained")
+        raise ValueError("its weights have other names or shapes than the trained ones")
     for name, weight in own.items():
         weight.copy_(weights[name])
 
@@ -60,8 +60,8 @@ class Checkpoint:
     """The newest state of one training run, as safetensors, JSON and a plain torch state.
 
     Args:
-        folder: of this run alone.
-        key: content key of all that the outcome depends on.
+        folder: used by this run only.
+        key: content key of everything the outcome depends on.
         minutes: time between saves.
     """
 
@@ -74,7 +74,7 @@ class Checkpoint:
         return time.monotonic() - self._saved >= self.minutes * 60
 
     def save(self, module: nn.Module, stateful: Mapping[str, Any], state: State) -> None:
-        """Put this state in place of the last one, whole or not at all.
+        """Replace the last state by this one, whole or not at all.
 
         Args:
             stateful: name → optimizer or scheduler.
@@ -114,10 +114,10 @@ class Checkpoint:
         self._saved = time.monotonic()
 
     def restore(self, module: nn.Module, stateful: Mapping[str, Any]) -> State | None:
-        """Put the saved state into module, optimizer and scheduler; None where there is none.
+        """Load the saved state into module, optimizer and scheduler; None if there is none.
 
         Raises:
-            ModelError: the checkpoint is of another training, or broken.
+            ModelError: the checkpoint belongs to another training, or is damaged.
         """
         saved = self._steps()
         if not saved:
@@ -126,7 +126,7 @@ class Checkpoint:
         try:
             record = json.loads((folder / "state.json").read_text(encoding="utf-8"))
             if record.pop("key") != self.key:
-                raise ValueError("it is of another LLM, data set, seed or training config")  # noqa: TRY301
+                raise ValueError("it belongs to another LLM, data set, seed or training config")  # noqa: TRY301
             state = State(**record)
             put_weights(module, load_file(folder / "trained.safetensors"))
             if (folder / "best.safetensors").is_file():
@@ -139,7 +139,7 @@ class Checkpoint:
             SafetensorError, pickle.UnpicklingError,
         ) as error:  # fmt: skip
             raise ModelError(
-                f"checkpoint can't be continued ({error})",
+                f"the checkpoint can't be resumed ({error})",
                 file=folder,
                 hint="Delete the folder to train from the start",
             ) from error

@@ -31,11 +31,11 @@ MEGABATCH = 16  # batches sorted together by length; more wastes less padding an
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What is learned from.
+    """What a module learns from.
 
     Attributes:
         ids: of each row, for messages.
-        lengths: of each row in tokens, so that rows of a batch are about equally long.
+        lengths: of each row in tokens, for batches of similar lengths.
         nll: (row indices, epoch) → summed NLL [B] of the rows' responses, with a gradient to the
             trained module, and their response tokens [B].
     """
@@ -57,27 +57,27 @@ def train_module(
     dev: TrainingData | None = None,
     learning_rates: Mapping[str, float] | None = None,
 ) -> FitReport:
-    """Fit the parameters of `module` that take gradients; it ends in eval mode.
+    """Fit the parameters of `module` that require gradients; it ends in eval mode.
 
     AdamW with linear decay after warm-up. A step's gradient is that of the mean NLL per response
-    token over its whole batch, however many forward passes make it up. Every step is seeded by its
-    number, so a run that was killed and started again ends with the same weights as one that wasn't
+    token over the whole batch, however many forward passes it takes. Every step is seeded by its
+    number, so a run that was killed and resumed ends with the same weights as an uninterrupted one
     (bit for bit on a CPU).
 
     Args:
-        seeds: of order and dropout.
+        seeds: for order and dropout.
         identity: what else the outcome depends on (LLM, data, method), for the checkpoint.
-        checkpoint: folder to go on from, if it holds a state of this very training, and to write.
-        dev: for the dev loss at each evaluation; needed for early stopping.
-        learning_rates: submodule → its own, in place of the config's, with the same schedule.
+        checkpoint: folder to resume from, if it holds a state of this training, and to write to.
+        dev: for the dev loss at each evaluation; required for early stopping.
+        learning_rates: submodule → its learning rate instead of the config's; same schedule.
 
     Returns:
         Steps, examples seen, and the curve: {"step", "loss", "learning_rate", "dev_loss"?} at each
         evaluation, losses in nats per response token.
 
     Raises:
-        ModelError: a loss or gradient that is not finite (named by step and batch ids), a
-            checkpoint of another training, or no memory.
+        ModelError: a loss or gradient is not finite (named by step and batch ids), the checkpoint
+            belongs to another training, or memory runs out.
         ConfigError: early stopping without dev data.
         StorageError: the checkpoint can't be written.
     """
@@ -100,7 +100,7 @@ class _Training:
     ) -> None:
         if config.early_stop_patience is not None and dev is None:
             raise ConfigError(
-                "early stopping needs a dev set to look at, and there is none",
+                "early stopping needs a dev set, and there is none",
                 hint="Unset early_stop_patience, or give the task dev data",
             )
         self.module, self.data, self.dev, self.config = module, data, dev, config
@@ -178,7 +178,7 @@ class _Training:
     def _accumulate(
         self, rows: Sequence[int], size: int, *, epoch: int, step: int
     ) -> tuple[float, int]:
-        """Gradients of the summed NLL of `rows`, and that sum and its tokens."""
+        """Accumulate gradients of the summed NLL of `rows`; returns that sum and its tokens."""
         torch.manual_seed(self.seeds.seed("step", step))
         self.optimizer.zero_grad()
         nll_sum, tokens_sum = 0.0, 0
@@ -200,7 +200,7 @@ class _Training:
             return data.nll(rows, epoch)
 
     def _batches(self, epoch: int) -> list[list[int]]:
-        """An epoch's batches: rows of like length together, in an order seeded by the epoch."""
+        """An epoch's batches: rows of similar length together, in an order seeded by the epoch."""
         if self._order is None or self._order[0] != epoch:
             batches = bucket_by_length(
                 self.data.lengths, self.config.batch_size, self.seeds.seed("order", epoch)
@@ -239,7 +239,7 @@ class _Training:
         return math.fsum(nll for nll, _ in found) / sum(tokens for _, tokens in found)
 
     def _is_point(self, step: int) -> bool:
-        """Whether one of the `evaluations`, evenly spread and the last at the end, is due."""
+        """Whether one of the evenly spaced `evaluations` is due; the last is at the end."""
         points = self.config.evaluations
         return step * points // self.total > (step - 1) * points // self.total
 
@@ -249,7 +249,7 @@ class _Training:
 
 
 def _groups(module: nn.Module, rates: Mapping[str, float]) -> list[dict[str, Any]]:
-    """The trained parameters by learning rate; first those at the config's."""
+    """The trained parameters by learning rate, the config's first."""
     trained = {name: weight for name, weight in module.named_parameters() if weight.requires_grad}
     groups: list[dict[str, Any]] = []
     for submodule, rate in rates.items():
@@ -268,7 +268,7 @@ def _not_finite(what: str, data: TrainingData, rows: Sequence[int], step: int) -
 
 
 def bucket_by_length(lengths: Sequence[int], batch_size: int, seed: int) -> list[list[int]]:
-    """All rows in batches of `batch_size` (one may be smaller), like lengths together.
+    """All rows in batches of `batch_size` (one may be smaller), similar lengths together.
 
     Rows are shuffled, sorted by length (longest first) within stretches of 16 batches, cut into
     batches, and the batches shuffled.

@@ -160,7 +160,7 @@ class DeployedPlug:
                 'text = "zero-shot"',
             )
         asked = Example("query", "user", "", "", "", self._behaviors(history))
-        used = session.selected([asked])
+        used = session.select_history([asked])
         session.histories.prepare(used)
         batch = session.histories.batch(used, session.runtime.llm.device)
         if stored is Stored.TOKENS:

@@ -28,28 +28,29 @@ from tasks.common.files import content_key
 from tasks.example import Dataset, Example, Prediction, newest_first
 
 KIND = "plug"
-"""Of the files that a trained plug is saved to."""
+"""The name of the files that a trained plug is saved to."""
 EMPTY, CUT = "empty history", "history cut to its newest behaviours"
 BATCH = 64
-"""Examples whose soft tokens are computed at once; no answer depends on it."""
+"""Examples whose soft tokens are computed together; no answer depends on it."""
 BYTES_PER_VALUE = 2
-"""A user's vectors are kept in float16."""
+"""A user's vectors are stored in float16."""
 SHORTEST_AUGMENTED = 2
-"""Histories of up to so many behaviours are not sub-sampled (methods.md §1c)."""
+"""Histories of at most this many behaviours are not sub-sampled (methods.md §1c)."""
 
 
 class PrefixConfig(TextSideConfig):
     """Options of every prefix method.
 
     Attributes:
-        training: the paper's defaults (methods.md §1c) unless said otherwise.
+        training: defaults to the paper's (methods.md §1c).
         max_response_tokens: budget of a training response, end of sequence included.
-        max_history: only the newest so many behaviours are encoded.
+        max_history: only this many of the newest behaviours are encoded.
         labels_in_history: encode a behaviour's response with its text.
-        augment: further copies of each training example in an epoch, each with a random part of
-            the history left out (methods.md §0.3: released PPlug: 10).
-        plain_epochs: the first so many epochs of training read the task's plain inputs, the others
-            what `text` makes of them: shorter, and nothing in the prompt tells of the user yet.
+        augment: additional copies of each training example per epoch, each with a random part of
+            the history left out (10 in the released PPlug, methods.md §0.3).
+        plain_epochs: for this many first epochs, training reads the task's plain inputs instead of
+            the prompts that `text` writes. They are shorter, and the prompt doesn't yet show
+            anything of the user.
     """
 
     training: TrainingConfig = TrainingConfig()
@@ -64,7 +65,7 @@ class PrefixConfig(TextSideConfig):
         if self.plain_epochs >= self.training.epochs:
             raise ValueError(
                 f"plain_epochs = {self.plain_epochs} leaves none of the {self.training.epochs} "
-                "epochs to what `text` writes"
+                "epochs for the prompts that `text` writes"
             )
         return self
 
@@ -152,7 +153,7 @@ class PrefixMethod(Method[F]):
 
     def predict(self, examples: Sequence[Example]) -> list[Prediction]:
         self.plug.eval()
-        used = self._prepared(examples)
+        used = self._prepare(examples)
         with torch.no_grad():
             parts = [
                 self.prefix(self._batch(used[start : start + BATCH])).cpu()
@@ -208,19 +209,19 @@ class PrefixMethod(Method[F]):
 
     @property
     def mean_history(self) -> float:
-        """Behaviours encoded for a train user, on average; 0 where the runtime knows none."""
+        """Mean number of behaviours encoded per train user; 0 if the runtime has no population."""
         most = self.config.max_history
         sizes = [min(len(example.history), most) for example in self.runtime.population]
         return fmean(sizes) if sizes else 0.0
 
     @property
     def learning_rates(self) -> dict[str, float]:
-        """Submodules of `plug` that are not trained at the config's rate → their own."""
+        """Submodule of `plug` → its own learning rate, if it isn't the config's."""
         return {}
 
     @property
     def needs_histories(self) -> bool:
-        """Whether `prefix` looks at history vectors."""
+        """Whether the plug reads history vectors."""
         return self.uses_encoder
 
     @property
@@ -230,11 +231,11 @@ class PrefixMethod(Method[F]):
 
     @property
     def needs_ages(self) -> bool:
-        """Whether `prefix` looks at the ages of behaviours."""
+        """Whether the plug reads the ages of behaviours."""
         return False
 
-    def selected(self, examples: Sequence[Example]) -> list[Example]:
-        """The examples with the part of their histories that is encoded: the newest."""
+    def select_history(self, examples: Sequence[Example]) -> list[Example]:
+        """The examples with the part of their histories that is encoded. Default: the newest."""
         return [self._newest(example) for example in examples]
 
     def _newest(self, example: Example) -> Example:
@@ -243,15 +244,15 @@ class PrefixMethod(Method[F]):
         return subset(example, set(newest_first(example.history)[: self.config.max_history]))
 
     def _note(self, example: Example) -> str | None:
-        """What happened to the history before it was encoded."""
+        """What a reader must know of how the history was encoded."""
         if not self.needs_histories:
             return None
         if not example.history:
             return EMPTY
         return CUT if len(example.history) > self.config.max_history else None
 
-    def _prepared(self, examples: Sequence[Example]) -> list[Example]:
-        chosen = self.selected(examples)
+    def _prepare(self, examples: Sequence[Example]) -> list[Example]:
+        chosen = self.select_history(examples)
         if self.needs_histories:
             self.histories.prepare(chosen)
         return chosen
@@ -277,8 +278,8 @@ class PrefixMethod(Method[F]):
     ) -> TrainingData:
         golds = [gold for _, gold in split.pairs()]
         prompts = self.text_side.prompts(split.examples)
-        used = self._prepared(split.examples)
-        # One row a copy; copy 0 is whole. Too short a history to leave something out: no copies.
+        used = self._prepare(split.examples)
+        # One row per copy; copy 0 is complete. A history too short to leave something out has none.
         rows = [
             (pair, copy)
             for pair, example in enumerate(used)
@@ -307,7 +308,7 @@ class PrefixMethod(Method[F]):
         )
 
     def _copy(self, example: Example, epoch: int, copy: int) -> Example:
-        """Copy 0: the example; others: int(n·U(0, .5)) + 1 of its n behaviours left out."""
+        """Copy 0 is the example; others leave out int(n·U(0, .5)) + 1 of its n behaviours."""
         if copy == 0:
             return example
         n = len(example.history)
@@ -316,7 +317,7 @@ class PrefixMethod(Method[F]):
         return subset(example, set(range(n)) - set(dropped))
 
     def _training_identity(self, train: Dataset) -> str:
-        """Content key of what decides the outcome, beside the training's own config."""
+        """Content key of what decides the outcome, in addition to the training's own config."""
         runtime = self.runtime
         return content_key(
             {

@@ -63,7 +63,7 @@ def test_soft_tokens_are_the_formulas(folder, options):
         method.config.n_tokens if method.config.user else 0
     )
     with torch.no_grad():
-        used = method._prepared(EXAMPLES)
+        used = method._prepare(EXAMPLES)
         equal(method.prefix(method._batch(used)), expected)
         for row, example in enumerate(used):
             equal(method.prefix(method._batch([example])), expected[row : row + 1])
@@ -77,7 +77,7 @@ def test_the_projector_reads_whitened_vectors(folder):
     hand = ByHand(method, folder)
     expected = torch.stack([hand.soft_tokens(example) for example in EXAMPLES])
     with torch.no_grad():
-        equal(method.prefix(method._batch(method._prepared(EXAMPLES))), expected)
+        equal(method.prefix(method._batch(method._prepare(EXAMPLES))), expected)
 
 
 def test_whitened_vectors_have_mean_zero_and_no_covariance(monkeypatch):
@@ -183,7 +183,7 @@ def test_the_mean_variant_ignores_the_query(folder):
     asked = [EXAMPLES[3], type(EXAMPLES[3])(**{**fields(EXAMPLES[3]), "subject": "else"})]
     for method, same in ((mean, True), (full, False)):
         with torch.no_grad():
-            rows = method.prefix(method._batch(method._prepared(asked)))
+            rows = method.prefix(method._batch(method._prepare(asked)))
         assert torch.equal(rows[0], rows[1]) == same
 
 

@@ -16,8 +16,8 @@ from methods.user_lora import NO_LESSONS, UserLora
 from methods.zero_shot import ZeroShot
 from tasks import TASKS
 from tasks.common.errors import ConfigError, DataError, ModelError
-from tasks.loading import load_dataset
-from tasks.sample import write_sample
+from tasks.data.loading import load_dataset
+from tasks.sample.writer import write_sample
 from tests.methods.helpers import behavior, build, example, split
 from tests.methods.models.builders import PROMPTS, llm
 

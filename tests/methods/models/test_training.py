@@ -180,7 +180,7 @@ def test_a_half_written_checkpoint_is_ignored(tmp_path):
 def test_checkpoints_of_another_training_are_refused(tmp_path):
     fit(Net(), tmp_path)
     with pytest.raises(
-        ModelError, match=r"step-0+12: checkpoint can't be continued \(it is of ano"
+        ModelError, match=r"step-0+12: the checkpoint can't be resumed \(it belongs to ano"
     ):
         fit(Net(), tmp_path, identity="another llm")
 
@@ -189,7 +189,7 @@ def test_a_broken_checkpoint_is_refused(tmp_path):
     fit(Net(), tmp_path)
     broken = next(tmp_path.glob("step-*")) / "trained.safetensors"
     broken.write_bytes(broken.read_bytes()[:50])
-    with pytest.raises(ModelError, match="can't be continued"):
+    with pytest.raises(ModelError, match="can't be resumed"):
         fit(Net(), tmp_path)
 
 

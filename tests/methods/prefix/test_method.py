@@ -21,8 +21,8 @@ from methods.pplug import PPlug, PPlugConfig
 from methods.prompt.method import PromptMethod
 from tasks import TASKS
 from tasks.common.errors import ConfigError, DataError, ModelError
-from tasks.loading import load_dataset
-from tasks.sample import write_sample
+from tasks.data.loading import load_dataset
+from tasks.sample.writer import write_sample
 from tests.methods.helpers import behavior, build, example, split
 from tests.methods.plugs import EXAMPLES, GOLDS, TRAIN, encoder, float64, mlp, pplug, tiny_llm
 
@@ -71,7 +71,7 @@ def one_thread():
 
 
 def ids(method, asked):
-    (used,) = method.selected([asked])
+    (used,) = method.select_history([asked])
     return [b.id for b in used.history]
 
 
@@ -247,11 +247,11 @@ def test_a_checkpoint_of_other_data_or_another_encoder_is_refused(tmp_path):
     pplug(tmp_path, training=training).fit(TRAIN, None)
     pplug(tmp_path, training=training | {"checkpoint_minutes": 5}).fit(TRAIN, None)
     other = dataclasses.replace(TRAIN, fingerprint="other bytes")
-    with pytest.raises(ModelError, match="can't be continued"):
+    with pytest.raises(ModelError, match="can't be resumed"):
         pplug(tmp_path, training=training).fit(other, None)
     method = pplug(tmp_path, training=training)
     method.runtime.open_encoder = lambda: encoder(tmp_path / "other", seed=1)
-    with pytest.raises(ModelError, match="can't be continued"):
+    with pytest.raises(ModelError, match="can't be resumed"):
         method.fit(TRAIN, None)
 
 
@@ -359,7 +359,7 @@ def test_embedding_to_prefix_is_one_mlp_over_the_mean_vector(tmp_path):
         method = pplug(tmp_path, EmbeddingToPrefix, frozen=tiny_llm("llama", double=True))
         weights = method.plug.state_dict()
     with torch.no_grad():
-        found = method.prefix(method._batch(method._prepared(EXAMPLES)))
+        found = method.prefix(method._batch(method._prepare(EXAMPLES)))
     norms = method.runtime.llm.model.get_input_embeddings().weight.norm(dim=1)
     for asked, tokens in zip(EXAMPLES, found, strict=True):
         texts = [b.text for b in asked.history]
