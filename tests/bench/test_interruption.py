@@ -118,7 +118,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_so(project):
     assert process.returncode == 130
     assert err.splitlines() == [
         "done  LaMP-3 · first · seed 0",
-        "stopped; what is done is kept, run it again to go on",
+        "stopped; finished cells are kept, run the same command to resume",
     ]
     cells = project.cells()
     assert store.is_done(cells["first"].folder)
