@@ -77,7 +77,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Price:
-    """What a row costs: means over its finished cells, as their records tell (methods.md §6).
+    """What a row costs: means over its finished cells, as their records tell (methods.md §5).
 
     Attributes:
         trainable_shared, trainable_per_user, bytes_per_user, seconds_per_user: see `Cost`.

@@ -1,4 +1,4 @@
-"""Rows that copy: what ROUGE gives for no work at all (methods.md §6)."""
+"""Rows that copy: what ROUGE gives for no work at all (methods.md §5)."""
 
 from collections.abc import Sequence
 

@@ -7,7 +7,7 @@ from methods.retrieval import Retriever
 class Dense(RetrievalMethod):
     """The behaviours nearest to the query by the suite's sentence encoder.
 
-    Contriever or BGE in the paper (methods.md §1a, §3a).
+    Contriever or BGE in the paper (methods.md §2a, §3a).
     """
 
     name = "dense"

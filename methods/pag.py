@@ -1,4 +1,4 @@
-"""PAG: a summary of the user's profile in the prompt (Richardson et al., arXiv 2310.20081)."""
+"""PAG: a summary of the user's profile in the prompt (arXiv 2310.20081; methods.md §3e)."""
 
 import dataclasses
 from collections.abc import Sequence

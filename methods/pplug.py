@@ -238,7 +238,7 @@ class PPlug(PrefixMethod):
     def user_tokens(self, batch: Batch) -> torch.Tensor:
         """P: [B, n_tokens, H].
 
-        Proj is applied to each behaviour, then summed (methods.md §1c): it is not linear.
+        Proj is applied to each behaviour, then summed (methods.md §2b): it is not linear.
         """
         projector = self.plug.projector
         assert projector is not None  # noqa: S101  asked only where `user` is true

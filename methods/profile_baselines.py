@@ -1,4 +1,4 @@
-"""What labels alone give away: rows that tell personalization from a prior (methods.md §6)."""
+"""What labels alone give away: rows that tell personalization from a prior (methods.md §5)."""
 
 from abc import abstractmethod
 from collections import Counter, defaultdict

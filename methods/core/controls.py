@@ -1,7 +1,7 @@
 """Controls: the same method given a history that isn't this user's, to tell what is personal.
 
 "pplug@shuffled-user" answers with another user's history; a method is personal only so far as it
-beats that (methods.md §6). With "+training" after it, the method is trained so as well.
+beats that (methods.md §5). With "+training" after it, the method is trained so as well.
 """
 
 import dataclasses

@@ -113,7 +113,7 @@ class Encoder:
         """A torch module with the same weights in its own storage, in float32, gradients on.
 
         PPlug's input encoder: `forward(texts)` → Tensor [B, D] with this encoder's pooling,
-        normalization and query prefix (methods.md §1c).
+        normalization and query prefix (methods.md §2b).
         """
         from methods.models.trainable_encoder import TrainableEncoder
 

@@ -25,7 +25,7 @@ class MemberConfig(MethodConfig):
 
 
 def default_pool() -> dict[str, MemberConfig]:
-    """The paper's pool without the retrievers that are trained (methods.md §3b)."""
+    """The paper's pool without the retrievers that are trained (methods.md §3d)."""
     methods = {"none": "zero-shot", "recency": "recency", "bm25": "bm25", "dense": "dense"}
     return {name: MemberConfig(method=method) for name, method in methods.items()}
 

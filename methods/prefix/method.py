@@ -35,19 +35,19 @@ BATCH = 64
 BYTES_PER_VALUE = 2
 """A user's vectors are kept in float16."""
 SHORTEST_AUGMENTED = 2
-"""Histories of up to so many behaviours are not sub-sampled (methods.md §1c)."""
+"""Histories of up to so many behaviours are not sub-sampled (methods.md §2b)."""
 
 
 class PrefixConfig(TextSideConfig):
     """Options of every prefix method.
 
     Attributes:
-        training: the paper's defaults (methods.md §1c) unless said otherwise.
+        training: the paper's defaults (methods.md §2b) unless said otherwise.
         max_response_tokens: budget of a training response, end of sequence included.
         max_history: only the newest so many behaviours are encoded.
         labels_in_history: encode a behaviour's response with its text.
         augment: further copies of each training example in an epoch, each with a random part of
-            the history left out (methods.md §0.3: released PPlug: 10).
+            the history left out (methods.md §1.3: released PPlug: 10).
         plain_epochs: the first so many epochs of training read the task's plain inputs, the others
             what `text` makes of them: shorter, and nothing in the prompt tells of the user yet.
     """

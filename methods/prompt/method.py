@@ -144,7 +144,7 @@ class PromptMethod(Method):
 
 
 class RetrievalConfig(MethodConfig):
-    """`k`: behaviours in the prompt (methods.md §1a); fewer where the history is shorter."""
+    """`k`: behaviours in the prompt (methods.md §2a); fewer where the history is shorter."""
 
     k: PositiveInt = 4
 
