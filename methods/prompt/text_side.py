@@ -39,7 +39,7 @@ class TextSideConfig(MethodConfig):
         method = METHODS.get(self.text)
         if not issubclass(method, PromptMethod):
             raise ConfigError(
-                f"text = {self.text!r} is no prompt method",
+                f"text = {self.text!r} is not a prompt method",
                 hint='Choose one that writes prompts, such as "zero-shot", "bm25" or "dense"',
             )
         return method, method.parse_config(self.text_options, f"text_options of {self.text!r}")

@@ -1,4 +1,4 @@
-"""Users with histories of many lengths, and the shortest way to train their adapters."""
+"""Users with histories of many lengths, and shortcuts to train their adapters."""
 
 from methods.lora.training import Lessons, train_together
 from methods.models.config import LoraConfig, TrainingConfig
@@ -38,7 +38,7 @@ def training(**options):
 
 
 def users(model, sizes=SIZES):
-    """One user a size; two of them have some of the same prompts."""
+    """A user for each size; some users share prompts."""
     found = []
     for user, size in enumerate(sizes):
         prompts = [PROMPTS[(user + i) % len(PROMPTS)] for i in range(size)]
