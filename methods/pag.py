@@ -183,7 +183,7 @@ class PAG(RetrievalMethod):
 
 
 class DensePAG(PAG):
-    """The same with the `k` best behaviours by the suite's sentence encoder."""
+    """The same with the `k` nearest behaviours by the suite's sentence encoder."""
 
     name = "pag-dense"
     uses_encoder = True

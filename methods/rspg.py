@@ -80,7 +80,7 @@ class RSPG(PoolMethod):
 
     @classmethod
     def identity(cls, config: MethodConfig) -> list[Any]:
-        """As of every pool; what only decides how training goes about it stays out."""
+        """As for every pool, without the training options that can't change the weights."""
         assert isinstance(config, RSPGConfig)  # noqa: S101  its own Config
         name, version, own, members = super().identity(config)
         return [name, version, {**own, "training": config.training.decisive()}, members]
@@ -210,7 +210,7 @@ class RSPG(PoolMethod):
         return training_data, utilities
 
     def _training_identity(self, train: Dataset) -> str:
-        """Content key of what decides the outcome, beside the training's own config."""
+        """Content key of what the outcome depends on, apart from the training config."""
         stored = [member.store.path.stem for member in self.pool.members]
         return content_key(
             [self.identity(self.config), stored, dataset_key(train), self.encoder.identity]

@@ -1,4 +1,4 @@
-"""A retriever's tower: the sentence encoder trained for queries and behaviours alike."""
+"""A retriever's tower: one sentence encoder trained for queries and behaviours."""
 
 import copy
 import hashlib
@@ -23,10 +23,10 @@ WEIGHTS, ABOUT = "retriever.safetensors", "retriever.json"
 
 
 class TunedEncoder(torch.nn.Module):
-    """One tower, started from a frozen encoder's weights, for both sides.
+    """One tower for both sides, initialized from a frozen encoder.
 
     Args:
-        base: gives weights, pooling, normalization and each side's prefix; stays as it is.
+        base: gives the initial weights, pooling, normalization and prefixes; it isn't changed.
     """
 
     def __init__(self, base: Encoder) -> None:
@@ -35,41 +35,41 @@ class TunedEncoder(torch.nn.Module):
         self.tower = TrainableEncoder(copy.deepcopy(base.model), prefix="")
 
     def forward(self, texts: Sequence[str], side: Side) -> torch.Tensor:
-        """Vectors of `texts`, float32 [N, D], pooled and normalized as by the base."""
+        """Vectors of `texts`, float32 [N, D], pooled and normalized as in the base."""
         vectors: torch.Tensor = self.tower([self.base.text(text, side) for text in texts])
         return vectors
 
     @property
     def weights(self) -> dict[str, torch.Tensor]:
-        """The trained weights by name, on the CPU."""
+        """Name → trained weight, on the CPU."""
         return {name: value.cpu() for name, value in trained_weights(self.tower).items()}
 
-    def frozen(self) -> Encoder:
-        """A copy of today's weights behind the frozen encoder's face, with an identity of its own.
+    def freeze(self) -> Encoder:
+        """A copy of the present weights as a frozen encoder with its own identity.
 
-        So vectors by the tuned weights are stored, and each text encoded once, as by any encoder.
+        Its vectors can be stored, and each text encoded once, as with any encoder.
         """
         digest = hashlib.sha256(to_bytes(self.weights)).hexdigest()
         identity = content_key([self.base.identity, digest], length=32)
         return Encoder(copy.deepcopy(self.tower.model), self.base.config, identity)
 
     def save(self, folder: Path, about: Mapping[str, Any]) -> None:
-        """Write the weights, and `about` and the base they belong to. Raises StorageError."""
+        """Write the weights, `about` and the base. Raises StorageError."""
         write_tensors(folder / WEIGHTS, {n: w.contiguous() for n, w in self.weights.items()})
-        write_json(folder / ABOUT, self._belongs(about))
+        write_json(folder / ABOUT, self._describe(about))
 
     def load(self, folder: Path, about: Mapping[str, Any]) -> None:
         """Read what `save` wrote.
 
         Args:
-            about: label → what the weights fit: a value, or a model's {"name", "identity"}, of
-                which the identity decides.
+            about: label → what the weights belong to: a value, or a model's {"name", "identity"},
+                where only the identity is compared.
 
         Raises:
-            ModelError: no tuned retriever, a damaged one, one with another `about`, or one tuned
-                from another encoder; what differs is named.
+            ModelError: the folder has no tuned retriever, a damaged one, or one with another
+                `about` or base; the message names the difference.
         """
-        wanted = self._belongs(about)
+        wanted = self._describe(about)
         try:
             stored = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
             parts = {label: (stored.get(label), part) for label, part in wanted.items()}
@@ -80,11 +80,12 @@ class TunedEncoder(torch.nn.Module):
                 hint="Give a folder that a tuned retriever was saved to",
             ) from error
         for label, (found, part) in parts.items():
-            if _decisive(found) != _decisive(part):
+            if _identity(found) != _identity(part):
                 raise ModelError(
-                    f"the retriever was tuned for the {label} {_shown(found)}, not {_shown(part)}",
+                    f"the retriever was tuned for the {label} {_format(found)}, "
+                    f"not {_format(part)}",
                     file=folder,
-                    hint=f"Open it with that {label}, or tune a retriever for this one",
+                    hint=f"Load it with that {label}, or tune a retriever for this one",
                 )
         try:
             put_weights(self.tower, load_file(folder / WEIGHTS))
@@ -95,14 +96,14 @@ class TunedEncoder(torch.nn.Module):
                 hint="Tune it again",
             ) from error
 
-    def _belongs(self, about: Mapping[str, Any]) -> dict[str, Any]:
+    def _describe(self, about: Mapping[str, Any]) -> dict[str, Any]:
         encoder = {"name": self.base.config.model, "identity": self.base.identity}
         return {**about, "encoder": encoder}
 
 
-def _decisive(part: Any) -> Any:
+def _identity(part: Any) -> Any:
     return part.get("identity") if isinstance(part, dict) else part
 
 
-def _shown(part: Any) -> str:
+def _format(part: Any) -> str:
     return f"{part.get('name')} ({part.get('identity')})" if isinstance(part, dict) else str(part)

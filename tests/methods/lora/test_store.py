@@ -14,7 +14,7 @@ from methods.lora.store import HEALED
 from methods.user_lora import NO_LESSONS
 from tasks.common.errors import StorageError
 from tasks.common.progress import Progress
-from tests.methods.lora_users import EXAMPLES, build_method
+from tests.methods.lora_users import EXAMPLES, build_method, make_user
 from tests.methods.models.builders import llm
 
 
