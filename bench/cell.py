@@ -1,7 +1,6 @@
 """One cell: fit, predict, score, record. Killed at any point, it goes on where it was."""
 
 import shutil
-import time
 import traceback
 import warnings
 from collections.abc import Sequence
@@ -17,11 +16,11 @@ from bench.grid import Cell
 from bench.models import Models
 from bench.scoring import score_cell
 from bench.settings import Settings
-from methods import FitReport, Method
-from methods.cache.folders import set_aside
+from methods import Method
+from methods.core.fitting import fit_once
 from methods.core.runtime import Runtime
 from tasks import Example, Prediction
-from tasks.common.errors import BenchError, ModelError, StorageError
+from tasks.common.errors import BenchError, StorageError
 from tasks.common.files import content_key, write_json
 from tasks.common.progress import Progress
 from tasks.common.seeds import Seeds
@@ -107,19 +106,22 @@ def _run(cell: Cell, settings: Settings, data: Data, models: Models, progress: P
     evaluated = data.split(cell.task, data.suite.evaluate)
     with PeakMemory() as memory:
         with timer.phase("load"):
-            method = cell.method(cell.config, runtime)
             if cell.llm:
                 _ = runtime.llm
             if cell.encoder:
                 _ = runtime.encoder
         with timer.phase("fit"):
-            fitted = settings.store.cache / "fitted" / cell.fit_key
-            with store.sole_writer(fitted, settings.store.cache, wait=True):
-                report, fit_seconds = _fitted(method, cell, data, fitted)
+            folder = settings.store.cache / "fitted" / cell.fit_key
+            with store.sole_writer(folder, settings.store.cache, wait=True):
+                fit = fit_once(
+                    folder,
+                    lambda: cell.method(cell.config, runtime),
+                    lambda: data.training(cell.task),
+                )
         with timer.phase("predict"):
-            predictions = _predict(method, evaluated.examples, runtime)
+            predictions = _predict(fit.method, evaluated.examples, runtime)
     record = {
-        "identity": cell.identity,
+        "identity": cell.depends_on.to_json(),
         "key": cell.key,
         "suite": cell.suite,
         "data": cell.source,
@@ -132,8 +134,8 @@ def _run(cell: Cell, settings: Settings, data: Data, models: Models, progress: P
         "started": started.isoformat(timespec="seconds"),
         "seconds": timer.seconds,
         "peak_bytes": {"resident": memory.resident, "gpu": memory.gpu},
-        "fit": {**asdict(report), "seconds": fit_seconds},
-        "cost": asdict(method.cost()),
+        "fit": {**asdict(fit.report), "seconds": fit.seconds},
+        "cost": asdict(fit.method.cost()),
         "totals": _totals(predictions),
         "models": {
             "llm": runtime.llm.description if cell.llm else None,
@@ -143,7 +145,7 @@ def _run(cell: Cell, settings: Settings, data: Data, models: Models, progress: P
     }
     with store.new_cell(cell.folder) as folder:
         if cell.owns_fit:
-            method.save(folder / store.MODEL)
+            fit.method.save(folder / store.MODEL)
         store.write_predictions(folder / store.PREDICTIONS, predictions)
         if evaluated.golds is None:
             store.write_submission(
@@ -154,45 +156,6 @@ def _run(cell: Cell, settings: Settings, data: Data, models: Models, progress: P
             write_json(folder / store.SCORES, scores)
         write_json(folder / store.RECORD, record)
     shutil.rmtree(runtime.scratch, ignore_errors=True)
-
-
-def _fitted(method: Method, cell: Cell, data: Data, fitted: Path) -> tuple[FitReport, float]:
-    """Fit once for all cells that share a fit (a method and its controls), and after a kill.
-
-    A damaged fit is put aside and made anew.
-
-    For the fit's `sole_writer`: two processes may want it at the same time.
-
-    Returns:
-        What the training did, and the seconds that it took whoever did it; after a kill, those
-        since it went on.
-    """
-    done, model = fitted / "fit.json", fitted / "model"
-    if done.is_file():
-        try:
-            report, seconds = _reported(done)
-            method.load(model)
-        except (ModelError, StorageError) as error:
-            set_aside(fitted, error, "fitted anew")
-        else:
-            return report, seconds
-    train, watched = data.training(cell.task)
-    started = time.monotonic()
-    report = method.fit(train, watched)
-    seconds = round(time.monotonic() - started, 3)
-    method.save(model)
-    write_json(done, {**asdict(report), "seconds": seconds})
-    return report, seconds
-
-
-def _reported(path: Path) -> tuple[FitReport, float]:
-    """A stored fit's report and seconds. Raises StorageError where the file is damaged."""
-    fields = store.read_json(path)
-    try:
-        seconds = float(fields.pop("seconds"))
-        return FitReport(**{**fields, "curve": tuple(fields["curve"])}), seconds
-    except (KeyError, TypeError, ValueError) as error:
-        raise StorageError(f"is damaged ({error})", file=path, hint=store.RUN_AGAIN) from error
 
 
 def _predict(method: Method, examples: Sequence[Example], runtime: Runtime) -> list[Prediction]:

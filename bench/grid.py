@@ -7,18 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from bench.data import Data
+from bench.key import CellKey, SetKey
 from bench.settings import Settings, Suite, for_task, merge
 from methods import METHODS, Method, MethodConfig
 from methods.core.controls import SEPARATOR, make_control
 from tasks import TASKS, Task
 from tasks.common.errors import ConfigError
-from tasks.common.files import content_key
 from tasks.common.registry import did_you_mean
 
 CONTROL = "shuffled-user"
 """What a suite's `controls = true` adds for every personal method."""
-KEY_VERSION = 1
-"""A bump means that no stored cell is valid any more."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class Cell:
         place: the task, and the source too where the suite has several.
         variant: the method's name in the suite; `method` is the class behind it.
         llm, encoder: names in bench.toml; None where the method doesn't use one.
-        identity: everything that decides the predictions, as JSON; `key` is its hash.
+        depends_on: everything that decides the predictions.
         folder: where the cell's results are, or will be.
     """
 
@@ -44,22 +42,23 @@ class Cell:
     method: type[Method]
     config: MethodConfig
     seed: int
-    identity: dict[str, Any]
-    key: str
+    depends_on: CellKey
     folder: Path
+
+    @property
+    def key(self) -> str:
+        """12 hex digits that stand for `depends_on`."""
+        return self.depends_on.digest
 
     @property
     def fit_key(self) -> str:
         """Hash of everything that decides what `fit` learns; cells with an equal one share it."""
-        without = ("method", "evaluate")
-        depends = {name: value for name, value in self.identity.items() if name not in without}
-        evaluated = self.identity["evaluate"]["set"]
-        return content_key([depends, evaluated, self.method.fit_identity(self.config)])
+        return self.depends_on.fit_digest
 
     @property
     def owns_fit(self) -> bool:
-        """Whether this row, not the one it is a control of, is what was trained."""
-        return bool(self.method.fit_identity(self.config)[0] == self.method.name)
+        """Whether what is fitted belongs to this method itself, not to the one it controls."""
+        return self.depends_on.fit.method == self.method.name
 
     @property
     def title(self) -> str:
@@ -244,56 +243,49 @@ def _cell(
     seed: int,
 ) -> Cell:
     suite = data.suite
-    identity: dict[str, Any] = {
-        "key_version": KEY_VERSION,
-        "task": task.name,
-        "task_version": task.version,
-        "split": suite.split,
-        "train": {"set": suite.train, "data": data.fingerprint(task, suite.train)},
-        "evaluate": {"set": suite.evaluate, "data": data.fingerprint(task, suite.evaluate)},
-        "validation_share": suite.validation_share,
-        "method": method.identity(config),
-        "seed": seed,
-    }
-    if data.watches_dev:  # an early stop depends on it
-        identity["watched"] = data.fingerprint(task, "dev")
-    if llm is not None:
-        from methods.models.identity import identity_of
-
-        identity["llm"] = identity_of(
-            settings.llm(llm),
-            task=task(),
-            train_fingerprint=data.fingerprint(task, suite.train),
-            seed=seed,
-            cache=settings.store.cache,
-        )
-        identity["max_input_tokens"] = suite.max_input_tokens
-    if encoder is not None:
-        from methods.models.encoder import identity_of as encoder_identity
-
-        identity["encoder"] = encoder_identity(
-            settings.encoder(encoder), cache=settings.store.cache
-        )
-    if models := config.named_models():
-        from methods.models.identity import named_model_identities
-
-        cache = settings.store.cache
-        identity["models"] = named_model_identities(models, task=task(), cache=cache)
-    key = content_key(identity, length=12)
+    key = _key(settings, data, task, llm, encoder, method, config, seed)
     place = task.name if len(suite.data) == 1 else f"{task.name} {source}"
-    folder = settings.store.runs / suite_name / task.name / variant / f"{seed}-{key}"
+    folder = settings.store.runs / suite_name / task.name / variant / f"{seed}-{key.digest}"
     return Cell(
-        suite_name,
-        source,
-        place,
-        task,
-        llm,
-        encoder,
-        variant,
-        method,
-        config,
-        seed,
-        identity,
-        key,
-        folder,
+        suite_name, source, place, task, llm, encoder, variant, method, config, seed, key, folder
+    )
+
+
+def _key(
+    settings: Settings,
+    data: Data,
+    task: type[Task],
+    llm: str | None,
+    encoder: str | None,
+    method: type[Method],
+    config: MethodConfig,
+    seed: int,
+) -> CellKey:
+    """What the cell's predictions depend on. Digests of models and data are computed here."""
+    from methods.models.encoder import identity_of as encoder_identity
+    from methods.models.identity import identity_of, named_model_identities
+
+    suite, cache = data.suite, settings.store.cache
+    train = data.fingerprint(task, suite.train)
+    return CellKey(
+        task=task.name,
+        task_version=task.version,
+        split=suite.split,
+        train=SetKey(suite.train, train),
+        evaluate=SetKey(suite.evaluate, data.fingerprint(task, suite.evaluate)),
+        watched=data.fingerprint(task, "dev") if data.watches_dev else None,
+        validation_share=suite.validation_share,
+        method=method.key(config),
+        fit=method.fit_key(config),
+        llm=None
+        if llm is None
+        else identity_of(
+            settings.llm(llm), task=task(), train_fingerprint=train, seed=seed, cache=cache
+        ),
+        max_input_tokens=None if llm is None else suite.max_input_tokens,
+        encoder=None
+        if encoder is None
+        else encoder_identity(settings.encoder(encoder), cache=cache),
+        models=tuple(named_model_identities(config.named_models(), task=task(), cache=cache)),
+        seed=seed,
     )

@@ -1,11 +1,24 @@
 """E2P: a user's mean history embedding as one soft token (arXiv 2505.17051)."""
 
 import torch
-from torch import nn
 
-from methods.pplug import Projector
 from methods.prefix.histories import Batch
 from methods.prefix.method import PrefixMethod
+from methods.prefix.plug import Plug
+from methods.prefix.projector import Projector
+
+
+class MeanPlug(Plug):
+    """MLP(mean_i h_i), at the scale of the LLM's token embeddings: [B, 1, H]."""
+
+    def __init__(self, dimension: int, hidden_size: int, scale: float) -> None:
+        super().__init__()
+        self.projector = Projector(dimension, hidden_size)
+        self.scale = scale
+
+    def forward(self, batch: Batch) -> torch.Tensor:
+        token: torch.Tensor = self.projector(batch.mean())
+        return token.unsqueeze(1) * self.scale
 
 
 class EmbeddingToPrefix(PrefixMethod):
@@ -13,8 +26,6 @@ class EmbeddingToPrefix(PrefixMethod):
 
     name = "embedding-to-prefix"
 
-    def build(self) -> nn.Module:
-        return Projector(self.runtime.encoder.dimension, self.runtime.llm.hidden_size)
-
-    def prefix(self, batch: Batch) -> torch.Tensor:
-        return self.module(batch.mean()).unsqueeze(1) * self.runtime.llm.embedding_norm()
+    def build(self) -> MeanPlug:
+        llm = self.runtime.llm
+        return MeanPlug(self.runtime.encoder.dimension, llm.hidden_size, llm.embedding_norm())

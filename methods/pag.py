@@ -3,11 +3,11 @@
 import dataclasses
 from collections.abc import Sequence
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import Literal
 
 from pydantic import NonNegativeInt, PositiveInt, field_validator
 
-from methods.core.method import Cost, MethodConfig
+from methods.core.method import Cost
 from methods.core.runtime import Runtime
 from methods.models.config import LLMConfig
 from methods.prompt.method import NOTHING_FITS, Prompt, RetrievalConfig, RetrievalMethod
@@ -76,7 +76,7 @@ class Layout:
     note: str | None = None
 
 
-class PAG(RetrievalMethod):
+class PAG(RetrievalMethod[PAGConfig]):
     """The user's summary before the official profile prompt of the `k` best behaviours by BM25.
 
     An input that fits the budget alone is never cut. The summary takes up to `summary_tokens` of
@@ -87,10 +87,8 @@ class PAG(RetrievalMethod):
 
     name = "pag"
     seeded = False
-    Config: ClassVar[type[MethodConfig]] = PAGConfig
-    config: PAGConfig
 
-    def __init__(self, config: MethodConfig, runtime: Runtime) -> None:
+    def __init__(self, config: PAGConfig, runtime: Runtime) -> None:
         super().__init__(config, runtime)
         self._layouts: dict[str, tuple[Example, Layout]] = {}
 

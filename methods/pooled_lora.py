@@ -1,8 +1,9 @@
 """One LoRA on all users' histories: the control for one LoRA per user."""
 
+import dataclasses
 from collections.abc import Sequence
 
-from methods.core.method import MethodConfig
+from methods.core.key import MethodKey
 from methods.lora.lessons import as_queries, write_prompts
 from methods.lora.method import LoraMethod, LoraMethodConfig, add_history_count
 from methods.models.config import LoraConfig
@@ -24,18 +25,16 @@ class PooledLora(LoraMethod):
     name = "pooled-lora"
 
     @classmethod
-    def is_personal(cls, config: MethodConfig) -> bool:
+    def is_personal(cls, config: LoraMethodConfig) -> bool:
         """Whether its text side is."""
-        assert isinstance(config, LoraMethodConfig)  # noqa: S101  its own Config
         text, options = config.text_side()
         return text.is_personal(options)
 
     @classmethod
-    def fit_identity(cls, config: MethodConfig) -> list[object]:
-        """Everything except the text side, unless training uses its retriever."""
-        whole = cls.identity(config)
-        assert isinstance(config, LoraMethodConfig)  # noqa: S101  as above
-        return whole if config.retrieval_in_training else whole[:-1]
+    def fit_key(cls, config: LoraMethodConfig) -> MethodKey:
+        """Without the text side, unless its retriever writes the training prompts too."""
+        whole = cls.key(config)
+        return whole if config.retrieval_in_training else dataclasses.replace(whole, parts={})
 
     @property
     def shared_lora(self) -> LoraConfig:

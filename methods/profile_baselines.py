@@ -4,7 +4,6 @@ from abc import abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from statistics import fmean, median
-from typing import ClassVar
 
 from pydantic import PositiveInt
 
@@ -104,7 +103,7 @@ class KnnConfig(MethodConfig):
     k: PositiveInt = 4
 
 
-class KnnVote(NeighbourBaseline):
+class KnnVote(NeighbourBaseline[KnnConfig]):
     """A vote of the `k` nearest behaviours by BM25, weighted by similarity.
 
     Weights are the retriever's scores, with negative ones set to 0; if all are 0, votes are equal.
@@ -112,8 +111,6 @@ class KnnVote(NeighbourBaseline):
     """
 
     name = "knn-vote"
-    Config: ClassVar[type[MethodConfig]] = KnnConfig
-    config: KnnConfig
 
     @classmethod
     def applicable(cls, task: type[Task]) -> bool:

@@ -1,10 +1,7 @@
 """Densely retrieved behaviours in the prompt, re-ranked by the frozen LLM (methods.md §4)."""
 
-from typing import ClassVar
-
 from pydantic import PositiveInt
 
-from methods.core.method import MethodConfig
 from methods.prompt.method import RetrievalConfig, RetrievalMethod
 from methods.retrieval import Retriever
 
@@ -19,7 +16,7 @@ class RerankConfig(RetrievalConfig):
     depth: PositiveInt = 20
 
 
-class Rerank(RetrievalMethod):
+class Rerank(RetrievalMethod[RerankConfig]):
     """The encoder's top `depth`, re-ranked by how much each raises the query's likelihood.
 
     RePlug tunes a retriever by the likelihood of the gold, which is unknown at prediction. So the
@@ -30,8 +27,6 @@ class Rerank(RetrievalMethod):
     name = "rerank"
     seeded = False
     uses_encoder = True
-    Config: ClassVar[type[MethodConfig]] = RerankConfig
-    config: RerankConfig
 
     def open_retriever(self) -> Retriever:
         from methods.retrieval.dense import DenseRetriever

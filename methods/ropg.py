@@ -6,14 +6,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from pydantic import Field, PositiveFloat, PositiveInt
+from typing_extensions import TypeVar
 
-from methods.core.method import Cost, MethodConfig
+from methods.core.key import MethodKey
+from methods.core.method import Cost
 from methods.models import padding
 from methods.models.config import TrainingConfig
 from methods.models.embedding_store import EmbeddingStore
@@ -78,7 +80,10 @@ class Policy:
     real: torch.Tensor
 
 
-class ROPG(RetrievalMethod):
+R = TypeVar("R", bound=RopgConfig, default=RopgConfig)
+
+
+class ROPG(RetrievalMethod[R]):
     """The top k behaviours of a tuned retriever, which encodes queries and behaviours alike.
 
     For training, a first retriever selects the top l behaviours of each train query, and `Feedback`
@@ -87,8 +92,6 @@ class ROPG(RetrievalMethod):
     """
 
     uses_encoder = True
-    Config: ClassVar[type[MethodConfig]] = RopgConfig
-    config: RopgConfig
 
     @abstractmethod
     def losses(self, policy: Policy, epoch: int) -> torch.Tensor:
@@ -99,15 +102,11 @@ class ROPG(RetrievalMethod):
         return self.losses(policy, 0)
 
     @classmethod
-    def identity(cls, config: MethodConfig) -> list[Any]:
-        return [*cls.fit_identity(config), config.model_dump(include={"k"})]
-
-    @classmethod
-    def fit_identity(cls, config: MethodConfig) -> list[Any]:
+    def fit_key(cls, config: R) -> MethodKey:
         """Without `k`, which affects only prediction."""
-        assert isinstance(config, RopgConfig)  # noqa: S101  its own Config
-        own = config.model_dump(mode="json", exclude={"k", "training"})
-        return [cls.name, cls.version, own, config.training.decisive()]
+        options = config.key_options()
+        del options["k"]
+        return MethodKey(cls.name, cls.version, options)
 
     @cached_property
     def module(self) -> TunedEncoder:
@@ -207,12 +206,14 @@ class ROPG(RetrievalMethod):
         """Content key of what the outcome depends on, apart from the training config."""
         runtime, task = self.runtime, self.task
         return content_key(
-            [
-                self.fit_identity(self.config),
-                [task.name, task.version, train.fingerprint],
-                [runtime.llm.identity, runtime.max_input_tokens],
-                runtime.encoder.identity,
-            ]
+            {
+                "method": self.fit_key(self.config).to_json(),
+                "task": [task.name, task.version],
+                "train": train.fingerprint,
+                "llm": runtime.llm.identity,
+                "max_input_tokens": runtime.max_input_tokens,
+                "encoder": runtime.encoder.identity,
+            }
         )
 
     def _about(self) -> dict[str, Any]:
@@ -240,7 +241,7 @@ class RopgKdConfig(RopgConfig):
     teacher_temperature: PositiveFloat = 1.0
 
 
-class RopgKD(ROPG):
+class RopgKD(ROPG[RopgKdConfig]):
     """KL(teacher ‖ retriever) with teacher = softmax(utility / T) over a query's candidates.
 
     The released code applies the softmax twice and treats pads as candidates; here neither happens
@@ -248,8 +249,6 @@ class RopgKD(ROPG):
     """
 
     name = "ropg-kd"
-    Config: ClassVar[type[MethodConfig]] = RopgKdConfig
-    config: RopgKdConfig
 
     def losses(self, policy: Policy, epoch: int) -> torch.Tensor:  # noqa: ARG002
         pads = ~policy.real

@@ -1,35 +1,31 @@
 """RSPG: a trained selector chooses which method of a pool answers (SIGIR 2024; methods.md §3d)."""
 
 import dataclasses
-import json
 from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import torch
 from pydantic import Field, PositiveFloat, PositiveInt
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
-from methods.cache.tensors import write_tensors
-from methods.core.method import Cost, MethodConfig
+from methods.cache.weights import load_module, save_module
+from methods.core.method import Cost
 from methods.models.config import EncoderConfig, TrainingConfig
 from methods.models.report import FitReport
 from methods.models.training import TrainingData, train_module
 from methods.pool.members import dataset_key
 from methods.pool.method import PoolConfig, PoolMethod, note_member
 from methods.pool.selector import Selector, divergence
-from tasks.common.errors import ModelError
-from tasks.common.files import content_key, write_json
+from tasks.common.files import content_key
 from tasks.example import Dataset, Example, Prediction
 
 if TYPE_CHECKING:
     from methods.models.encoder import Encoder
 
-WEIGHTS, ABOUT = "selector.safetensors", "selector.json"
+KIND = "selector"
 
 
 class SelectorTraining(TrainingConfig):
@@ -59,16 +55,13 @@ class RSPGConfig(PoolConfig):
     training: SelectorTraining = SelectorTraining()
 
 
-class RSPG(PoolMethod):
+class RSPG(PoolMethod[RSPGConfig]):
     """argmax_m s(text_m), trained by KL between softmax(s) and the softmax of utilities.
 
     The selector learns from the members' answers to the train queries. As in the paper, a member
     trained on the same queries (ROPG) has seen them, so the selector may overrate it on new ones.
     Texts keep their case; the released code lower-cases them.
     """
-
-    Config: ClassVar[type[MethodConfig]] = RSPGConfig
-    config: RSPGConfig
 
     @abstractmethod
     def texts(self, examples: Sequence[Example]) -> list[list[str]]:
@@ -77,13 +70,6 @@ class RSPG(PoolMethod):
     @abstractmethod
     def answers(self, examples: Sequence[Example], members: Sequence[int]) -> list[Prediction]:
         """The answer of each example's chosen member: [N] indices into the pool → [N]."""
-
-    @classmethod
-    def identity(cls, config: MethodConfig) -> list[Any]:
-        """As for every pool, without the training options that can't change the weights."""
-        assert isinstance(config, RSPGConfig)  # noqa: S101  its own Config
-        name, version, own, members = super().identity(config)
-        return [name, version, {**own, "training": config.training.decisive()}, members]
 
     @cached_property
     def encoder(self) -> "Encoder":
@@ -145,33 +131,11 @@ class RSPG(PoolMethod):
 
     def save(self, folder: Path) -> None:
         super().save(folder)
-        state = {name: value.contiguous() for name, value in self.selector.state_dict().items()}
-        write_tensors(folder / WEIGHTS, {name: value.cpu() for name, value in state.items()})
-        write_json(folder / ABOUT, self._about)
+        save_module(folder, KIND, self.selector, self._fits)
 
     def load(self, folder: Path) -> None:
         super().load(folder)
-        try:
-            about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-            weights = load_file(folder / WEIGHTS)
-        except (OSError, ValueError, SafetensorError) as error:
-            raise ModelError(
-                f"holds no readable selector ({error})", file=folder, hint="Fit it again"
-            ) from error
-        if about != self._about:
-            raise ModelError(
-                f"was trained as {about}, not as {self._about}",
-                file=folder / ABOUT,
-                hint="Load it with that method and encoder, or fit it again",
-            )
-        try:
-            self.selector.load_state_dict(weights)
-        except RuntimeError as error:
-            raise ModelError(
-                f"the selector's weights don't match its encoder ({error})",
-                file=folder / WEIGHTS,
-                hint="Fit it again",
-            ) from error
+        load_module(folder, KIND, self.selector, self._fits)
 
     def cost(self) -> Cost:
         """The sum over the members, and the selector's weights."""
@@ -180,9 +144,10 @@ class RSPG(PoolMethod):
         return dataclasses.replace(cost, trainable_shared=cost.trainable_shared + own)
 
     @property
-    def _about(self) -> dict[str, Any]:
-        """The method and encoder that the weights belong to."""
-        return {"method": self.name, "version": self.version, "encoder": self.encoder.identity}
+    def _fits(self) -> dict[str, Any]:
+        """The method and encoder that the selector's weights belong to."""
+        base = {"name": self.encoder.config.model, "identity": self.encoder.identity}
+        return {"method": self.name, "method version": self.version, "encoder": base}
 
     def _training_data(self, data: Dataset) -> tuple[TrainingData, list[list[float]]]:
         """The examples to train on and the members' utilities [N][M], which are the targets."""
@@ -213,7 +178,12 @@ class RSPG(PoolMethod):
         """Content key of what the outcome depends on, apart from the training config."""
         stored = [member.store.path.stem for member in self.pool.members]
         return content_key(
-            [self.identity(self.config), stored, dataset_key(train), self.encoder.identity]
+            {
+                "method": self.key(self.config).to_json(),
+                "members": stored,
+                "train": dataset_key(train),
+                "encoder": self.encoder.identity,
+            }
         )
 
 

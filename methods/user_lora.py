@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import PositiveInt, model_validator
 
+from methods.core.key import MethodKey
 from methods.core.method import Cost, MethodConfig
 from methods.lora.lessons import as_queries, write_prompts
 from methods.lora.method import BYTES_PER_VALUE, LoraMethod, LoraMethodConfig, add_history_count
-from methods.models.config import LoraConfig, TrainingConfig
+from methods.models.config import NOT_IN_KEY, LoraConfig, TrainingConfig
 from methods.models.identity import likelihood_key, named_model_identities
 from methods.models.report import FitReport
 from tasks.common.errors import ConfigError, DataError
@@ -45,7 +46,7 @@ class UserLoraConfig(LoraMethodConfig):
         task_adaptation: a LoRA that all users share, below their own; None: there is none.
     """
 
-    users_at_once: PositiveInt = 32
+    users_at_once: Annotated[PositiveInt, NOT_IN_KEY] = 32
     task_adaptation: TaskAdaptation | None = None
 
     @model_validator(mode="after")
@@ -58,7 +59,7 @@ class UserLoraConfig(LoraMethodConfig):
         return self
 
 
-class UserLora(LoraMethod):
+class UserLora(LoraMethod[UserLoraConfig]):
     """A LoRA for each user, trained on the user's own history when its examples are answered.
 
     Equal histories of a user share one adapter, which is stored in the cache and never trained
@@ -68,26 +69,15 @@ class UserLora(LoraMethod):
 
     name = "user-lora"
     version = 2
-    Config: ClassVar[type[MethodConfig]] = UserLoraConfig
-    config: UserLoraConfig
 
     @classmethod
-    def identity(cls, config: MethodConfig) -> list[Any]:
-        assert isinstance(config, UserLoraConfig)  # noqa: S101  its own Config
-        name, version, own, *others = super().identity(config)
-        adaptation = config.task_adaptation
-        if adaptation is not None:
-            own["task_adaptation"]["training"] = adaptation.training.decisive()
-        del own["users_at_once"]
-        return [name, version, own, *others]
-
-    @classmethod
-    def fit_identity(cls, config: MethodConfig) -> list[Any]:
+    def fit_key(cls, config: UserLoraConfig) -> MethodKey:
         """The task adaptation and the prompts that it is trained on."""
-        *_, own, _, text = cls.identity(config)
-        adaptation = own["task_adaptation"]
-        budget = own["max_response_tokens"]
-        return [cls.name, cls.version, *([adaptation, budget, text] if adaptation else [])]
+        if config.task_adaptation is None:
+            return MethodKey(cls.name, cls.version)
+        whole = cls.key(config)
+        used = {name: whole.options[name] for name in ("task_adaptation", "max_response_tokens")}
+        return dataclasses.replace(whole, options=used)
 
     @property
     def shared_lora(self) -> LoraConfig | None:
@@ -192,34 +182,42 @@ class UserLora(LoraMethod):
         )
 
     @cached_property
-    def _user_free_identity(self) -> list[Any]:
+    def _common_key(self) -> dict[str, Any]:
         """What an adapter depends on apart from its user."""
-        from methods.lora.adapters import digest
+        from methods.cache.tensors import digest
 
-        name, version, own, training, text = self.identity(self.config)
-        shared = None if self.shared is None else digest(self.shared.weights(0))
-        used = {key: own[key] for key in ("lora", "retrieval_in_training", "max_response_tokens")}
-        task, runtime = self.task, self.runtime
-        models = self.config.named_models()
-        content = named_model_identities(models, task=task, cache=runtime.cache)
+        task, runtime, key = self.task, self.runtime, self.key(self.config)
+        learned = ("lora", "training", "retrieval_in_training", "max_response_tokens")
+        common: dict[str, Any] = {
+            "method": key.method,
+            "version": key.version,
+            "options": {name: key.options[name] for name in learned},
+            "shared adapter": None if self.shared is None else digest(self.shared.weights(0)),
+            "task": [task.name, task.version],
+            "seeds": runtime.seeds.axes,
+            "max_input_tokens": runtime.max_input_tokens,
+        }
         if self.config.retrieval_in_training:  # the LLM may write the text side's prompts
-            prompts, llm = [text, *content], runtime.llm.identity
-        else:
-            prompts, llm = None, likelihood_key(runtime.llm.weights, runtime.llm.config)
-        surroundings = [task.name, task.version, runtime.seeds.axes, runtime.max_input_tokens]
-        return [name, version, used, training, prompts, shared, *surroundings, llm]
+            models = self.config.named_models()
+            return common | {
+                "text side": key.parts["text side"].to_json(),
+                "models": named_model_identities(models, task=task, cache=runtime.cache),
+                "llm": runtime.llm.identity,
+            }
+        return common | {"llm": likelihood_key(runtime.llm.weights, runtime.llm.config)}
 
     def adapter_key(self, example: Example) -> str | None:
         """Content key of the example's adapter; None where the history has no training pairs."""
         if not self.task.training_pairs(example):
             return None
         history = [dataclasses.astuple(item) for item in example.history]
+        about = {**self._common_key, "user": example.user_id, "history": history}
         # A full digest, because the key names a folder and user ids are arbitrary texts.
-        return content_key([self._user_free_identity, example.user_id, history], length=64)
+        return content_key(about, length=64)
 
     def _forget(self) -> None:
         """Discard what depends on an earlier shared adapter."""
-        for name in ("store", "_user_free_identity"):
+        for name in ("store", "_common_key"):
             vars(self).pop(name, None)
 
     def _answer(

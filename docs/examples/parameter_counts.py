@@ -11,7 +11,7 @@ import sys
 import torch
 from transformers import BertConfig, BertModel, T5Config, T5ForConditionalGeneration
 
-from methods.pplug import Plug, PPlugConfig
+from methods.pplug import PPlugConfig, PPlugModule
 from methods.prefix.method import BYTES_PER_VALUE
 
 HISTORY = {
@@ -34,7 +34,7 @@ def counts() -> dict[str, int]:
         # FlanT5 has an output layer of its own; transformers ties that of a model made anew.
         llm.lm_head.weight = torch.nn.Parameter(torch.empty_like(llm.lm_head.weight))
         encoder = BertModel(BGE_BASE)
-        plug = Plug(PPlugConfig(), BGE_BASE.hidden_size, FLAN_T5_XXL.d_model, 1.0, encoder)
+        plug = PPlugModule(PPlugConfig(), BGE_BASE.hidden_size, FLAN_T5_XXL.d_model, 1.0, encoder)
     parts = {
         "frozen LLM": llm,
         "input encoder": plug.encoder,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-from methods.core.method import Method, MethodConfig
+from methods.core.method import C, Method
 from methods.core.runtime import Runtime
 from methods.models.report import FitReport
 from methods.retrieval import ScoringRetriever
@@ -18,7 +18,7 @@ from tasks.example import Dataset, Example, Prediction
 _FILE = "majority.json"
 
 
-class LabelPrior(Method):
+class LabelPrior(Method[C]):
     """Learns the most frequent gold label of the train set, if the task has labels.
 
     Among equally frequent labels, the first in the task's order.
@@ -27,7 +27,7 @@ class LabelPrior(Method):
     uses_llm = False
     seeded = False
 
-    def __init__(self, config: MethodConfig, runtime: Runtime) -> None:
+    def __init__(self, config: C, runtime: Runtime) -> None:
         super().__init__(config, runtime)
         self._majority: str | None = None
 
@@ -65,7 +65,7 @@ class LabelPrior(Method):
         self._majority = majority
 
 
-class Baseline(LabelPrior):
+class Baseline(LabelPrior[C]):
     """Answers from the history alone.
 
     Without a usable history, the answer is the train set's majority label or, for a task without
@@ -89,7 +89,7 @@ class Baseline(LabelPrior):
         return Prediction(example.id, example.query, note=f"{why}: query copied")
 
 
-class NeighbourBaseline(Baseline):
+class NeighbourBaseline(Baseline[C]):
     """A Baseline that answers from the behaviours nearest to the query."""
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""Model folders made once and shared: whole or absent, by one process at a time."""
+"""Folders that are made once and shared between processes: whole or absent."""
 
 import shutil
 import warnings
@@ -6,19 +6,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from typing import TypeVar
 
 from filelock import FileLock
 from safetensors import SafetensorError
 
-from tasks.common.errors import StorageError
+from tasks.common.errors import ModelError, StorageError
+
+T = TypeVar("T")
 
 
 def make_once(folder: Path, make: Callable[[Path], None]) -> Path:
-    """`folder`, filled by `make` unless it is there already.
+    """Return `folder`, filled by `make` if it doesn't exist yet.
 
-    `make` gets an empty folder beside it, which takes its name when `make` ends well. Other
-    processes that want the same folder wait. Raises StorageError where the disk is full or the
-    place can't be written, and as it is a FileNotFoundError of `make` for a file elsewhere.
+    `make` fills a temporary folder, which is renamed to `folder` when `make` succeeds. Other
+    processes that need the same folder wait. Raises StorageError if the disk is full or the place
+    can't be written; a FileNotFoundError of `make` about a file elsewhere is passed on.
     """
     if folder.is_dir():
         return folder
@@ -37,9 +40,24 @@ def make_once(folder: Path, make: Callable[[Path], None]) -> Path:
     return folder
 
 
+def load_kept(folder: Path, load: Callable[[Path], T], consequence: str) -> T | None:
+    """What `load` reads from `folder`; None if it doesn't exist, or is damaged and was set aside.
+
+    `load` reports damage as ModelError or StorageError; `consequence` says in the warning what
+    happens next.
+    """
+    if not folder.is_dir():
+        return None
+    try:
+        return load(folder)
+    except (ModelError, StorageError) as error:
+        set_aside(folder, error, consequence)
+        return None
+
+
 @contextmanager
 def hold_lock(file: Path) -> Iterator[None]:
-    """Alone with the lock `file`; its folder is made. Raises StorageError where it can't be."""
+    """Hold the lock `file`, whose folder is created. Raises StorageError if it can't be."""
     lock = FileLock(file)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -52,13 +70,13 @@ def hold_lock(file: Path) -> Iterator[None]:
         lock.release()
 
 
-def set_aside(folder: Path, fault: Exception, then: str) -> None:
+def set_aside(folder: Path, fault: Exception, consequence: str) -> None:
     """Rename a damaged folder to a free `<name>.damaged`, `<name>.damaged-2`, …, and warn.
 
     Args:
-        fault, then: what is wrong with it, and what is done next, for the warning.
+        fault, consequence: what is wrong with it and what happens next, for the warning.
 
-    Raises StorageError where it can't be renamed.
+    Raises StorageError if it can't be renamed.
     """
     names = (f"{folder.name}.damaged{f'-{n}' if n > 1 else ''}" for n in count(1))
     aside = next(path for path in map(folder.with_name, names) if not path.exists())
@@ -66,11 +84,11 @@ def set_aside(folder: Path, fault: Exception, then: str) -> None:
         folder.rename(aside)
     except OSError as error:
         raise _unwritable(folder, error) from error
-    warnings.warn(f"{fault} It is kept as {aside} and {then}.", stacklevel=3)
+    warnings.warn(f"{fault} It is kept as {aside} and {consequence}.", stacklevel=3)
 
 
 def _within(file: object, folder: Path) -> bool:
-    """False where a file is named that lies elsewhere."""
+    """Whether `file` lies in `folder`; True if no file is named."""
     return not isinstance(file, str) or Path(file).resolve().is_relative_to(folder.resolve())
 
 

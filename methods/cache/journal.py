@@ -1,4 +1,4 @@
-"""Costly values on disk, each computed once and kept whatever happens to the process."""
+"""Expensive values on disk: each is computed once and survives a killed process."""
 
 import json
 import logging
@@ -15,20 +15,20 @@ from tasks.common.files import write_text
 from tasks.common.progress import Progress
 
 CHUNK = 256
-"""Values computed and written in one go: what a kill can lose."""
+"""Values computed and written together: the most that a kill can lose."""
 
 
 class Journal:
-    """Key → JSON value, in a file that only grows: one checked line a value.
+    """Key → JSON value, in an append-only file with one checksummed line per value.
 
-    A line is {"key", "value", "crc"}, the CRC-32 being that of key and value. Chunks are synced
-    before the next is computed. Where a process was killed while it wrote, or the disk spoiled
-    lines, those are taken out, logged and computed again; all others are used. One process at a
-    time computes; others that want the same file wait and then find its values.
+    A line is {"key", "value", "crc"}, with the CRC-32 of key and value. Each chunk is synced before
+    the next is computed. Damaged lines (a process killed while writing, a faulty disk) are removed,
+    logged and computed again; all others are used. One process at a time computes; others that need
+    the same file wait and then read its values.
 
     Attributes:
-        damaged: lines found unreadable and taken out by this object.
-        computed: values computed by this object; all others were found.
+        damaged: damaged lines that this object removed.
+        computed: values that this object computed; all others were stored.
     """
 
     def __init__(self, path: Path, progress: Progress | None = None) -> None:
@@ -40,11 +40,11 @@ class Journal:
     def get(
         self, keys: Sequence[str], compute: Callable[[Sequence[int]], Sequence[Any]], what: str
     ) -> list[Any]:
-        """One value per key; what is not stored is computed first, equal keys once.
+        """One value per key; missing ones are computed and stored first, equal keys once.
 
         Args:
-            compute: positions in `keys` → a JSON value each; called with CHUNK at most.
-            what: the phase's name for the progress.
+            compute: positions in `keys` → a JSON value each; called with at most CHUNK of them.
+            what: the phase's name in the progress display.
 
         Raises:
             StorageError: the folder can't be written, or the disk is full; what is stored is kept.
@@ -65,19 +65,19 @@ class Journal:
         return [stored[key] for key in keys]
 
     def _read(self) -> dict[str, Any]:
-        """All sound lines; where others stand between them, the file is written anew without."""
+        """All valid lines; damaged ones are removed from the file."""
         if not self.path.exists():
             return {}
         with self._on_disk():
             *lines, torn = self.path.read_bytes().split(b"\n")
-        found = [_parsed(line) for line in lines]
+        found = [_parse(line) for line in lines]
         stored = dict(pair for pair in found if pair is not None)
         damaged = found.count(None) + bool(torn)
         if damaged:
             write_text(self.path, "".join(_line(key, value) for key, value in stored.items()))
             self.damaged += damaged
             logging.getLogger(__name__).warning(
-                "%s: %d damaged lines taken out, to be computed again; %d sound ones are used",
+                "%s: removed %d damaged lines, which are computed again; %d valid ones are used",
                 self.path, damaged, len(stored),
             )  # fmt: skip
         return stored
@@ -91,7 +91,7 @@ class Journal:
 
     @contextmanager
     def _on_disk(self) -> Iterator[None]:
-        """What the disk refuses is told; a fault of the computation is not the journal's."""
+        """Report a failure of the disk as StorageError; errors of the computation pass through."""
         try:
             yield
         except OSError as error:
@@ -111,8 +111,8 @@ def _crc(key: str, value: Any) -> int:
     return zlib.crc32(json.dumps([key, value], allow_nan=False).encode())
 
 
-def _parsed(line: bytes) -> tuple[str, Any] | None:
-    """(key, value) of a sound line, else None."""
+def _parse(line: bytes) -> tuple[str, Any] | None:
+    """(key, value) of a valid line, else None."""
     try:
         record = json.loads(line)
         key, value = record["key"], record["value"]

@@ -1,5 +1,7 @@
 """Tensors on disk, as safetensors files that are whole or absent."""
 
+import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -10,11 +12,20 @@ from tasks.common.files import writing
 
 
 def write_tensors(
-    path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None
+    path: Path, tensors: Mapping[str, torch.Tensor], metadata: dict[str, str] | None = None
 ) -> None:
     """Write a safetensors file, whole or not at all. Raises StorageError as `writing` does."""
     with writing(path) as temporary:
         try:
-            save_file(tensors, temporary, metadata)
-        except SafetensorError as error:  # a full disk comes as one
+            save_file(dict(tensors), temporary, metadata)
+        except SafetensorError as error:  # raised for a full disk
             raise OSError(str(error)) from error
+
+
+def digest(tensors: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256 over the names, dtypes, shapes and values of `tensors`, in hex."""
+    found = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        found.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        found.update(tensor.cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()

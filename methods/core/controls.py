@@ -1,7 +1,7 @@
-"""Controls: the same method given a history that isn't this user's, to tell what is personal.
+"""Controls: the same method given another history, to measure how much of it is personal.
 
-"pplug@shuffled-user" answers with another user's history; a method is personal only so far as it
-beats that (methods.md §5). With "+training" after it, the method is trained so as well.
+"pplug@shuffled-user" answers with another user's history. A method is personal only to the extent
+that it beats this control (methods.md §5). "pplug@shuffled-user+training" is also trained that way.
 """
 
 import dataclasses
@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from methods.core.key import MethodKey
 from methods.core.method import Cost, Method, MethodConfig
 from methods.core.runtime import Runtime
 from methods.models.report import FitReport
@@ -23,19 +24,18 @@ from tasks.example import Behavior, Dataset, Example, Prediction, newest_first
 
 SEPARATOR, IN_TRAINING = "@", "+training"
 CLOSEST = 10
-"""A shuffled user is drawn from so many whose histories are closest in length, and ties."""
+"""A shuffled user is drawn from the 10 users with the most similar history length, and ties."""
 SHORTER = "control: no other user has as long a history"
 CONTROL = "control.json"
-"""Beside what was trained on swapped histories."""
+"""Marks a folder whose weights were trained on swapped histories."""
 OWN_ITEMS = 4
 """Items of own-random: the k of the paper's retrieval rows."""
 
 
 class Swap:
-    """Gives an example another history; seeded by the example's id, whatever is asked before.
+    """Gives an example another history, seeded by the example's id alone.
 
-    Only a history can stand for another: examples without one are nobody's stand-in, and an empty
-    history stays empty.
+    Examples without a history are never drawn, and an empty history stays empty.
     """
 
     def __init__(self, population: Sequence[Example], seeds: Seeds) -> None:
@@ -43,7 +43,7 @@ class Swap:
         self.seeds = seeds
 
     def random(self, example: Example) -> Random:
-        """The example's own stream."""
+        """The example's own random stream."""
         return Random(self.seeds.seed(example.id))
 
     @abstractmethod
@@ -54,10 +54,10 @@ class Swap:
         return [dataclasses.replace(e, history=self.history(e)) for e in examples]
 
     def of_others(self, example: Example) -> Iterator[Example]:
-        """The population without the example's user. Raises ConfigError where nobody is left."""
+        """The population without the example's user. Raises ConfigError if nobody is left."""
         if all(other.user_id == example.user_id for other in self.population):
             raise ConfigError(
-                f"a control needs another user than {example.user_id!r} with a history in the "
+                f"a control needs a user other than {example.user_id!r} with a history in the "
                 "train set",
                 id=example.id,
                 hint="Leave controls out, or take more train queries",
@@ -66,7 +66,7 @@ class Swap:
 
 
 class ShuffledUser(Swap):
-    """Another user's history, about as long; if longer, its newest items."""
+    """Another user's history of similar length, cut to its newest items if it is longer."""
 
     def __init__(self, population: Sequence[Example], seeds: Seeds) -> None:
         super().__init__(population, seeds)
@@ -85,9 +85,9 @@ class ShuffledUser(Swap):
         return tuple(b for i, b in enumerate(other.history) if i in newest)
 
     def _closest(self, example: Example, size: int) -> list[Example]:
-        """The CLOSEST examples of other users by difference in length, and all as close as these.
+        """The CLOSEST examples of other users by difference in length, and all that tie with them.
 
-        Without the ties, all users of one length would be given the same few others.
+        Without the ties, all users of one length would get the same few others.
         """
         right = bisect_left(self.lengths, size)
         radius = 0
@@ -108,7 +108,7 @@ class ShuffledUser(Swap):
 
 
 class RandomProfile(Swap):
-    """As many items, each of a random other user."""
+    """The same number of items, each from a random other user."""
 
     def history(self, example: Example) -> tuple[Behavior, ...]:
         if not example.history:
@@ -124,7 +124,7 @@ class RandomProfile(Swap):
 
 
 class OwnRandom(Swap):
-    """OWN_ITEMS random items of the user's own history, in their order."""
+    """OWN_ITEMS random items of the user's own history, in their original order."""
 
     def history(self, example: Example) -> tuple[Behavior, ...]:
         size = len(example.history)
@@ -140,7 +140,7 @@ SWAPS: dict[str, type[Swap]] = {
 
 
 class Controlled(Method):
-    """A method whose examples come with swapped histories; subclasses are made by `controlled`."""
+    """A method whose examples come with swapped histories; `make_control` makes its subclasses."""
 
     inner_class: type[Method]
     swap_class: type[Swap]
@@ -155,14 +155,14 @@ class Controlled(Method):
         return cls.inner_class.applicable(task)
 
     @classmethod
-    def identity(cls, config: MethodConfig) -> list[Any]:
-        return [cls.name, cls.inner_class.identity(config)]
+    def key(cls, config: MethodConfig) -> MethodKey:
+        return MethodKey(cls.name, cls.version, parts={"method": cls.inner_class.key(config)})
 
     @classmethod
-    def fit_identity(cls, config: MethodConfig) -> list[Any]:
-        """The inner method's own unless it is trained on swapped histories: then trained once."""
-        own = cls.inner_class.fit_identity(config)
-        return [cls.name, own] if cls.in_training else own
+    def fit_key(cls, config: MethodConfig) -> MethodKey:
+        """The inner method's own, so that both share one fit, unless training is swapped too."""
+        own = cls.inner_class.fit_key(config)
+        return MethodKey(cls.name, cls.version, parts={"method": own}) if cls.in_training else own
 
     def swap(self) -> Swap:
         """The swap, with the train users as the population."""

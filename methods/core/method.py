@@ -4,11 +4,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
+from typing_extensions import TypeVar
 
-from methods.models.config import EncoderConfig, LLMConfig
+from methods.core.key import MethodKey
+from methods.models.config import EncoderConfig, FrozenConfig, LLMConfig
 from methods.models.report import FitReport
 from tasks.common.errors import ConfigError
 from tasks.common.registry import did_you_mean
@@ -19,28 +21,29 @@ if TYPE_CHECKING:
     from methods.core.runtime import Runtime
 
 
-class MethodConfig(BaseModel):
-    """A method's hyper-parameters: frozen, and a key it doesn't know is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class MethodConfig(FrozenConfig):
+    """A method's hyper-parameters."""
 
     def named_models(self) -> list[LLMConfig | EncoderConfig]:
-        """Models named here beside the suite's; their content is a part of every key.
+        """Models that the options name besides the suite's; their content is part of every key.
 
-        Default: those that are options themselves.
+        Default: the options that are models themselves.
         """
         return [value for _, value in self if isinstance(value, LLMConfig | EncoderConfig)]
 
 
+C = TypeVar("C", bound=MethodConfig, default=MethodConfig)
+
+
 @dataclass(frozen=True)
 class Cost:
-    """What a deployment of the method needs beside the frozen LLM.
+    """What a deployment of the method needs in addition to the frozen LLM.
 
     Attributes:
         trainable_shared: parameters trained once for all users.
         trainable_per_user: parameters trained for each user.
-        bytes_per_user: mean bytes stored for a user at prediction time (beside the history's text).
-        seconds_per_user: mean time of the training that a user's own part took, in seconds.
+        bytes_per_user: mean bytes stored per user at prediction time, without the history's text.
+        seconds_per_user: mean training time of a user's own part, in seconds.
     """
 
     trainable_shared: int = 0
@@ -49,20 +52,23 @@ class Cost:
     seconds_per_user: float = 0.0
 
 
-class Method(ABC):
+class Method(ABC, Generic[C]):
     """A way to answer a user's query with a frozen LLM.
 
-    Life: constructed with its config and a Runtime; `fit` once (or `load`); `predict` any number of
-    times; `save`. The constructor must be cheap: models come lazily from the runtime.
+    A method is constructed with its config and a Runtime, then `fit` once (or `load`), and its
+    `predict` is called any number of times. The constructor must be cheap: models are opened
+    lazily by the runtime. A subclass with options of its own is declared as
+    `class MyMethod(Method[MyConfig])`.
 
     Class attributes:
         name: the registered name, a string literal in the class body.
         version: a bump means that results are not comparable with earlier ones.
-        uses_llm, uses_encoder: False keeps that model out of the cell's key (and unloaded).
-        seeded: False: no seed changes its predictions, so that one of a suite's seeds is run. A
-            subclass that draws anything must say True again.
+        uses_llm, uses_encoder: False keeps that model out of the cell's key, and unloaded.
+        seeded: False if no seed changes the predictions, so that only one seed is run. A subclass
+            that draws random numbers must set it to True again.
         sees_golds: True gives its runtime the golds that it is scored on.
-        bound: True for what bounds methods and is none: no table calls its row the best.
+        bound: True for an upper or lower bound, which no table marks as the best method.
+        Config: the options' type, taken from `Method[...]`.
     """
 
     name: ClassVar[str]
@@ -74,27 +80,38 @@ class Method(ABC):
     bound: ClassVar[bool] = False
     Config: ClassVar[type[MethodConfig]] = MethodConfig
 
-    def __init__(self, config: MethodConfig, runtime: "Runtime") -> None:
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "Config" in vars(cls):
+            return
+        for base in vars(cls).get("__orig_bases__", ()):
+            origin = get_origin(base)
+            if isinstance(origin, type) and issubclass(origin, Method):
+                (config,) = get_args(base)
+                bound = getattr(config, "__bound__", None)  # of a TypeVar: a generic subclass
+                cls.Config = bound or config
+
+    def __init__(self, config: C, runtime: "Runtime") -> None:
         self.config = config
         self.runtime = runtime
         self.task = runtime.task
 
     @classmethod
     def applicable(cls, task: type[Task]) -> bool:  # noqa: ARG003
-        """Whether the method makes sense for `task`; where not, its cells are left out and named.
+        """Whether the method makes sense for `task`; if not, its cells are left out and listed.
 
-        Decided by the Task interface alone (kind, labels), never by a task's name. Default: always.
+        Decided by the Task interface (kind, labels), never by a task's name. Default: always.
         """
         return True
 
     @classmethod
-    def is_personal(cls, config: MethodConfig) -> bool:  # noqa: ARG003
-        """Whether answers depend on the history: where not, controls say nothing. Default: yes."""
+    def is_personal(cls, config: C) -> bool:  # noqa: ARG003
+        """Whether answers depend on the history; if not, controls are pointless. Default: yes."""
         return True
 
     @classmethod
     def parse_config(cls, options: Mapping[str, Any], place: str) -> MethodConfig:
-        """Checked options. Raises ConfigError, naming `place` and the key, for a wrong one."""
+        """Validated options. Raises ConfigError, naming `place` and the key, for a wrong one."""
         try:
             return cls.Config(**options)
         except ValidationError as error:
@@ -108,23 +125,23 @@ class Method(ABC):
             raise ConfigError(f"{place} `{key}`: {fault['msg']}", hint="Correct it") from error
 
     @classmethod
-    def identity(cls, config: MethodConfig) -> list[Any]:
-        """What predictions depend on beside data and models, as JSON: the method's part of a key.
+    def key(cls, config: C) -> MethodKey:
+        """What predictions depend on besides data and models: the method's part of a cell's key.
 
         Default: the method, its version and all its options.
         """
-        return [cls.name, cls.version, config.model_dump(mode="json")]
+        return MethodKey(cls.name, cls.version, config.key_options())
 
     @classmethod
-    def fit_identity(cls, config: MethodConfig) -> list[Any]:
-        """What `fit` depends on beside data and models, as JSON; equal ones are fitted once.
+    def fit_key(cls, config: C) -> MethodKey:
+        """What `fit` depends on besides data and models; methods with equal keys share one fit.
 
-        Default: as `identity`.
+        Default: `key`.
         """
-        return cls.identity(config)
+        return cls.key(config)
 
     def fit(self, train: Dataset, dev: Dataset | None) -> FitReport:  # noqa: ARG002
-        """Learn from the train split. `dev` is never the evaluated set; None where there is none.
+        """Learn from the train set. `dev` is never the evaluated set; None if there is none.
 
         Default: nothing to fit.
         """
@@ -132,18 +149,17 @@ class Method(ABC):
 
     @abstractmethod
     def predict(self, examples: Sequence[Example]) -> list[Prediction]:
-        """One prediction per example, in their order.
+        """One prediction per example, in the same order.
 
-        The same examples give the same predictions whatever the batch size and whatever other
-        examples stand beside them.
+        An example's prediction must not depend on the batch size or on the other examples.
         """
 
     def save(self, folder: Path) -> None:
         """Write what `fit` learned (safetensors and JSON, never pickle). Default: nothing."""
 
     def load(self, folder: Path) -> None:
-        """Read what `save` wrote. Default: nothing. Raises ModelError where it doesn't fit."""
+        """Read what `save` wrote. Default: nothing. Raises ModelError if it doesn't fit."""
 
     def cost(self) -> Cost:
-        """Parameters and bytes, known after `fit` or `load`."""
+        """What a deployment needs; known after `fit` or `load`, whatever has been predicted."""
         return Cost()

@@ -1,4 +1,4 @@
-"""What a method may use, handed to it by whoever runs it."""
+"""What a method may use, supplied by its caller."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
 @dataclass
 class Runtime:
-    """The surroundings of one method in one cell.
+    """Everything a method may use in one cell: task, seeds, models, folders.
 
     Attributes:
-        task: knows prompts and metrics.
-        seeds: every random choice comes from here: `seeds.seed("purpose", example.id)`.
+        task: builds prompts and defines metrics.
+        seeds: the source of every random choice: `seeds.seed("purpose", example.id)`.
         max_input_tokens: the prompt budget, the same for every method of a table (law 2).
-        cache: folder for content-keyed artefacts shared between cells.
-        scratch: folder of this cell alone, for checkpoints; kept when the cell is killed.
-        open_llm, open_encoder: load the model at first use; None where the suite names none.
-        bounds: answers of those who know more or less than a method can (`tasks.bounds`); {} where
-            the data has none.
-        golds: of the evaluated set, for a method that `sees_golds`; {} for all others.
-        population: the train set's examples, without golds: the other users that controls need.
+        cache: folder for content-keyed artifacts shared between cells.
+        scratch: folder of this cell alone, for checkpoints; survives if the cell is killed.
+        open_llm, open_encoder: load the model on first use; None if the suite names none.
+        bounds: answers of the oracle, the user-blind and the random answerer, for data that has
+            them (a generated world); else {}.
+        golds: of the evaluated set, for a method with `sees_golds`; {} for all others.
+        population: the train set's examples, without golds; controls draw other users from it.
     """
 
     task: Task
@@ -50,7 +50,7 @@ class Runtime:
 
     @cached_property
     def llm(self) -> "LanguageModel":
-        """The frozen LLM. Raises ConfigError where the suite names none."""
+        """The frozen LLM. Raises ConfigError if the suite names none."""
         if self.open_llm is None:
             raise ConfigError(
                 "the method needs an LLM", hint="Name one in the suite's `llms` in bench.toml"
@@ -59,7 +59,7 @@ class Runtime:
 
     @cached_property
     def encoder(self) -> "Encoder":
-        """The frozen sentence encoder. Raises ConfigError where the suite names none."""
+        """The frozen sentence encoder. Raises ConfigError if the suite names none."""
         if self.open_encoder is None:
             raise ConfigError(
                 "the method needs a sentence encoder",

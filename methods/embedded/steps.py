@@ -1,8 +1,7 @@
-"""The training loop of models made from scratch.
+"""Training models from scratch on generated examples without end.
 
-`methods.models.training` fits a method to a train split, in epochs. Here examples are drawn without
-end, an update is known by its number alone, and what counts is measured by answering, so the loop
-is another one. Checkpoints are the same.
+Unlike `methods.models.training`, which fits a method to a train set in epochs, a step is defined by
+its number alone, and progress is measured by answering. The loop and its checkpoints are shared.
 """
 
 import json
@@ -17,8 +16,10 @@ import torch
 from torch import nn
 
 from methods.models.checkpoint import Checkpoint, State
+from methods.models.loop import run_steps
 from tasks.common.errors import ModelError, StorageError
 from tasks.common.files import content_key
+from tasks.common.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -79,26 +80,36 @@ def train(
         module.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay
     )
     key = content_key([name, asdict(schedule), identity])
-    saved = Checkpoint(checkpoint, key, math.inf)
-    state = saved.restore(module, {"optimizer": optimizer}) or State(micro_batch_size=0)
     since = time.monotonic()
-    module.train()
-    while state.step < schedule.steps:
+
+    def step(state: State) -> None:
         for group in optimizer.param_groups:
             group["lr"] = schedule.rate(state.step)
         state.nll += _update(module, optimizer, loss, schedule, state.step)
-        state.step += 1
         state.tokens += 1
+
+    def log_point(state: State) -> bool:
+        nonlocal since
         if state.step % schedule.measure_every and state.step < schedule.steps:
-            continue
+            return False
         seconds = round(time.monotonic() - since, 1)
         point = {"step": state.step, "loss": state.nll / state.tokens, "seconds": seconds}
         state.nll, state.tokens, since = 0.0, 0, time.monotonic()
         module.eval()
         _note(log, {"training": name, **point, **measure()})
         module.train()
-        saved.save(module, {"optimizer": optimizer}, state)
-    module.eval()
+        return True
+
+    run_steps(
+        module,
+        step,
+        total=schedule.steps,
+        label=name,
+        stateful={"optimizer": optimizer},
+        checkpoint=Checkpoint(checkpoint, key, math.inf),
+        progress=Progress(),
+        after_step=log_point,
+    )
 
 
 def _update(

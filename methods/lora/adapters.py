@@ -1,6 +1,5 @@
 """Adapters on disk, as standard peft folders."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors import SafetensorError, safe_open
 
-from methods.cache.tensors import write_tensors
+from methods.cache.tensors import digest, write_tensors
 from methods.lora.layers import target_layers
 from methods.models.checkpoint import Weights
 from methods.models.config import LoraConfig
@@ -90,15 +89,6 @@ def read_adapter(
     if facts.get("sha256") != digest(weights):
         raise ModelError("the adapter's weights are damaged", file=file, hint="Train it again")
     return weights, facts
-
-
-def digest(weights: Weights) -> str:
-    """SHA-256 of an adapter's weights, names and shapes, in hex."""
-    found = hashlib.sha256()
-    for name, weight in sorted(weights.items()):
-        found.update(f"{name} {weight.dtype} {list(weight.shape)}".encode())
-        found.update(weight.contiguous().view(-1).view(torch.uint8).numpy().data)
-    return found.hexdigest()
 
 
 def join_adapters(

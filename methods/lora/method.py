@@ -5,15 +5,17 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import NonNegativeInt, PositiveInt, model_validator
+from typing_extensions import TypeVar
 
-from methods.core.method import Cost, Method, MethodConfig
+from methods.core.key import MethodKey
+from methods.core.method import Cost, Method
 from methods.models.config import LoraConfig, TrainingConfig
 from methods.models.report import FitReport
 from methods.prompt.method import PromptMethod, RetrievalMethod
-from methods.prompt.text_side import TextSideConfig
+from methods.prompt.text_side import TextSideConfig, text_side_key
 from tasks.common.errors import ConfigError
 from tasks.common.files import content_key
 from tasks.example import Dataset, Example, Prediction
@@ -69,15 +71,15 @@ class LoraMethodConfig(TextSideConfig):
         return self
 
 
-class LoraMethod(Method):
+L = TypeVar("L", bound=LoraMethodConfig, default=LoraMethodConfig)
+
+
+class LoraMethod(Method[L]):
     """A method that adds low-rank updates to the frozen LLM's linear layers.
 
     The LLM itself doesn't change: hooks add the updates while this method runs. `shared` is the
     adapter that all users have in common, if there is one; `fit` trains it.
     """
-
-    Config: ClassVar[type[MethodConfig]] = LoraMethodConfig
-    config: LoraMethodConfig
 
     @property
     def shared_lora(self) -> LoraConfig | None:
@@ -85,13 +87,9 @@ class LoraMethod(Method):
         raise NotImplementedError
 
     @classmethod
-    def identity(cls, config: MethodConfig) -> list[Any]:
-        """Its own options and its text side's, without those that can't change the weights."""
-        assert isinstance(config, LoraMethodConfig)  # noqa: S101  its own Config
-        text, options = config.text_side()
-        left_out = {"text", "text_options", "training"}
-        own = config.model_dump(mode="json", exclude=left_out)
-        return [cls.name, cls.version, own, config.training.decisive(), text.identity(options)]
+    def key(cls, config: L) -> MethodKey:
+        """The method's own options, with the text side as a part."""
+        return text_side_key(cls, config)
 
     @cached_property
     def text_side(self) -> PromptMethod:
@@ -139,7 +137,12 @@ class LoraMethod(Method):
 
         assert self.shared is not None  # noqa: S101  called only by methods that have one
         llm, runtime = self.runtime.llm, self.runtime
-        parts = [self.fit_identity(self.config), data_key, runtime.max_input_tokens, llm.identity]
+        about = {
+            "method": self.fit_key(self.config).to_json(),
+            "data": data_key,
+            "max_input_tokens": runtime.max_input_tokens,
+            "llm": llm.identity,
+        }
         self.shared.requires_grad_()
         with self.shared.attached(), llm.checkpointed(training.gradient_checkpointing):
             report = train_module(
@@ -147,7 +150,7 @@ class LoraMethod(Method):
                 self._data(ids, prompts, responses),
                 training,
                 seeds=runtime.seeds.child(self.name),
-                identity=content_key(parts),
+                identity=content_key(about),
                 checkpoint=runtime.scratch / "training",
                 progress=runtime.progress,
             )

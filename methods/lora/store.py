@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from methods.cache.folders import hold_lock, make_once, set_aside
+from methods.cache.folders import hold_lock, load_kept, make_once
 from methods.lora.adapters import read_adapter, write_adapter
 from methods.lora.training import Lessons, Trained, train_together
 from methods.models.checkpoint import Weights
@@ -93,7 +93,8 @@ class AdapterStore:
 
     def _read_all(self, keys: Sequence[str]) -> tuple[dict[str, Kept], set[str]]:
         """Key → adapter on disk, and the keys of damaged ones, which are set aside."""
-        read = {key: self._read(key) for key in keys if (self.cache / key).is_dir()}
+        there = [key for key in keys if (self.cache / key).is_dir()]
+        read = {key: load_kept(self.cache / key, self._read, "trained again") for key in there}
         kept = {key: adapter for key, adapter in read.items() if adapter is not None}
         return kept, read.keys() - kept.keys()
 
@@ -148,15 +149,19 @@ class AdapterStore:
         )
         return Kept(trained.weights, trained.seconds, note)
 
-    def _read(self, key: str) -> Kept | None:
-        """The adapter, or None after a damaged one was put aside."""
-        folder = self.cache / key
+    def _read(self, folder: Path) -> Kept:
+        """The adapter in `folder`. Raises ModelError if it is damaged."""
+        weights, facts = read_adapter(folder, self.llm, self.lora)
         try:
-            weights, facts = read_adapter(folder, self.llm, self.lora)
             seconds = float(facts["seconds"])
-            if not 0 <= seconds < math.inf:
-                raise ValueError(f"trained in {seconds} seconds")  # noqa: TRY301
-            return Kept(weights, seconds)
-        except (ModelError, KeyError, ValueError) as error:
-            set_aside(folder, error, "trained again")
-            return None
+        except (KeyError, ValueError) as error:
+            raise ModelError(
+                f"doesn't record how long it was trained ({error})",
+                file=folder,
+                hint="Train it again",
+            ) from error
+        if not 0 <= seconds < math.inf:
+            raise ModelError(
+                f"was trained in {seconds} seconds", file=folder, hint="Train it again"
+            )
+        return Kept(weights, seconds)

@@ -15,6 +15,7 @@ from methods.lora.optimizer import PerUserAdamW
 from methods.models.batching import BatchSize
 from methods.models.checkpoint import Checkpoint, State, Weights
 from methods.models.config import LoraConfig, TrainingConfig
+from methods.models.loop import run_steps
 from methods.models.training import bucket_by_length
 from tasks.common.errors import ModelError
 from tasks.common.files import content_key
@@ -144,28 +145,24 @@ class _GroupTraining:
         self.checkpoint = Checkpoint(checkpoints / key, key, config.checkpoint_minutes)
 
     def run(self) -> list[Trained]:
-        """Train all users from the checkpoint, if there is one, to their last steps."""
-        stateful = {"optimizer": self.optimizer}
-        state = self.checkpoint.restore(self.stack, stateful)
-        state = state or State(micro_batch_size=self.size.size)
-        self.size.size = state.micro_batch_size
-        self.progress.start(f"train {len(self.users)} adapters", self.total)
-        self.progress.advance(state.step)
-        self.stack.train()
-        started = time.perf_counter()
-        while state.step < self.total:
-            losses = self._step(state.step)
-            now = time.perf_counter()
-            point = {str(place): loss for place, loss in enumerate(losses)}
-            state.curve.append(point | {"seconds": now - started})
-            started = now
-            state.step += 1
-            state.micro_batch_size = self.size.size
-            if self.checkpoint.due() and state.step < self.total:
-                self.checkpoint.save(self.stack, stateful, state)
-            self.progress.advance()
-        self.stack.eval()
+        """Train all users to their last steps; resumes from a checkpoint if there is one."""
+        state = run_steps(
+            self.stack,
+            self._take_step,
+            total=self.total,
+            label=f"train {len(self.users)} adapters",
+            stateful={"optimizer": self.optimizer},
+            checkpoint=self.checkpoint,
+            progress=self.progress,
+        )
         return self._collect(state)
+
+    def _take_step(self, state: State) -> None:
+        """Take one step for every user with steps left, and add it to the curve."""
+        started = time.perf_counter()
+        losses = self._step(state.step)
+        point = {str(place): loss for place, loss in enumerate(losses)}
+        state.curve.append(point | {"seconds": time.perf_counter() - started})
 
     def _collect(self, state: State) -> list[Trained]:
         """The users' results, in the caller's order."""

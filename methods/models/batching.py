@@ -10,6 +10,7 @@ from tasks.common.errors import ModelError
 
 R = TypeVar("R")
 FIRST_TRY = 64
+LOWER = 'Lower the batch size, or set it to "auto"'
 
 
 class BatchSize:
@@ -17,11 +18,15 @@ class BatchSize:
 
     "auto" starts at 64 and is halved, permanently, whenever memory runs out.
 
+    Args:
+        hint: what to do if a fixed size doesn't fit, for the error.
+
     Attributes:
         size: the present number.
     """
 
-    def __init__(self, wanted: int | Literal["auto"]) -> None:
+    def __init__(self, wanted: int | Literal["auto"], hint: str = LOWER) -> None:
+        self.hint = hint
         self.size = FIRST_TRY if wanted == "auto" else wanted
         self._may_halve = wanted == "auto"
 
@@ -44,7 +49,7 @@ class BatchSize:
                 if not self._may_halve:
                     raise ModelError(
                         f"a batch of {self.size} does not fit in memory",
-                        hint='Lower the batch size, or set it to "auto"',
+                        hint=self.hint,
                     ) from error
             # Outside the handler, whose traceback would keep the failed pass's tensors alive.
             self.size //= 2

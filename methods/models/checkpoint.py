@@ -1,10 +1,11 @@
-"""A training run's state on disk, from which it goes on exactly."""
+"""A training run's state on disk, from which it is resumed exactly."""
 
 import json
 import os
 import pickle
 import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,9 @@ Weights = dict[str, torch.Tensor]
 
 @dataclass
 class State:
-    """Where a training run is. Random streams need no place here: steps seed them by number.
+    """How far a training run has come. Steps seed their random streams by number.
 
     Attributes:
-        micro_batch_size: in use; with dropout, it decides which masks are drawn.
         step, examples: optimizer steps taken, training examples seen.
         nll, tokens: summed since the last point of the curve.
         curve: see `FitReport`.
@@ -32,7 +32,6 @@ class State:
         best: the trained weights at `best_loss`; kept only for early stopping.
     """
 
-    micro_batch_size: int
     step: int = 0
     examples: int = 0
     nll: float = 0.0
@@ -44,15 +43,15 @@ class State:
 
 
 def trained_weights(module: nn.Module) -> Weights:
-    """The parameters that take gradients, by name; each once, tied ones under their first name."""
+    """The parameters that require gradients, by name; tied ones once, under their first name."""
     return {name: w.detach() for name, w in module.named_parameters() if w.requires_grad}
 
 
 def put_weights(module: nn.Module, weights: Weights) -> None:
-    """Overwrite trained parameters. Raises ValueError where names or shapes differ."""
+    """Overwrite the trained parameters. Raises ValueError if names or shapes differ."""
     own = trained_weights(module)
     if {name: w.shape for name, w in own.items()} != {name: w.shape for name, w in weights.items()}:
-        raise ValueError("its weights have other names or shapes than those to be trained")
+        raise ValueError("its weights have other names or shapes than the trained ones")
     for name, weight in own.items():
         weight.copy_(weights[name])
 
@@ -61,8 +60,8 @@ class Checkpoint:
     """The newest state of one training run, as safetensors, JSON and a plain torch state.
 
     Args:
-        folder: of this run alone.
-        key: content key of all that the outcome depends on.
+        folder: used by this run only.
+        key: content key of everything the outcome depends on.
         minutes: time between saves.
     """
 
@@ -74,8 +73,8 @@ class Checkpoint:
         """Whether `minutes` have passed since the last save."""
         return time.monotonic() - self._saved >= self.minutes * 60
 
-    def save(self, module: nn.Module, stateful: dict[str, Any], state: State) -> None:
-        """Put this state in place of the last one, whole or not at all.
+    def save(self, module: nn.Module, stateful: Mapping[str, Any], state: State) -> None:
+        """Replace the last state by this one, whole or not at all.
 
         Args:
             stateful: name → optimizer or scheduler.
@@ -107,18 +106,18 @@ class Checkpoint:
                 f"checkpoint can't be written ({error})",
                 file=self.folder,
                 hint="Free space or choose a writable folder, then run the same command again; "
-                "training goes on from the checkpoint before",
+                "training resumes from the previous checkpoint",
             ) from error
         for old in self._steps():
             if old != final:
                 shutil.rmtree(old, ignore_errors=True)
         self._saved = time.monotonic()
 
-    def restore(self, module: nn.Module, stateful: dict[str, Any]) -> State | None:
-        """Put the saved state into module, optimizer and scheduler; None where there is none.
+    def restore(self, module: nn.Module, stateful: Mapping[str, Any]) -> State | None:
+        """Load the saved state into module, optimizer and scheduler; None if there is none.
 
         Raises:
-            ModelError: the checkpoint is of another training, or broken.
+            ModelError: the checkpoint belongs to another training, or is damaged.
         """
         saved = self._steps()
         if not saved:
@@ -127,7 +126,7 @@ class Checkpoint:
         try:
             record = json.loads((folder / "state.json").read_text(encoding="utf-8"))
             if record.pop("key") != self.key:
-                raise ValueError("it is of another LLM, data set, seed or training config")  # noqa: TRY301
+                raise ValueError("it belongs to another LLM, data set, seed or training config")  # noqa: TRY301
             state = State(**record)
             put_weights(module, load_file(folder / "trained.safetensors"))
             if (folder / "best.safetensors").is_file():
@@ -140,9 +139,9 @@ class Checkpoint:
             SafetensorError, pickle.UnpicklingError,
         ) as error:  # fmt: skip
             raise ModelError(
-                f"checkpoint can't be continued ({error})",
+                f"the checkpoint can't be resumed ({error})",
                 file=folder,
-                hint="Delete the folder to train anew",
+                hint="Delete the folder to train from the start",
             ) from error
         return state
 

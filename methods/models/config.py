@@ -1,17 +1,36 @@
 """Options of LLMs, encoders and training runs in bench.toml. Imports no torch."""
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
 DType = Literal["auto", "float32", "bfloat16", "float16"]
 
 
-class _Strict(BaseModel):
+NOT_IN_KEY = "not in key"
+"""Annotates a field that decides how a result is computed, never which: it stays out of keys."""
+
+
+class FrozenConfig(BaseModel):
+    """Options that are frozen once parsed, and reject a key they don't know."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    def key_options(self) -> dict[str, Any]:
+        """The options that results depend on, as JSON: all but the fields marked NOT_IN_KEY."""
+        fields = type(self).model_fields
+        return {
+            name: _as_json(getattr(self, name), dumped)
+            for name, dumped in self.model_dump(mode="json").items()
+            if NOT_IN_KEY not in fields[name].metadata
+        }
 
-class TrainingConfig(_Strict):
+
+def _as_json(value: Any, dumped: Any) -> Any:
+    return value.key_options() if isinstance(value, FrozenConfig) else dumped
+
+
+class TrainingConfig(FrozenConfig):
     """Optimizer and schedule of one training run: AdamW, linear decay with warm-up.
 
     Attributes:
@@ -19,8 +38,8 @@ class TrainingConfig(_Strict):
         warmup_share: share of all steps.
         max_grad_norm: gradients are clipped to this norm.
         batch_size: examples per optimizer step.
-        micro_batch_size: examples per forward pass, accumulated to `batch_size`; None: as many as
-            fit in memory.
+        micro_batch_size: examples per forward pass, accumulated to `batch_size`; None: the whole
+            batch. Under dropout it decides which masks are drawn, so it is part of every key.
         epochs: passes over the train set.
         max_steps: ends training earlier; None: no limit.
         bf16: compute in bfloat16 (autocast); trained weights stay float32.
@@ -41,17 +60,22 @@ class TrainingConfig(_Strict):
     epochs: PositiveInt = 2
     max_steps: PositiveInt | None = None
     bf16: bool = False
-    gradient_checkpointing: bool = False
+    gradient_checkpointing: Annotated[bool, NOT_IN_KEY] = False
     early_stop_patience: PositiveInt | None = None
     evaluations: PositiveInt = 10
-    checkpoint_minutes: PositiveFloat = 10.0
+    checkpoint_minutes: Annotated[PositiveFloat, NOT_IN_KEY] = 10.0
 
-    def decisive(self) -> dict[str, Any]:
-        """The options that change the trained weights, as JSON."""
-        how = {"checkpoint_minutes", "gradient_checkpointing", "micro_batch_size"}
+    @property
+    def forward_size(self) -> int:
+        """Examples per forward pass, at most."""
+        return min(self.micro_batch_size or self.batch_size, self.batch_size)
+
+    def key_options(self) -> dict[str, Any]:
+        """As for every config; `evaluations` matters only with early stopping."""
+        options = super().key_options() | {"micro_batch_size": self.forward_size}
         if self.early_stop_patience is None:
-            how.add("evaluations")
-        return self.model_dump(mode="json", exclude=how)
+            del options["evaluations"]
+        return options
 
 
 class AdaptationConfig(TrainingConfig):
@@ -60,7 +84,7 @@ class AdaptationConfig(TrainingConfig):
     max_input_tokens: PositiveInt = 512
 
 
-class LoraConfig(_Strict):
+class LoraConfig(FrozenConfig):
     """A LoRA, as peft defines it.
 
     Attributes:
@@ -74,7 +98,7 @@ class LoraConfig(_Strict):
     targets: tuple[str, ...] | None = None
 
 
-class ScratchT5(_Strict):
+class ScratchT5(FrozenConfig):
     """A T5 with random weights and a tokenizer trained on the task's train texts.
 
     Attributes:
@@ -93,7 +117,7 @@ class ScratchT5(_Strict):
     seed: int = 0
 
 
-class Decoding(_Strict):
+class Decoding(FrozenConfig):
     """How answers are generated; the same for every method of a table (law 2).
 
     Attributes:
@@ -105,7 +129,7 @@ class Decoding(_Strict):
     max_new_tokens: PositiveInt | None = None
 
 
-class LLMConfig(_Strict):
+class LLMConfig(FrozenConfig):
     """One frozen LLM.
 
     Attributes:
@@ -148,7 +172,7 @@ class LLMConfig(_Strict):
         return self
 
 
-class EncoderConfig(_Strict):
+class EncoderConfig(FrozenConfig):
     """One frozen sentence encoder.
 
     Attributes:

@@ -82,7 +82,7 @@ def weights_key(
         {
             "base": base,
             "adapt": config.adapt,
-            "training": config.adaptation.decisive(),
+            "training": config.adaptation.key_options(),
             "lora": config.lora.model_dump() if config.adapt == "lora" else None,
             "dtype": config.dtype if config.adapt == "lora" else None,
             "chat_template": config.chat_template,

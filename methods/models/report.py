@@ -6,13 +6,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class FitReport:
-    """What training did. Nothing to fit: all zero.
+    """What training did; all zero if there was nothing to fit.
 
     Attributes:
-        steps: optimizer steps taken in all.
-        examples: training examples seen, repeats counted.
+        steps: optimizer steps taken.
+        examples: training examples seen, counting repeats.
         curve: rows {"step", "loss", ...} (mean NLL per response token), in order of steps.
-        notes: counts that a reader must know (empty histories, truncated ones, …).
+        notes: counts that a reader should know (empty or cut histories, …).
     """
 
     steps: int = 0

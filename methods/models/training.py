@@ -1,4 +1,4 @@
-"""The one training loop, used by every trainable method and by the LLM's own adaptation."""
+"""Training a module on a train set in epochs: every trained method, and the LLM's adaptation."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -15,22 +15,27 @@ from transformers import get_linear_schedule_with_warmup
 from methods.models.batching import BatchSize, in_batches
 from methods.models.checkpoint import Checkpoint, State, put_weights, trained_weights
 from methods.models.config import TrainingConfig
+from methods.models.loop import run_steps
 from methods.models.report import FitReport
 from tasks.common.errors import ConfigError, ModelError
 from tasks.common.files import content_key
 from tasks.common.progress import Progress
 from tasks.common.seeds import Seeds
 
+OUT_OF_MEMORY = (
+    "Set this training's `micro_batch_size` to a smaller number (it is part of the results' key: "
+    "under dropout it decides which masks are drawn), or gradient_checkpointing = true"
+)
 MEGABATCH = 16  # batches sorted together by length; more wastes less padding and shuffles less
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What is learned from.
+    """What a module learns from.
 
     Attributes:
         ids: of each row, for messages.
-        lengths: of each row in tokens, so that rows of a batch are about equally long.
+        lengths: of each row in tokens, for batches of similar lengths.
         nll: (row indices, epoch) → summed NLL [B] of the rows' responses, with a gradient to the
             trained module, and their response tokens [B].
     """
@@ -52,27 +57,27 @@ def train_module(
     dev: TrainingData | None = None,
     learning_rates: Mapping[str, float] | None = None,
 ) -> FitReport:
-    """Fit the parameters of `module` that take gradients; it ends in eval mode.
+    """Fit the parameters of `module` that require gradients; it ends in eval mode.
 
     AdamW with linear decay after warm-up. A step's gradient is that of the mean NLL per response
-    token over its whole batch, however many forward passes make it up. Every step is seeded by its
-    number, so a run that was killed and started again ends with the same weights as one that wasn't
+    token over the whole batch, however many forward passes it takes. Every step is seeded by its
+    number, so a run that was killed and resumed ends with the same weights as an uninterrupted one
     (bit for bit on a CPU).
 
     Args:
-        seeds: of order and dropout.
+        seeds: for order and dropout.
         identity: what else the outcome depends on (LLM, data, method), for the checkpoint.
-        checkpoint: folder to go on from, if it holds a state of this very training, and to write.
-        dev: for the dev loss at each evaluation; needed for early stopping.
-        learning_rates: submodule → its own, in place of the config's, with the same schedule.
+        checkpoint: folder to resume from, if it holds a state of this training, and to write to.
+        dev: for the dev loss at each evaluation; required for early stopping.
+        learning_rates: submodule → its learning rate instead of the config's; same schedule.
 
     Returns:
         Steps, examples seen, and the curve: {"step", "loss", "learning_rate", "dev_loss"?} at each
         evaluation, losses in nats per response token.
 
     Raises:
-        ModelError: a loss or gradient that is not finite (named by step and batch ids), a
-            checkpoint of another training, or no memory.
+        ModelError: a loss or gradient is not finite (named by step and batch ids), the checkpoint
+            belongs to another training, or memory runs out.
         ConfigError: early stopping without dev data.
         StorageError: the checkpoint can't be written.
     """
@@ -95,7 +100,7 @@ class _Training:
     ) -> None:
         if config.early_stop_patience is not None and dev is None:
             raise ConfigError(
-                "early stopping needs a dev set to look at, and there is none",
+                "early stopping needs a dev set, and there is none",
                 hint="Unset early_stop_patience, or give the task dev data",
             )
         self.module, self.data, self.dev, self.config = module, data, dev, config
@@ -103,7 +108,8 @@ class _Training:
         self.trained = [weight for weight in module.parameters() if weight.requires_grad]
         self.device = self.trained[0].device
         self.accelerator = Accelerator()
-        self.micro_batch = BatchSize(config.micro_batch_size or "auto")
+        self.micro_batch = BatchSize(config.forward_size, OUT_OF_MEMORY)
+        self.dev_batch = BatchSize("auto")
         self.steps_per_epoch = math.ceil(len(data.ids) / config.batch_size)
         self.total = self.steps_per_epoch * config.epochs
         if config.max_steps is not None:
@@ -118,7 +124,7 @@ class _Training:
         key = content_key(
             [
                 identity,
-                config.model_dump(exclude={"checkpoint_minutes"}),
+                config.key_options(),
                 seeds.axes,
                 list(data.ids),
                 dict(rates),
@@ -128,30 +134,27 @@ class _Training:
         self.stateful = {"optimizer": self.optimizer, "scheduler": self.scheduler}
 
     def run(self) -> FitReport:
-        state = self.checkpoint.restore(self.module, self.stateful)
-        state = state or State(micro_batch_size=self.micro_batch.size)
-        self.micro_batch.size = state.micro_batch_size
-        self.progress.start("training", self.total)
-        self.progress.advance(state.step)
         cuda = [self.device] if self.device.type == "cuda" else []
-        self.module.train()
         with torch.random.fork_rng(devices=cuda):
-            while state.step < self.total and not self._has_stopped(state):
-                self._step(state)
-                if self._is_point(state.step):
-                    self._evaluate(state)
-                if self.checkpoint.due() or state.step == self.total or self._has_stopped(state):
-                    self.checkpoint.save(self.module, self.stateful, state)
-                self.progress.advance()
+            state = run_steps(
+                self.module,
+                self._step,
+                total=self.total,
+                label="training",
+                stateful=self.stateful,
+                checkpoint=self.checkpoint,
+                progress=self.progress,
+                after_step=self._after_step,
+                should_stop=self._has_stopped,
+            )
         if state.best is not None:
             put_weights(self.module, state.best)
-        self.module.eval()
-        return FitReport(
-            steps=state.step,
-            examples=state.examples,
-            curve=tuple(state.curve),
-            notes={"micro_batch_size": self.micro_batch.size},
-        )
+        return FitReport(steps=state.step, examples=state.examples, curve=tuple(state.curve))
+
+    def _after_step(self, state: State) -> bool:
+        if self._is_point(state.step):
+            self._evaluate(state)
+        return state.step == self.total or self._has_stopped(state)
 
     def _step(self, state: State) -> None:
         epoch, position = divmod(state.step, self.steps_per_epoch)
@@ -168,8 +171,6 @@ class _Training:
         self.optimizer.step()
         self.scheduler.step()
         self.optimizer.zero_grad()
-        state.micro_batch_size = self.micro_batch.size
-        state.step += 1
         state.examples += len(rows)
         state.nll += nll
         state.tokens += tokens
@@ -177,7 +178,7 @@ class _Training:
     def _accumulate(
         self, rows: Sequence[int], size: int, *, epoch: int, step: int
     ) -> tuple[float, int]:
-        """Gradients of the summed NLL of `rows`, and that sum and its tokens."""
+        """Accumulate gradients of the summed NLL of `rows`; returns that sum and its tokens."""
         torch.manual_seed(self.seeds.seed("step", step))
         self.optimizer.zero_grad()
         nll_sum, tokens_sum = 0.0, 0
@@ -199,7 +200,7 @@ class _Training:
             return data.nll(rows, epoch)
 
     def _batches(self, epoch: int) -> list[list[int]]:
-        """An epoch's batches: rows of like length together, in an order seeded by the epoch."""
+        """An epoch's batches: rows of similar length together, in an order seeded by the epoch."""
         if self._order is None or self._order[0] != epoch:
             batches = bucket_by_length(
                 self.data.lengths, self.config.batch_size, self.seeds.seed("order", epoch)
@@ -226,19 +227,19 @@ class _Training:
 
     @torch.no_grad()
     def _dev_loss(self, dev: TrainingData, step: int) -> float:
-        def measured(rows: Sequence[int]) -> list[tuple[float, int]]:
+        def measure(rows: Sequence[int]) -> list[tuple[float, int]]:
             nll, tokens = self._nll(dev, rows, 0)
             if not torch.isfinite(nll).all():
                 raise _not_finite("dev loss", dev, rows, step)
             return list(zip(nll.tolist(), tokens.tolist(), strict=True))
 
         self.module.eval()
-        found = in_batches(dev.lengths, self.micro_batch, measured)
+        found = in_batches(dev.lengths, self.dev_batch, measure)
         self.module.train()
         return math.fsum(nll for nll, _ in found) / sum(tokens for _, tokens in found)
 
     def _is_point(self, step: int) -> bool:
-        """Whether one of the `evaluations`, evenly spread and the last at the end, is due."""
+        """Whether one of the evenly spaced `evaluations` is due; the last is at the end."""
         points = self.config.evaluations
         return step * points // self.total > (step - 1) * points // self.total
 
@@ -248,7 +249,7 @@ class _Training:
 
 
 def _groups(module: nn.Module, rates: Mapping[str, float]) -> list[dict[str, Any]]:
-    """The trained parameters by learning rate; first those at the config's."""
+    """The trained parameters by learning rate, the config's first."""
     trained = {name: weight for name, weight in module.named_parameters() if weight.requires_grad}
     groups: list[dict[str, Any]] = []
     for submodule, rate in rates.items():
@@ -267,7 +268,7 @@ def _not_finite(what: str, data: TrainingData, rows: Sequence[int], step: int) -
 
 
 def bucket_by_length(lengths: Sequence[int], batch_size: int, seed: int) -> list[list[int]]:
-    """All rows in batches of `batch_size` (one may be smaller), like lengths together.
+    """All rows in batches of `batch_size` (one may be smaller), similar lengths together.
 
     Rows are shuffled, sorted by length (longest first) within stretches of 16 batches, cut into
     batches, and the batches shuffled.

@@ -8,8 +8,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from methods.cache.folders import hold_lock, make_once, set_aside
 from methods.cache.journal import Journal
+from methods.core.fitting import fit_once
 from methods.core.method import Cost, Method, MethodConfig
 from methods.core.runtime import Runtime
 from methods.models.identity import named_model_identities
@@ -60,26 +60,24 @@ class Member:
         """Fit the method, or load an earlier fit on the same data."""
         if not self.learns:
             return
-        about = [self._surroundings, self.kind.fit_identity(self.config)]
-        sets = [dataset_key(split) if split else None for split in (train, dev)]
-        key = content_key([*about, *sets], length=32)
-
-        def make(part: Path) -> None:
-            self.method.fit(train, dev)
-            self.method.save(part)
+        about = {
+            **self._surroundings,
+            "method": self.kind.fit_key(self.config).to_json(),
+            "train": dataset_key(train),
+            "dev": dataset_key(dev) if dev else None,
+        }
+        key = content_key(about, length=32)
 
         folder = self.runtime.cache / "pool" / "fits" / key
-        with hold_lock(folder.with_name(f".{key}.opened.lock")):
-            try:
-                self._become(key, make_once(folder, make))
-            except ModelError as error:
-                set_aside(folder, error, "fitted anew")
-                self._become(key, make_once(folder, make))
+        fit = fit_once(folder, lambda: self.kind(self.config, self.runtime), lambda: (train, dev))
+        self._use(fit.method, key)
 
     def load(self, folder: Path, fitted: str | None) -> None:
         """Load the fit with the key `fitted` from `folder`; None: the method learns nothing."""
         if fitted is not None:
-            self._become(fitted, folder)
+            method = self.kind(self.config, self.runtime)
+            method.load(folder)
+            self._use(method, fitted)
 
     def answers(self, examples: Sequence[Example]) -> list[Prediction]:
         """The member's predictions; those stored before are reused."""
@@ -123,21 +121,28 @@ class Member:
         """The stored predictions. Raises RuntimeError before `fit` or `load`."""
         if self.learns and self.fitted is None:
             raise RuntimeError(f"pool member {self.name} answers only after `fit` or `load`")
-        about = [VERSION, self._surroundings, self.kind.identity(self.config), self.fitted]
+        about = {
+            **self._surroundings,
+            "version": VERSION,
+            "method": self.kind.key(self.config).to_json(),
+            "fit": self.fitted,
+        }
         folder = self.runtime.cache / "pool" / "predictions"
         return Journal(folder / f"{content_key(about, length=32)}.jsonl", self.runtime.progress)
 
     @property
-    def _surroundings(self) -> list[Any]:
+    def _surroundings(self) -> dict[str, Any]:
+        """What its results depend on apart from its key, the data and its fit."""
         runtime, kind = self.runtime, self.kind
-        found: list[Any] = [
-            [runtime.task.name, runtime.task.version],
-            [runtime.llm.identity, runtime.max_input_tokens] if kind.uses_llm else None,
-            runtime.encoder.identity if kind.uses_encoder else None,
-            runtime.seeds.axes if kind.seeded else None,
-        ]
         models = self.config.named_models()
-        return found + named_model_identities(models, task=runtime.task, cache=runtime.cache)
+        return {
+            "task": [runtime.task.name, runtime.task.version],
+            "llm": runtime.llm.identity if kind.uses_llm else None,
+            "max_input_tokens": runtime.max_input_tokens if kind.uses_llm else None,
+            "encoder": runtime.encoder.identity if kind.uses_encoder else None,
+            "seeds": runtime.seeds.axes if kind.seeded else None,
+            "models": named_model_identities(models, task=runtime.task, cache=runtime.cache),
+        }
 
     @property
     def _seconds_file(self) -> Path:
@@ -149,9 +154,8 @@ class Member:
         if seconds:
             write_json(self._seconds_file, seconds)
 
-    def _become(self, fitted: str, folder: Path) -> None:
-        self.method.load(folder)
-        self.fitted = fitted
+    def _use(self, method: Method[Any], fitted: str) -> None:
+        self.method, self.fitted = method, fitted
         vars(self).pop("store", None)
 
 

@@ -4,10 +4,12 @@ import dataclasses
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
+from typing_extensions import TypeVar
 
+from methods.core.key import MethodKey
 from methods.core.method import Cost, Method, MethodConfig
 from methods.core.runtime import Runtime
 from methods.models.config import EncoderConfig, LLMConfig
@@ -77,14 +79,15 @@ class PoolConfig(MethodConfig):
         return found
 
 
-class PoolMethod(Method):
+P = TypeVar("P", bound=PoolConfig, default=PoolConfig)
+
+
+class PoolMethod(Method[P]):
     """A method that answers with one of its members' answers."""
 
     uses_encoder = True
-    Config: ClassVar[type[MethodConfig]] = PoolConfig
-    config: PoolConfig
 
-    def __init__(self, config: MethodConfig, runtime: Runtime) -> None:
+    def __init__(self, config: P, runtime: Runtime) -> None:
         super().__init__(config, runtime)
         for name, (method, _) in self.config.members().items():
             if not method.applicable(type(self.task)):
@@ -94,18 +97,18 @@ class PoolMethod(Method):
                 )
 
     @classmethod
-    def is_personal(cls, config: MethodConfig) -> bool:
-        assert isinstance(config, PoolConfig)  # noqa: S101  its own Config
+    def is_personal(cls, config: P) -> bool:
         return any(method.is_personal(options) for method, options in config.members().values())
 
     @classmethod
-    def identity(cls, config: MethodConfig) -> list[Any]:
-        """Its own options and its members', in their order."""
-        assert isinstance(config, PoolConfig)  # noqa: S101  its own Config
-        members = [
-            [name, method.identity(options)] for name, (method, options) in config.members().items()
-        ]
-        return [cls.name, cls.version, config.model_dump(mode="json", exclude={"pool"}), members]
+    def key(cls, config: P) -> MethodKey:
+        """Its own options, and the members as parts, in their order."""
+        own = config.key_options()
+        del own["pool"]
+        members = {
+            name: method.key(options) for name, (method, options) in config.members().items()
+        }
+        return MethodKey(cls.name, cls.version, own, members)
 
     @cached_property
     def pool(self) -> Pool:

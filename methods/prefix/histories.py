@@ -1,4 +1,4 @@
-"""Behaviour histories as padded vectors: what prefix methods compute their soft tokens from."""
+"""Behaviour histories as padded vectors, the input of every plug."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -17,11 +17,13 @@ class Batch:
     """Examples with their encoded histories.
 
     Attributes:
-        examples: B examples; their histories as the method uses them (cut, sub-sampled).
+        examples: B examples, their histories as the method uses them (cut, sub-sampled).
         vectors: [B, N, D] frozen history embeddings, zero where `mask` is False.
-        mask: [B, N], True where there is a behaviour.
-        ages: [B, N], the share of the history that is newer, in [0, 1); None unless asked for.
-        tokens: [B, n, H], the users' soft tokens, where they were computed before and stand for
+        mask: [B, N], True for a behaviour, False for padding.
+        ages: [B, N], the share of the history that is newer, in [0, 1); None unless the plug reads
+            them.
+        queries: [B, D], frozen vectors of the examples' subjects; None unless the plug reads them.
+        tokens: [B, n, H], the users' soft tokens if they were computed earlier and replace
             `vectors`.
     """
 
@@ -29,6 +31,7 @@ class Batch:
     vectors: torch.Tensor
     mask: torch.Tensor
     ages: torch.Tensor | None = None
+    queries: torch.Tensor | None = None
     tokens: torch.Tensor | None = None
 
     def mean(self) -> torch.Tensor:
@@ -54,7 +57,7 @@ class HistoryEncoder:
         return self.task.history_text(behavior, labels=self.labels)
 
     def prepare(self, examples: Sequence[Example]) -> None:
-        """Encode every history text of `examples` that isn't stored yet, in one go."""
+        """Encode all history texts of `examples` that are not stored yet, in one pass."""
         texts = {self.text(behavior) for example in examples for behavior in example.history}
         new = sorted(texts - self._rows.keys())
         rows = self.store.rows(new, side="document")
@@ -98,13 +101,13 @@ class HistoryEncoder:
 
 
 def subset(example: Example, kept: Collection[int]) -> Example:
-    """The example with those behaviours of its history alone, in their order."""
+    """The example with only these behaviours of its history, in their original order."""
     history = tuple(b for i, b in enumerate(example.history) if i in kept)
     return replace(example, history=history)
 
 
 def ages_of(history: Sequence[Behavior]) -> npt.NDArray[np.float64]:
-    """The share of a history that is newer than each behaviour: [len(history)], newest 0."""
+    """The share of a history that is newer than each behaviour: [len(history)]; the newest is 0."""
     ages = np.empty(len(history))
     ages[newest_first(history)] = np.arange(len(history)) / len(history)
     return ages

@@ -7,49 +7,50 @@ from functools import cached_property
 from pathlib import Path
 from random import Random
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, Self
 
 import torch
 from pydantic import NonNegativeInt, PositiveInt, model_validator
 from torch import nn
+from typing_extensions import TypeVar
 
-from methods.core.method import Cost, Method, MethodConfig
+from methods.cache.weights import load_module, save_module
+from methods.core.key import MethodKey
+from methods.core.method import Cost, Method
 from methods.models.config import TrainingConfig
 from methods.models.report import FitReport
 from methods.models.training import TrainingData, train_module
 from methods.prefix.histories import Batch, HistoryEncoder, subset
-from methods.prefix.user_state import Stored, UserState
-from methods.prefix.weights import load_module, save_module
+from methods.prefix.user_state import Stored
 from methods.prompt.method import PromptMethod
-from methods.prompt.text_side import TextSideConfig
+from methods.prompt.text_side import TextSideConfig, text_side_key
 from tasks.common.files import content_key
-from tasks.example import Behavior, Dataset, Example, Prediction, newest_first
+from tasks.example import Dataset, Example, Prediction, newest_first
 
-if TYPE_CHECKING:
-    from methods.models.encoder import Encoder
-    from methods.models.language_model import LanguageModel
-
+KIND = "plug"
+"""The name of the files that a trained plug is saved to."""
 EMPTY, CUT = "empty history", "history cut to its newest behaviours"
 BATCH = 64
-"""Examples whose soft tokens are computed at once; no answer depends on it."""
+"""Examples whose soft tokens are computed together; no answer depends on it."""
 BYTES_PER_VALUE = 2
-"""A user's vectors are kept in float16."""
+"""A user's vectors are stored in float16."""
 SHORTEST_AUGMENTED = 2
-"""Histories of up to so many behaviours are not sub-sampled (methods.md §2b)."""
+"""Histories of at most this many behaviours are not sub-sampled (methods.md §2b)."""
 
 
 class PrefixConfig(TextSideConfig):
     """Options of every prefix method.
 
     Attributes:
-        training: the paper's defaults (methods.md §2b) unless said otherwise.
+        training: defaults to the paper's (methods.md §2b).
         max_response_tokens: budget of a training response, end of sequence included.
-        max_history: only the newest so many behaviours are encoded.
+        max_history: only this many of the newest behaviours are encoded.
         labels_in_history: encode a behaviour's response with its text.
-        augment: further copies of each training example in an epoch, each with a random part of
-            the history left out (methods.md §1.3: released PPlug: 10).
-        plain_epochs: the first so many epochs of training read the task's plain inputs, the others
-            what `text` makes of them: shorter, and nothing in the prompt tells of the user yet.
+        augment: additional copies of each training example per epoch, each with a random part of
+            the history left out (10 in the released PPlug, methods.md §1.3).
+        plain_epochs: for this many first epochs, training reads the task's plain inputs instead of
+            the prompts that `text` writes. They are shorter, and the prompt doesn't yet show
+            anything of the user.
     """
 
     training: TrainingConfig = TrainingConfig()
@@ -64,113 +65,49 @@ class PrefixConfig(TextSideConfig):
         if self.plain_epochs >= self.training.epochs:
             raise ValueError(
                 f"plain_epochs = {self.plain_epochs} leaves none of the {self.training.epochs} "
-                "epochs to what `text` writes"
+                "epochs for the prompts that `text` writes"
             )
         return self
 
 
-class PrefixMethod(Method):
+F = TypeVar("F", bound=PrefixConfig, default=PrefixConfig)
+
+
+class PrefixMethod(Method[F]):
     """A method that puts P soft tokens before the prompt's embeddings: X = [prefix; Emb(x)].
 
-    A subclass builds its trained module and computes soft tokens of a batch with it; training,
-    prediction and storage are done here. The LLM and the history encoder stay frozen. Where a
-    subclass needs no history vectors it sets `uses_encoder = False`.
+    A subclass builds its plug, a module that turns a batch of histories into soft tokens; training,
+    prediction and storage are done here. The LLM and the history encoder stay frozen. A subclass
+    that needs no history vectors sets `uses_encoder = False`.
     """
 
     uses_encoder = True
-    Config: ClassVar[type[MethodConfig]] = PrefixConfig
-    config: PrefixConfig
 
     @abstractmethod
     def build(self) -> nn.Module:
-        """The trained module, freshly initialised; called once, with the random state seeded."""
+        """The plug, freshly initialised: its forward maps a Batch to soft tokens [B, P, H].
 
-    @abstractmethod
+        Called once, with torch's random state seeded.
+        """
+
     def prefix(self, batch: Batch) -> torch.Tensor:
-        """Soft tokens [B, P, H], with a gradient to `self.module` while it is trained.
-
-        A row must not depend on the rows beside it.
-        """
-
-    @classmethod
-    def from_pretrained(
-        cls,
-        folder: Path | str,
-        llm: "LanguageModel",
-        *,
-        encoder: "Encoder | None" = None,
-        cache: Path | None = None,
-    ) -> Self:
-        """Open a trained plug outside the harness; a stored cell keeps it in its `model/`.
-
-        Args:
-            llm: the one that it was trained for.
-            encoder: in place of the one that the plug names, if that lies elsewhere now; it must
-                have the same weights.
-            cache: where digests of large files are kept; None: they are taken anew.
-
-        Raises:
-            ModelError: no plug, another method's, another LLM's or encoder's, or a damaged one.
-            ConfigError: its method or task is not known here.
-        """
-        from methods.prefix import deploy  # it needs this class
-
-        return deploy.open_trained(cls, Path(folder), llm, encoder, cache)
-
-    def respond(self, input: str, history: Sequence[str | Behavior] | UserState) -> str:
-        """The answer to one query of one user; no text or vector of the user is kept.
-
-        Args:
-            input: the task's official prompt, instruction included (methods.md §3a).
-            history: oldest first: behaviours, or plain texts as retrievers index them (for LaMP-4,
-                title and article); or the user's state, as this plug made it.
-
-        Raises:
-            DataError: input or history is not of the task's form.
-            ModelError: the state was made by another plug or encoder.
-        """
-        from methods.prefix import deploy
-
-        return deploy.respond(self, input, history)
-
-    def user_state(self, history: Sequence[str | Behavior]) -> UserState:
-        """The vectors that `respond` takes in place of `history`, to keep and to export.
-
-        Raises:
-            ConfigError: the method or its text side needs the texts themselves.
-            DataError: as in `respond`.
-        """
-        from methods.prefix import deploy
-
-        return deploy.user_state(self, history)
+        """Soft tokens [B, P, H]. Default: the plug's forward."""
+        tokens: torch.Tensor = self.plug(batch)
+        return tokens
 
     @property
     def stored(self) -> Stored | None:
-        """What can be kept of a user in place of the texts; None: the texts are needed."""
+        """What can be kept of a user instead of the texts; None if the texts are needed."""
         return Stored.HISTORY if self.needs_histories else None
 
-    def user_tokens(self, batch: Batch) -> torch.Tensor:
-        """The user's part of the soft tokens, [B, n, H]; asked where `stored` is TOKENS."""
-        raise NotImplementedError
-
     @classmethod
-    def identity(cls, config: MethodConfig) -> list[Any]:
-        """Its own and its text side's; what only decides how training goes about it stays out."""
-        assert isinstance(config, PrefixConfig)  # noqa: S101  its own Config
-        text, options = config.text_side()
-        own = config.model_dump(mode="json", exclude={"text", "text_options", "training"})
-        return [cls.name, cls.version, own, config.training.decisive(), text.identity(options)]
+    def key(cls, config: F) -> MethodKey:
+        """Its own options, and the text side as a part."""
+        return text_side_key(cls, config)
 
     @cached_property
-    def fingerprint(self) -> str:
-        """Content key of the trained weights and of all that they fit."""
-        from methods.prefix.deploy import fingerprint
-
-        return fingerprint(self)
-
-    @cached_property
-    def module(self) -> nn.Module:
-        """The trained module, on the LLM's device."""
+    def plug(self) -> nn.Module:
+        """The plug, on the LLM's device."""
         with torch.random.fork_rng():
             torch.manual_seed(self.runtime.seeds.seed("initial weights"))
             return self.build().to(self.runtime.llm.device)
@@ -192,8 +129,7 @@ class PrefixMethod(Method):
         )
 
     def fit(self, train: Dataset, dev: Dataset | None) -> FitReport:
-        """Train `module` on the NLL of the golds' tokens, through the frozen LLM."""
-        vars(self).pop("fingerprint", None)
+        """Train `plug` on the NLL of the golds' tokens, through the frozen LLM."""
         llm = self.runtime.llm
         training = self.config.training
         data = self._training_data(
@@ -201,7 +137,7 @@ class PrefixMethod(Method):
         )
         with llm.checkpointed(training.gradient_checkpointing):
             report = train_module(
-                self.module,
+                self.plug,
                 data,
                 training,
                 seeds=self.runtime.seeds.child(self.name),
@@ -216,8 +152,8 @@ class PrefixMethod(Method):
         return dataclasses.replace(report, notes={**report.notes, **counts})
 
     def predict(self, examples: Sequence[Example]) -> list[Prediction]:
-        self.module.eval()
-        used = self._prepared(examples)
+        self.plug.eval()
+        used = self._prepare(examples)
         with torch.no_grad():
             parts = [
                 self.prefix(self._batch(used[start : start + BATCH])).cpu()
@@ -230,15 +166,41 @@ class PrefixMethod(Method):
         ]
 
     def save(self, folder: Path) -> None:
-        save_module(folder, self)
+        save_module(folder, KIND, self.plug, self._fits, self._description)
 
     def load(self, folder: Path) -> None:
-        vars(self).pop("fingerprint", None)
-        load_module(folder, self)
-        self.module.eval()
+        load_module(folder, KIND, self.plug, self._fits)
+        self.plug.eval()
+
+    @property
+    def _fits(self) -> dict[str, Any]:
+        """What the plug's weights are trained for."""
+        llm = self.runtime.llm
+        template = " with its chat template" if llm.config.chat_template else ""
+        fits: dict[str, Any] = {
+            "method": self.name,
+            "method version": self.version,
+            "LLM": {"name": llm.name, "identity": f"{llm.weights}{template}"},
+        }
+        if self.uses_encoder:
+            encoder = self.runtime.encoder
+            fits["encoder"] = {"name": encoder.config.model, "identity": encoder.identity}
+        return fits
+
+    @property
+    def _description(self) -> dict[str, Any]:
+        """What is needed to open the plug again outside the harness."""
+        encoder = self.runtime.encoder.config.model_dump(mode="json") if self.uses_encoder else None
+        return {
+            "method": self.name,
+            "config": self.config.model_dump(mode="json"),
+            "task": self.task.name,
+            "max_input_tokens": self.runtime.max_input_tokens,
+            "encoder": encoder,
+        }
 
     def cost(self) -> Cost:
-        trained = [weight for weight in self.module.parameters() if weight.requires_grad]
+        trained = [weight for weight in self.plug.parameters() if weight.requires_grad]
         stored = self.mean_history * self.runtime.encoder.dimension if self.needs_histories else 0
         return Cost(
             trainable_shared=sum(weight.numel() for weight in trained),
@@ -247,28 +209,33 @@ class PrefixMethod(Method):
 
     @property
     def mean_history(self) -> float:
-        """Behaviours encoded for a train user, on average; 0 where the runtime knows none."""
+        """Mean number of behaviours encoded per train user; 0 if the runtime has no population."""
         most = self.config.max_history
         sizes = [min(len(example.history), most) for example in self.runtime.population]
         return fmean(sizes) if sizes else 0.0
 
     @property
     def learning_rates(self) -> dict[str, float]:
-        """Submodules of `module` that are not trained at the config's rate → their own."""
+        """Submodule of `plug` → its own learning rate, if it isn't the config's."""
         return {}
 
     @property
     def needs_histories(self) -> bool:
-        """Whether `prefix` looks at history vectors."""
+        """Whether the plug reads history vectors."""
         return self.uses_encoder
 
     @property
-    def needs_ages(self) -> bool:
-        """Whether `prefix` looks at the ages of behaviours."""
+    def needs_queries(self) -> bool:
+        """Whether the plug reads frozen vectors of the queries."""
         return False
 
-    def selected(self, examples: Sequence[Example]) -> list[Example]:
-        """The examples with the part of their histories that is encoded: the newest."""
+    @property
+    def needs_ages(self) -> bool:
+        """Whether the plug reads the ages of behaviours."""
+        return False
+
+    def select_history(self, examples: Sequence[Example]) -> list[Example]:
+        """The examples with the part of their histories that is encoded. Default: the newest."""
         return [self._newest(example) for example in examples]
 
     def _newest(self, example: Example) -> Example:
@@ -277,15 +244,15 @@ class PrefixMethod(Method):
         return subset(example, set(newest_first(example.history)[: self.config.max_history]))
 
     def _note(self, example: Example) -> str | None:
-        """What happened to the history before it was encoded."""
+        """What a reader must know of how the history was encoded."""
         if not self.needs_histories:
             return None
         if not example.history:
             return EMPTY
         return CUT if len(example.history) > self.config.max_history else None
 
-    def _prepared(self, examples: Sequence[Example]) -> list[Example]:
-        chosen = self.selected(examples)
+    def _prepare(self, examples: Sequence[Example]) -> list[Example]:
+        chosen = self.select_history(examples)
         if self.needs_histories:
             self.histories.prepare(chosen)
         return chosen
@@ -293,18 +260,26 @@ class PrefixMethod(Method):
     def _batch(self, examples: Sequence[Example]) -> Batch:
         device = self.runtime.llm.device
         if self.needs_histories:
-            dtype = next((weight.dtype for weight in self.module.parameters()), torch.float32)
-            return self.histories.batch(examples, device, dtype)
+            dtype = next((weight.dtype for weight in self.plug.parameters()), torch.float32)
+            return self.with_queries(self.histories.batch(examples, device, dtype))
         nothing = torch.zeros(len(examples), 0, device=device)
         return Batch(examples, nothing.unsqueeze(-1), nothing.bool())
+
+    def with_queries(self, batch: Batch) -> Batch:
+        """The batch with the frozen vectors of its queries [B, D], if the plug reads them."""
+        if not self.needs_queries:
+            return batch
+        subjects = [example.subject for example in batch.examples]
+        vectors = torch.from_numpy(self.runtime.embeddings.get(subjects, side="query"))
+        return dataclasses.replace(batch, queries=vectors.to(batch.vectors))
 
     def _training_data(
         self, split: Dataset, *, augment: int, plain_epochs: int = 0
     ) -> TrainingData:
         golds = [gold for _, gold in split.pairs()]
         prompts = self.text_side.prompts(split.examples)
-        used = self._prepared(split.examples)
-        # One row a copy; copy 0 is whole. Too short a history to leave something out: no copies.
+        used = self._prepare(split.examples)
+        # One row per copy; copy 0 is complete. A history too short to leave something out has none.
         rows = [
             (pair, copy)
             for pair, example in enumerate(used)
@@ -333,7 +308,7 @@ class PrefixMethod(Method):
         )
 
     def _copy(self, example: Example, epoch: int, copy: int) -> Example:
-        """Copy 0: the example; others: int(n·U(0, .5)) + 1 of its n behaviours left out."""
+        """Copy 0 is the example; others leave out int(n·U(0, .5)) + 1 of its n behaviours."""
         if copy == 0:
             return example
         n = len(example.history)
@@ -342,16 +317,17 @@ class PrefixMethod(Method):
         return subset(example, set(range(n)) - set(dropped))
 
     def _training_identity(self, train: Dataset) -> str:
-        """Content key of what decides the outcome, beside the training's own config."""
+        """Content key of what decides the outcome, in addition to the training's own config."""
         runtime = self.runtime
         return content_key(
-            [
-                self.identity(self.config),
-                [self.task.name, self.task.version, train.fingerprint],
-                runtime.max_input_tokens,
-                runtime.llm.identity,
-                runtime.encoder.identity if self.uses_encoder else None,
-            ]
+            {
+                "method": self.key(self.config).to_json(),
+                "task": [self.task.name, self.task.version],
+                "train": train.fingerprint,
+                "max_input_tokens": runtime.max_input_tokens,
+                "llm": runtime.llm.identity,
+                "encoder": runtime.encoder.identity if self.uses_encoder else None,
+            }
         )
 
     def _counts(self, split: Dataset) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""A user's vectors without the texts: computed once, exported, loaded."""
+"""A user's vectors without the texts: compute them once, export them, load them."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
@@ -18,8 +18,8 @@ from tasks.example import Example
 class Stored(StrEnum):
     """What is kept of a user.
 
-    TOKENS: the user's soft tokens, where they don't depend on the query (PPlug's mean variant).
-    HISTORY: the frozen history vectors, which the query then weighs (input-aware aggregation).
+    TOKENS: the user's soft tokens, if they don't depend on the query (PPlug's mean variant).
+    HISTORY: the frozen history vectors, weighted later by the query (input-aware aggregation).
     """
 
     TOKENS = "soft tokens"
@@ -31,7 +31,7 @@ class Origin:
     """What made a state; only the same plug and encoder can read it.
 
     Attributes:
-        plug: `PrefixMethod.fingerprint`.
+        plug: `DeployedPlug.fingerprint`.
         method, task: names, for messages.
         encoder: identity of the history encoder.
         encoder_name: where it came from, for messages.
@@ -51,7 +51,7 @@ class UserState:
     Attributes:
         stored: what `vectors` are.
         vectors: TOKENS: [n_tokens, H] in the LLM's space; HISTORY: [n, D] in the encoder's.
-        ages: [n], see `Batch`; None where the plug doesn't look at them.
+        ages: [n], see `Batch`; None unless the plug reads them.
         origin: the plug and encoder that made it.
     """
 
@@ -76,12 +76,12 @@ class UserState:
 
     @property
     def bytes(self) -> int:
-        """Size of the vectors and ages; a file adds a header of some hundred bytes."""
+        """Size of the vectors and ages; a file adds a header of a few hundred bytes."""
         tensors = (self.vectors, self.ages)
         return sum(tensor.nbytes for tensor in tensors if tensor is not None)
 
     def batch(self, example: Example, device: torch.device) -> Batch:
-        """What `PrefixMethod.prefix` reads, for one query of this user: B = 1."""
+        """The plug's input for one query of this user: B = 1."""
         vectors = self.vectors.float().unsqueeze(0).to(device)
         if self.stored is Stored.TOKENS:
             nothing = vectors.new_zeros(1, 0, 1)
@@ -97,7 +97,7 @@ class UserState:
 
     @classmethod
     def load(cls, path: Path | str) -> Self:
-        """Read what `save` wrote. Raises DataError where the file is missing, broken or another."""
+        """Read what `save` wrote. Raises DataError if the file is missing or damaged."""
         try:
             with safe_open(path, framework="pt") as file:
                 about = file.metadata() or {}

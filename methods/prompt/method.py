@@ -4,11 +4,12 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from pydantic import PositiveInt
+from typing_extensions import TypeVar
 
-from methods.core.method import Method, MethodConfig
+from methods.core.method import C, Method, MethodConfig
 from methods.core.runtime import Runtime
 from methods.retrieval import Retriever
 from tasks.common.errors import DataError
@@ -38,7 +39,7 @@ class Prompt:
     note: str | None = None
 
 
-class PromptMethod(Method):
+class PromptMethod(Method[C]):
     """A method that writes the frozen LLM's prompt. Override `prompt`, or only `behaviors`.
 
     A complete method, in a file of its own in methods/:
@@ -60,7 +61,7 @@ class PromptMethod(Method):
     other exception stops the cell.
     """
 
-    def __init__(self, config: MethodConfig, runtime: Runtime) -> None:
+    def __init__(self, config: C, runtime: Runtime) -> None:
         super().__init__(config, runtime)
         self._last: tuple[Example, Sequence[Behavior]] | None = None
 
@@ -155,11 +156,11 @@ class RetrievalConfig(MethodConfig):
     k: PositiveInt = 4
 
 
-class RetrievalMethod(PromptMethod):
-    """The `k` best behaviours of a retriever in the official profile prompt, best first."""
+R = TypeVar("R", bound=RetrievalConfig, default=RetrievalConfig)
 
-    Config: ClassVar[type[MethodConfig]] = RetrievalConfig
-    config: RetrievalConfig
+
+class RetrievalMethod(PromptMethod[R]):
+    """The `k` best behaviours of a retriever in the official profile prompt, best first."""
 
     @abstractmethod
     def open_retriever(self) -> Retriever:

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field, model_validator
 
-from methods.core.method import MethodConfig
+from methods.core.key import MethodKey
+from methods.core.method import Method, MethodConfig
 from tasks.common.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -43,3 +44,11 @@ class TextSideConfig(MethodConfig):
                 hint='Choose one that writes prompts, such as "zero-shot", "bm25" or "dense"',
             )
         return method, method.parse_config(self.text_options, f"text_options of {self.text!r}")
+
+
+def text_side_key(method: type[Method[Any]], config: TextSideConfig) -> MethodKey:
+    """The key of a method with a text side: its own options, and the text side as a part."""
+    text, options = config.text_side()
+    own = config.key_options()
+    del own["text"], own["text_options"]
+    return MethodKey(method.name, method.version, own, {"text side": text.key(options)})

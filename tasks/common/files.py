@@ -53,6 +53,20 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in a stored file. Raises StorageError if it is missing or damaged."""
+    again = "Run the same command again: what is damaged is computed again"
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise StorageError("is missing", file=path, hint=again) from error
+    except (OSError, ValueError) as error:
+        raise StorageError(f"can't be read ({error})", file=path, hint=again) from error
+    if not isinstance(value, dict):
+        raise StorageError("holds no JSON object", file=path, hint=again)
+    return value
+
+
 def content_key(value: Any, length: int = 16) -> str:
     """The first `length` hex digits of the SHA-256 of a JSON value, whatever its key order."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, default=str)

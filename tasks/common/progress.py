@@ -2,10 +2,10 @@
 
 
 class Progress:
-    """Where long work reports to. This one says nothing; the CLI's draws bars."""
+    """Receives the progress of long work. This one ignores it; the command line's draws bars."""
 
     def start(self, what: str, total: int) -> None:
         """A phase of `total` steps begins."""
 
     def advance(self, steps: int = 1) -> None:
-        """`steps` more are done."""
+        """`steps` more steps are done."""

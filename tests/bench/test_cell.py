@@ -65,7 +65,7 @@ def test_a_damaged_fit_is_put_aside_and_fitted_anew(project, names, damage):
         file.write_bytes(damage(file.read_bytes()))
     before = texts(project, "pplug")
     shutil.rmtree(first.cell.folder)
-    with pytest.warns(UserWarning, match="fitted anew"):
+    with pytest.warns(UserWarning, match="fitted again"):
         (again,) = project.run()
     assert again.state == "done"
     assert texts(project, "pplug") == before
@@ -131,7 +131,7 @@ def test_the_record_tells_what_was_run_and_on_what(project):
     project.run()
     found = record(project, "bm25")
     cell = project.cells()["bm25"]
-    assert found["identity"] == cell.identity
+    assert found["identity"] == cell.depends_on.to_json()
     assert found["key"] == cell.key
     names = ("suite", "task", "method", "llm", "encoder", "seed")
     assert [found[name] for name in names] == ["s", "LaMP-3", "bm25", "t5", None, 0]

@@ -73,7 +73,7 @@ def in_float64(folder, kind, **config):
     """A method all in float64, its weights no longer the initial ones."""
     with float64():
         method = pplug(folder, frozen=tiny_llm(kind, double=True), **config)
-        module = method.module.double().eval()
+        module = method.plug.double().eval()
     random = torch.Generator().manual_seed(5)
     with torch.no_grad():
         for weight in module.parameters():
@@ -112,7 +112,7 @@ class ByHand:
 
     def __init__(self, method, folder):
         self.method, self.folder, self.config = method, folder / "encoder", method.config
-        self.weights = {n: w.detach() for n, w in method.module.state_dict().items()}
+        self.weights = {n: w.detach() for n, w in method.plug.state_dict().items()}
         self.llm = method.runtime.llm
         self.table = self.llm.model.get_input_embeddings().weight.detach()
         self.scale = self.table.pow(2).sum(1).sqrt().sum() / len(self.table)

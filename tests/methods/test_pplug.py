@@ -7,7 +7,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from methods.pplug import PPlug, PPlugConfig, Whitening
+from methods.pplug import PPlug, PPlugConfig
+from methods.prefix.whitening import Whitening
 from tests.methods.plugs import (
     EXAMPLES,
     GOLDS,
@@ -62,7 +63,7 @@ def test_soft_tokens_are_the_formulas(folder, options):
         method.config.n_tokens if method.config.user else 0
     )
     with torch.no_grad():
-        used = method._prepared(EXAMPLES)
+        used = method._prepare(EXAMPLES)
         equal(method.prefix(method._batch(used)), expected)
         for row, example in enumerate(used):
             equal(method.prefix(method._batch([example])), expected[row : row + 1])
@@ -76,16 +77,16 @@ def test_the_projector_reads_whitened_vectors(folder):
     hand = ByHand(method, folder)
     expected = torch.stack([hand.soft_tokens(example) for example in EXAMPLES])
     with torch.no_grad():
-        equal(method.prefix(method._batch(method._prepared(EXAMPLES))), expected)
+        equal(method.prefix(method._batch(method._prepare(EXAMPLES))), expected)
 
 
 def test_whitened_vectors_have_mean_zero_and_no_covariance(monkeypatch):
-    monkeypatch.setattr("methods.pplug.ROWS_AT_ONCE", 30_000)
+    monkeypatch.setattr("methods.prefix.whitening.ROWS_AT_ONCE", 30_000)
     torch.manual_seed(0)
     mixing = torch.eye(6) + 0.2 * torch.randn(6, 6)
     vectors = 3 + torch.randn(100_000, 6).double() @ mixing.double()
     whitening = Whitening(6).double()
-    whitening.take(vectors)
+    whitening.estimate(vectors)
     found = whitening(vectors)
     torch.testing.assert_close(found.mean(0), torch.zeros(6).double())
     torch.testing.assert_close(torch.cov(found.T), torch.eye(6).double(), rtol=0, atol=0.01)
@@ -97,16 +98,18 @@ def test_whitening_does_not_blow_up_what_it_has_hardly_seen():
     vectors[:, 0] = torch.tensor([-1.0, 1.0, -1.0, 1.0]) * 6**0.5
     vectors[:, 1] = torch.tensor([-1.0, 1.0, 1.0, -1.0]) * 1e-5
     whitening = Whitening(2)
-    whitening.take(vectors)
+    whitening.estimate(vectors)
     torch.testing.assert_close(whitening.matrix, torch.diag(torch.tensor([6.4**-0.5, 1.6**-0.5])))
     many = Whitening(2)
-    many.take(vectors.repeat(100_000, 1))  # seen often: a hundredth of the mean, here 3, is least
+    many.estimate(
+        vectors.repeat(100_000, 1)
+    )  # seen often: a hundredth of the mean, here 3, is least
     torch.testing.assert_close(many.matrix[1, 1], torch.tensor(0.03**-0.5), rtol=1e-4, atol=0)
     same = Whitening(2)
-    same.take(torch.ones(3, 2))  # no variance at all
+    same.estimate(torch.ones(3, 2))  # no variance at all
     assert same(torch.ones(3, 2)).abs().max() == 0
     alone = Whitening(2)
-    alone.take(torch.ones(1, 2))
+    alone.estimate(torch.ones(1, 2))
     torch.testing.assert_close(alone(vectors), vectors)
 
 
@@ -115,7 +118,7 @@ def test_the_whitening_is_that_of_the_train_splits_distinct_texts(tmp_path):
     method.fit(TRAIN, None)
     texts = sorted({item.text for example in EXAMPLES for item in example.history})
     expected = Whitening(32)
-    expected.take(torch.from_numpy(method.runtime.embeddings.get(texts, side="document")))
+    expected.estimate(torch.from_numpy(method.runtime.embeddings.get(texts, side="document")))
     torch.testing.assert_close(method.plug.whitening.mean, expected.mean)
     torch.testing.assert_close(method.plug.whitening.matrix, expected.matrix)
     assert pplug(tmp_path / "plain").plug.whitening is None
@@ -165,7 +168,7 @@ def test_both_encoders_start_as_the_same_model(folder):
 def test_instruction_starts_at_the_mean_norm_of_the_llms_embeddings(folder, kind):
     with float64():
         method = pplug(folder, frozen=tiny_llm(kind, double=True))
-        weights = method.module.state_dict()
+        weights = method.plug.state_dict()
     token = mlp(weights, "instruction.projector", weights["instruction.embedding"])
     equal(weights["instruction.initial_norm"], token.norm())
     table = method.runtime.llm.model.get_input_embeddings().weight.detach()
@@ -180,7 +183,7 @@ def test_the_mean_variant_ignores_the_query(folder):
     asked = [EXAMPLES[3], type(EXAMPLES[3])(**{**fields(EXAMPLES[3]), "subject": "else"})]
     for method, same in ((mean, True), (full, False)):
         with torch.no_grad():
-            rows = method.prefix(method._batch(method._prepared(asked)))
+            rows = method.prefix(method._batch(method._prepare(asked)))
         assert torch.equal(rows[0], rows[1]) == same
 
 
@@ -203,7 +206,7 @@ def test_training_changes_exactly_the_parts_of_the_variant(tmp_path, options, pa
     method = pplug(tmp_path, **options)
     runtime = method.runtime
     frozen = (runtime.llm.model, runtime.encoder.model)
-    before = [clone(module.state_dict()) for module in (*frozen, method.module)]
+    before = [clone(module.state_dict()) for module in (*frozen, method.plug)]
     report = method.fit(TRAIN, TRAIN)
     assert report.steps == 6  # two epochs of three batches
     for module, weights in zip(frozen, before, strict=False):
@@ -212,13 +215,13 @@ def test_training_changes_exactly_the_parts_of_the_variant(tmp_path, options, pa
         assert all(torch.equal(now[name], weight) for name, weight in weights.items())
         assert all(weight.grad is None for weight in module.parameters())
         assert not module.training
-    trained = dict(method.module.named_parameters())
+    trained = dict(method.plug.named_parameters())
     assert {name.split(".")[0] for name in trained} == set(parts)
     for name, weight in before[2].items():
         # The pooler stands in BERT's folder but no vector depends on it; nor does a softmax on a
         # shift of all keys. Buffers are constants.
         constant = name not in trained or "pooler" in name or "key.bias" in name
-        changed = not torch.equal(method.module.state_dict()[name], weight)
+        changed = not torch.equal(method.plug.state_dict()[name], weight)
         assert changed or constant, name
         assert not (changed and name not in trained), name
     assert method.cost().trainable_shared == sum(weight.numel() for weight in trained.values())

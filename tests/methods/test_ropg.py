@@ -253,13 +253,13 @@ def test_another_encoder_is_refused_and_named(tmp_path, saved):
     other = word_encoder(tmp_path / "others")
     other.identity = "other weights"
     with pytest.raises(
-        ModelError, match=r"tuned for the encoder .*words \(\w+\), not .*others \(oth"
+        ModelError, match=r"trained for the encoder .*words \(\w+\), not .*others \(oth"
     ):
         ropg(RopgKD, tmp_path, other).load(saved[0])
 
 
 def test_another_llm_method_or_version_is_refused_and_named(tmp_path, encoder, saved, monkeypatch):
-    with pytest.raises(ModelError, match="tuned for the method ropg-kd, not ropg-rl"):
+    with pytest.raises(ModelError, match="trained for the method ropg-kd, not ropg-rl"):
         ropg(RopgRL, tmp_path, encoder).load(saved[0])
     llm = FirstScore()
     llm.weights = "others"
@@ -268,7 +268,7 @@ def test_another_llm_method_or_version_is_refused_and_named(tmp_path, encoder, s
     ):
         ropg(RopgKD, tmp_path, encoder, llm).load(saved[0])
     monkeypatch.setattr(RopgKD, "version", 2)
-    with pytest.raises(ModelError, match="tuned for the method version 1, not 2"):
+    with pytest.raises(ModelError, match="trained for the method version 1, not 2"):
         ropg(RopgKD, tmp_path, encoder).load(saved[0])
 
 
@@ -277,10 +277,10 @@ def test_another_llm_method_or_version_is_refused_and_named(tmp_path, encoder, s
     [
         ("retriever.json", None, "holds no readable retriever"),
         ("retriever.json", b"{", "holds no readable retriever"),
-        ("retriever.json", b"[]", "holds no readable retriever"),
-        ("retriever.json", b"{}", "tuned for the method None"),
-        ("retriever.safetensors", None, "are damaged"),
-        ("retriever.safetensors", b"", "are damaged"),
+        ("retriever.json", b"[]", "is not the description"),
+        ("retriever.json", b"{}", "is not the description"),
+        ("retriever.safetensors", None, "missing or damaged"),
+        ("retriever.safetensors", b"", "missing or damaged"),
         ("retriever.safetensors", b"\x02\0\0\0\0\0\0\0{}", "don't fit"),
     ],
 )
@@ -315,10 +315,10 @@ def test_the_defaults_are_the_papers():
 
 def test_k_affects_only_predictions():
     one, four = (RopgKD.Config(k=k) for k in (1, 4))
-    assert RopgKD.fit_identity(one) == RopgKD.fit_identity(four)
-    assert RopgKD.identity(one) != RopgKD.identity(four)
-    assert RopgKD.fit_identity(one) != RopgKD.fit_identity(RopgKD.Config(temperature=2))
-    json.dumps(RopgKD.identity(one))
+    assert RopgKD.fit_key(one) == RopgKD.fit_key(four)
+    assert RopgKD.key(one) != RopgKD.key(four)
+    assert RopgKD.fit_key(one) != RopgKD.fit_key(RopgKD.Config(temperature=2))
+    json.dumps(RopgKD.key(one).to_json())
 
 
 def test_a_suites_training_options_apply(tmp_path):

@@ -157,14 +157,22 @@ def test_the_task_adaptation_is_kept_below_the_users_adapters(tmp_path, model):
 
 def test_methods_with_one_task_adaptation_share_its_fit():
     def fit(**config):
-        return UserLora.fit_identity(UserLora.Config(**config))
+        return UserLora.fit_key(UserLora.Config(**config))
 
     assert fit() == fit(lora={"rank": 2}) == fit(text="bm25")
     assert fit(**ADAPTED) == fit(**ADAPTED, training={"epochs": 9}, users_at_once=2)
-    assert len({json.dumps(i) for i in (fit(), fit(**ADAPTED), fit(**ADAPTED, text="bm25"))}) == 3
-    whole = UserLora.identity(UserLora.Config())
-    assert whole == UserLora.identity(UserLora.Config(users_at_once=5))
-    assert whole != UserLora.identity(UserLora.Config(retrieval_in_training=1, text="bm25"))
+    assert (
+        len(
+            {
+                json.dumps(key.to_json())
+                for key in (fit(), fit(**ADAPTED), fit(**ADAPTED, text="bm25"))
+            }
+        )
+        == 3
+    )
+    whole = UserLora.key(UserLora.Config())
+    assert whole == UserLora.key(UserLora.Config(users_at_once=5))
+    assert whole != UserLora.key(UserLora.Config(retrieval_in_training=1, text="bm25"))
 
 
 @pytest.mark.parametrize("options", [{}, ADAPTED])

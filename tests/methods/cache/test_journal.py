@@ -79,7 +79,9 @@ def test_a_file_cut_off_loses_its_last_line_alone(tmp_path, caplog, cut):
     with caplog.at_level(logging.WARNING):
         values, found = got(path, work)
     assert (values, work.keys, found.damaged) == (VALUES, KEYS[19:], 1)
-    assert "1 damaged lines taken out, to be computed again; 19 sound ones are used" in caplog.text
+    assert (
+        "removed 1 damaged lines, which are computed again; 19 valid ones are used" in caplog.text
+    )
     assert got(path, Work(lasts=0))[1].damaged == 0  # mended
 
 

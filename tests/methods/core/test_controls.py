@@ -184,8 +184,8 @@ def test_names_and_fits_are_shared_with_the_method_itself():
     config = BM25.Config()
     plain, trained = under(BM25, "shuffled-user"), under(BM25, "shuffled-user+training")
     assert (plain.name, trained.name) == ("bm25@shuffled-user", "bm25@shuffled-user+training")
-    assert plain.fit_identity(config) == BM25.fit_identity(config)
-    assert trained.fit_identity(config) != BM25.fit_identity(config)
+    assert plain.fit_key(config) == BM25.fit_key(config)
+    assert trained.fit_key(config) != BM25.fit_key(config)
     assert (plain.version, plain.Config, plain.uses_llm) == (1, BM25.Config, True)
     assert PPlugShuffled.uses_encoder
     assert not plain.uses_encoder

@@ -20,7 +20,7 @@ def one_thread():
 
 
 class Net(nn.Module):
-    """Predicts one of 3 tokens at each of 1 to 4 positions of a row, with dropout."""
+    """Predicts one of 3 tokens at each of 1 to 4 positions of a row, with dropout in two places."""
 
     def __init__(self, dropout=0.0):
         super().__init__()
@@ -28,6 +28,7 @@ class Net(nn.Module):
         self.layers = nn.Sequential(
             nn.Linear(5, 8), nn.GELU(), nn.Dropout(dropout), nn.Linear(8, 3)
         )
+        self.inputs = nn.Dropout(dropout)
         self.frozen = nn.Linear(3, 3).requires_grad_(False)
 
 
@@ -42,7 +43,7 @@ def data_for(net, *, rows=30, calls=None, stop_after=None, poison=None):
             calls.append((list(indices), epoch))
             if stop_after is not None and len(calls) > stop_after:
                 raise KeyboardInterrupt
-        logits = net.layers(inputs[list(indices)])
+        logits = net.layers(net.inputs(inputs[list(indices)]))
         loss = nn.functional.cross_entropy(
             logits.flatten(0, 1), targets[list(indices)].flatten(), reduction="none"
         ).view(-1, 4)
@@ -179,7 +180,7 @@ def test_a_half_written_checkpoint_is_ignored(tmp_path):
 def test_checkpoints_of_another_training_are_refused(tmp_path):
     fit(Net(), tmp_path)
     with pytest.raises(
-        ModelError, match=r"step-0+12: checkpoint can't be continued \(it is of ano"
+        ModelError, match=r"step-0+12: the checkpoint can't be resumed \(it belongs to ano"
     ):
         fit(Net(), tmp_path, identity="another llm")
 
@@ -188,7 +189,7 @@ def test_a_broken_checkpoint_is_refused(tmp_path):
     fit(Net(), tmp_path)
     broken = next(tmp_path.glob("step-*")) / "trained.safetensors"
     broken.write_bytes(broken.read_bytes()[:50])
-    with pytest.raises(ModelError, match="can't be continued"):
+    with pytest.raises(ModelError, match="can't be resumed"):
         fit(Net(), tmp_path)
 
 
@@ -286,23 +287,34 @@ def test_stops_early_only_when_asked_and_takes_the_best(tmp_path):
         fit(Net(), tmp_path / "c", patient)
 
 
-def test_memory_running_out_halves_the_micro_batch_and_changes_nothing(tmp_path):
-    calm, tight = Net(), Net()
-    inner, sizes = data_for(tight), []
+def test_running_out_of_memory_is_an_error_that_names_the_micro_batch_size(tmp_path):
+    inner = data_for(Net())
 
     def nll(rows, epoch):
-        sizes.append(len(rows))
         if len(rows) > 2:
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return inner.nll(rows, epoch)
 
-    fit(calm, tmp_path / "a", CONFIG.model_copy(update={"micro_batch_size": 2}))
-    report = fit(tight, tmp_path / "b", data=TrainingData(inner.ids, inner.lengths, nll))
-    assert report.notes == {"micro_batch_size": 2}
-    assert_same(calm.state_dict(), tight.state_dict())
-    fixed = CONFIG.model_copy(update={"micro_batch_size": 8})
-    with pytest.raises(ModelError, match="a batch of 8 does not fit"):
-        fit(Net(), tmp_path / "c", fixed, data=TrainingData(inner.ids, inner.lengths, nll))
+    tight = TrainingData(inner.ids, inner.lengths, nll)
+    fit(Net(), tmp_path / "a", CONFIG.model_copy(update={"micro_batch_size": 2}), data=tight)
+    for size in (8, None):
+        config = CONFIG.model_copy(update={"micro_batch_size": size})
+        with pytest.raises(ModelError, match=r"a batch of 8 does not fit.*micro_batch_size"):
+            fit(Net(), tmp_path / str(size), config, data=tight)
+
+
+def test_the_micro_batch_size_is_in_the_key_because_it_decides_weights_under_dropout(tmp_path):
+    nets = {size: Net(dropout=0.3) for size in (1, 3, 8, None)}
+    for size, net in nets.items():
+        fit(net, tmp_path / str(size), CONFIG.model_copy(update={"micro_batch_size": size}))
+    weights = {size: net.layers[0].weight for size, net in nets.items()}
+    keys = {
+        size: CONFIG.model_copy(update={"micro_batch_size": size}).key_options() for size in nets
+    }
+    assert (weights[1] - weights[3]).abs().max() > 1e-4
+    assert keys[1] != keys[3]
+    assert torch.equal(weights[8], weights[None])  # None is the whole batch, whatever the memory
+    assert keys[8] == keys[None] == CONFIG.key_options()
 
 
 def test_bf16_keeps_float32_weights(tmp_path):

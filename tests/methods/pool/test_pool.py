@@ -220,7 +220,7 @@ def test_a_damaged_fit_is_set_aside_and_fitted_again(make, monkeypatch):
 
     monkeypatch.setattr(Trained, "load", damaged)
     again = make(PoolOracle, TRAINED, **golds(test))
-    with pytest.warns(UserWarning, match="fitted anew"):
+    with pytest.warns(UserWarning, match="fitted again"):
         again.fit(train, None)
     assert Trained.fits == 2
     assert again.pool.fits == first.pool.fits
@@ -329,7 +329,7 @@ def test_a_pool_is_personal_if_any_member_is():
 
 def test_the_identity_includes_the_members_and_their_order():
     def identity(method, pool, **options):
-        return method.identity(method.Config(pool=pool, **options))
+        return method.key(method.Config(pool=pool, **options))
 
     turned = dict(reversed(POOL.items()))
     other = {**POOL, "recency": {"method": "recency", "options": {"k": 2}}}

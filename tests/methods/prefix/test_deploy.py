@@ -15,7 +15,7 @@ from methods.models.config import Decoding, EncoderConfig
 from methods.models.encoder import Encoder
 from methods.models.opening import load_llm
 from methods.pplug import PPlug
-from methods.prefix.deploy import fingerprint
+from methods.prefix.deploy import DeployedPlug
 from methods.prefix.user_state import Stored, UserState
 from tasks import TASKS, Behavior, Dataset, Example
 from tasks.common.errors import BenchError, ConfigError, DataError, ModelError
@@ -107,14 +107,14 @@ TRAIN = Dataset(
 def prefixes(plug, history, monkeypatch):
     """The soft tokens that stand before each of PROMPTS when `plug` responds."""
     seen = []
-    generate = plug.runtime.llm.generate
+    generate = plug.method.runtime.llm.generate
 
     def recorded(prompts, *, prefix, **limits):
         seen.append(prefix)
         return generate(prompts, prefix=prefix, **limits)
 
     with monkeypatch.context() as patch:
-        patch.setattr(plug.runtime.llm, "generate", recorded)
+        patch.setattr(plug.method.runtime.llm, "generate", recorded)
         answers = [plug.respond(input, history) for input in PROMPTS]
     return torch.cat(seen), answers
 
@@ -123,16 +123,16 @@ def test_an_opened_plug_answers_as_it_did_in_the_harness(trained, llm, tmp_path)
     plug, saved = trained()
     expected = [p.text for p in plug.predict([asked(input, TEXTS) for input in PROMPTS])]
     shutil.rmtree(tmp_path / "harness")
-    opened = PPlug.from_pretrained(saved, llm)
+    opened = DeployedPlug.from_pretrained(saved, llm)
     assert [opened.respond(input, TEXTS) for input in PROMPTS] == expected
     assert [opened.respond(input, OTHERS) for input in PROMPTS] != expected
     assert not (tmp_path / "harness").exists()  # nothing of the user on the disk
-    assert opened.config == plug.config
-    assert opened.runtime.max_input_tokens == 120
+    assert opened.method.config == plug.config
+    assert opened.method.runtime.max_input_tokens == 120
 
 
 def test_behaviours_serve_as_well_as_texts(trained, llm):
-    opened = PPlug.from_pretrained(trained()[1], llm)
+    opened = DeployedPlug.from_pretrained(trained()[1], llm)
     items = [Behavior(str(i), text, "cut", "5", None) for i, text in enumerate(TEXTS)]
     assert opened.respond(PROMPTS[0], items) == opened.respond(PROMPTS[0], TEXTS)
 
@@ -140,7 +140,7 @@ def test_behaviours_serve_as_well_as_texts(trained, llm):
 @pytest.mark.parametrize("row", ROWS)
 def test_a_users_vectors_answer_as_the_texts_do(trained, llm, tmp_path, monkeypatch, row):
     options, stored, size = ROWS[row]
-    opened = PPlug.from_pretrained(trained(options)[1], llm)
+    opened = DeployedPlug.from_pretrained(trained(options)[1], llm)
     opened.user_state(TEXTS).save(tmp_path / "user.safetensors")
     state = UserState.load(tmp_path / "user.safetensors")
     assert (state.stored, state.bytes) == (stored, size)
@@ -155,14 +155,14 @@ def test_a_users_vectors_answer_as_the_texts_do(trained, llm, tmp_path, monkeypa
 
 @pytest.mark.parametrize("row", ["input-aware", "mean", "time decay"])
 def test_bytes_of_a_state_are_those_of_the_cost(trained, llm, row):
-    opened = PPlug.from_pretrained(trained(ROWS[row][0])[1], llm)
-    opened.runtime.population = [asked(PROMPTS[0], TEXTS)]
-    assert opened.cost().bytes_per_user == opened.user_state(TEXTS).bytes == ROWS[row][2]
+    opened = DeployedPlug.from_pretrained(trained(ROWS[row][0])[1], llm)
+    opened.method.runtime.population = [asked(PROMPTS[0], TEXTS)]
+    assert opened.method.cost().bytes_per_user == opened.user_state(TEXTS).bytes == ROWS[row][2]
 
 
 def test_the_mean_variants_state_is_the_token_alone(trained, llm):
     plug, saved = trained({"attention": False})
-    opened = PPlug.from_pretrained(saved, llm)
+    opened = DeployedPlug.from_pretrained(saved, llm)
     state = opened.user_state(TEXTS)
     vectors = torch.from_numpy(plug.runtime.encoder.encode(TEXTS, side="document"))
     projected = plug.plug.projector(vectors).mean(0) * plug.plug.scale
@@ -170,7 +170,7 @@ def test_the_mean_variants_state_is_the_token_alone(trained, llm):
 
 
 def test_ages_are_of_the_dates(trained, llm):
-    opened = PPlug.from_pretrained(trained({"time_decay": 1.0})[1], llm)
+    opened = DeployedPlug.from_pretrained(trained({"time_decay": 1.0})[1], llm)
     dates = ["2020-01-03", "2020-01-01", "2020-01-04", "2020-01-02"]
     items = [Behavior(d, t, t, date=d) for t, d in zip(TEXTS, dates, strict=True)]
     assert opened.user_state(items).ages.tolist() == [0.25, 0.75, 0.0, 0.5]
@@ -178,7 +178,7 @@ def test_ages_are_of_the_dates(trained, llm):
 
 @pytest.mark.parametrize("options", [{}, {"attention": False}])
 def test_an_empty_history_is_answered(trained, llm, monkeypatch, options):
-    opened = PPlug.from_pretrained(trained(options)[1], llm)
+    opened = DeployedPlug.from_pretrained(trained(options)[1], llm)
     whole, from_texts = prefixes(opened, [], monkeypatch)
     kept, from_vectors = prefixes(opened, opened.user_state([]), monkeypatch)
     assert torch.equal(whole, kept)
@@ -188,12 +188,12 @@ def test_an_empty_history_is_answered(trained, llm, monkeypatch, options):
 
 def test_any_prefix_method_can_be_opened_by_its_name(trained, llm, monkeypatch):
     saved = trained(method=EmbeddingToPrefix)[1]
-    opened = EmbeddingToPrefix.from_pretrained(saved, llm)
+    opened = DeployedPlug.from_pretrained(saved, llm)
     whole, _ = prefixes(opened, TEXTS, monkeypatch)
     kept, _ = prefixes(opened, opened.user_state(TEXTS), monkeypatch)
     torch.testing.assert_close(kept, whole, rtol=8 * HALF, atol=8 * HALF * whole.abs().max())
-    with pytest.raises(ModelError, match=r"'embedding-to-prefix', which is no PPlug"):
-        PPlug.from_pretrained(saved, llm)
+    with pytest.raises(ModelError, match=r"trained for the method embedding-to-prefix, not pplug"):
+        DeployedPlug.from_pretrained(saved, llm, method=PPlug)
 
 
 class Halved(PPlug):
@@ -207,22 +207,22 @@ class Halved(PPlug):
 
 def test_a_class_of_ones_own_opens_its_plug(trained, llm):
     saved = trained(method=Halved)[1]
-    assert type(Halved.from_pretrained(saved, llm)) is Halved
+    assert type(DeployedPlug.from_pretrained(saved, llm, method=Halved).method) is Halved
     with pytest.raises(ConfigError, match="unknown method 'halved'"):
-        PPlug.from_pretrained(saved, llm)
+        DeployedPlug.from_pretrained(saved, llm)
 
 
 def test_what_answered_before_leaves_no_trace(trained, llm):
-    opened = PPlug.from_pretrained(trained()[1], llm)
-    encoder = opened.runtime.encoder
+    opened = DeployedPlug.from_pretrained(trained()[1], llm)
+    encoder = opened.method.runtime.encoder
     for calls in (4, 8):  # the texts of the history, anew each time: none is kept
         opened.respond(PROMPTS[0], TEXTS)
         assert encoder.calls == calls
-    assert "embeddings" not in vars(opened.runtime)
+    assert "embeddings" not in vars(opened.method.runtime)
     state = opened.user_state(TEXTS)
     opened.respond(PROMPTS[0], state)
     assert encoder.calls == 12
-    opened = PPlug.from_pretrained(
+    opened = DeployedPlug.from_pretrained(
         trained({"text": "recency"}, seed=1)[1], llm
     )  # counts the texts' tokens
     opened.respond(PROMPTS[0], TRAIN.examples[0].history)
@@ -230,17 +230,17 @@ def test_what_answered_before_leaves_no_trace(trained, llm):
 
 
 def test_a_state_of_another_plug_is_refused_by_name(trained, llm):
-    mine = PPlug.from_pretrained(trained()[1], llm)
+    mine = DeployedPlug.from_pretrained(trained()[1], llm)
     state = mine.user_state(TEXTS)
-    other = PPlug.from_pretrained(trained(seed=1)[1], llm)
+    other = DeployedPlug.from_pretrained(trained(seed=1)[1], llm)
     with pytest.raises(ModelError, match=rf"{mine.fingerprint} \(pplug, LaMP-3\).*this one is"):
         other.respond(PROMPTS[0], state)
     assert mine.respond(PROMPTS[0], state)
 
 
 def test_a_state_of_another_encoder_is_refused_by_name(trained, llm):
-    state = PPlug.from_pretrained(trained()[1], llm).user_state(TEXTS)
-    other = PPlug.from_pretrained(trained(encoder="encoder-other")[1], llm)
+    state = DeployedPlug.from_pretrained(trained()[1], llm).user_state(TEXTS)
+    other = DeployedPlug.from_pretrained(trained(encoder="encoder-other")[1], llm)
     with pytest.raises(ModelError, match=r"made by the encoder \S+/encoder .*/encoder-other"):
         other.respond(PROMPTS[0], state)
 
@@ -249,23 +249,20 @@ def test_fingerprints_are_of_weights_not_of_places(trained, llm, folder, tmp_pat
     plug, saved = trained()
     shutil.copytree(folder / "encoder", tmp_path / "moved")
     encoder = open_encoder(tmp_path / "moved", tmp_path)
-    opened = PPlug.from_pretrained(saved, llm, encoder=encoder)
-    assert opened.runtime.encoder is encoder
-    assert opened.fingerprint == plug.fingerprint
+    opened = DeployedPlug.from_pretrained(saved, llm, encoder=encoder)
+    assert opened.method.runtime.encoder is encoder
+    assert opened.fingerprint == DeployedPlug(plug).fingerprint
     with torch.no_grad():
-        opened.plug.projector.first.weight[0, 0] += 1
-    assert fingerprint(opened) != plug.fingerprint
+        opened.method.plug.projector.first.weight[0, 0] += 1
+    assert DeployedPlug(opened.method).fingerprint != DeployedPlug(plug).fingerprint
 
 
 def test_fingerprints_follow_the_weights(trained, llm, tmp_path):
     plug, saved = trained()
-    first = plug.fingerprint
+    first = DeployedPlug(plug).fingerprint
     again, _ = trained(seed=1)
     plug.load(saved)
-    assert plug.fingerprint == again.fingerprint != first
-    plug.runtime.scratch = tmp_path / "anew"
-    plug.fit(TRAIN, None)
-    assert plug.fingerprint not in (first, again.fingerprint)
+    assert DeployedPlug(plug).fingerprint == DeployedPlug(again).fingerprint != first
 
 
 @pytest.mark.parametrize(
@@ -273,12 +270,12 @@ def test_fingerprints_follow_the_weights(trained, llm, tmp_path):
     [
         ({"text": "bm25"}, "text side 'bm25'"),
         ({"text": "dense", "text_options": {"k": 1}}, "text side 'dense'"),
-        ({"user": False}, "keeps no vectors"),
-        ({"history_top_k": 2}, "keeps no vectors"),
+        ({"user": False}, "no vectors of a user"),
+        ({"history_top_k": 2}, "no vectors of a user"),
     ],
 )
 def test_where_the_texts_are_needed_vectors_are_refused(trained, llm, options, why):
-    opened = PPlug.from_pretrained(trained(options)[1], llm)
+    opened = DeployedPlug.from_pretrained(trained(options)[1], llm)
     items = [Behavior(str(i), text, text, "5") for i, text in enumerate(TEXTS)]
     with pytest.raises(ConfigError, match=f"{why}.*Give the texts themselves"):
         opened.user_state(items)
@@ -287,8 +284,8 @@ def test_where_the_texts_are_needed_vectors_are_refused(trained, llm, options, w
 
 @pytest.mark.parametrize("options", [{"text": "bm25"}, {"labels_in_history": True}])
 def test_plain_texts_are_refused_where_responses_are_read(trained, llm, options):
-    opened = PPlug.from_pretrained(trained(options)[1], llm)
-    with pytest.raises(DataError, match="what the user answered"):
+    opened = DeployedPlug.from_pretrained(trained(options)[1], llm)
+    with pytest.raises(DataError, match="reads the user's responses"):
         opened.respond(PROMPTS[0], TEXTS)
 
 
@@ -296,31 +293,32 @@ def test_plain_texts_are_refused_where_responses_are_read(trained, llm, options)
     ("input", "history", "why"),
     [
         ("Fine.", TEXTS, r"LaMP-3's form.*Give LaMP-3's official prompt"),
-        (PROMPTS[0], "one text", "no sequence of texts"),
-        (PROMPTS[0], [*TEXTS, None], "no sequence of texts"),
-        (PROMPTS[0], None, "no sequence of texts"),
-        (PROMPTS[0], iter(TEXTS), "no sequence of texts"),
+        (PROMPTS[0], "one text", "not a sequence of texts"),
+        (PROMPTS[0], [*TEXTS, None], "not a sequence of texts"),
+        (PROMPTS[0], None, "not a sequence of texts"),
+        (PROMPTS[0], iter(TEXTS), "not a sequence of texts"),
     ],
 )
 def test_wrong_input_says_what_is_right(trained, llm, input, history, why):
-    opened = PPlug.from_pretrained(trained()[1], llm)
+    opened = DeployedPlug.from_pretrained(trained()[1], llm)
     with pytest.raises(DataError, match=why):
         opened.respond(input, history)
 
 
 def test_another_llm_is_refused_by_name(trained, folder):
     with pytest.raises(ModelError, match=r"LLM \S+/t5 .*, not \S+/t5-other"):
-        PPlug.from_pretrained(trained()[1], open_llm(folder / "t5-other"))
+        DeployedPlug.from_pretrained(trained()[1], open_llm(folder / "t5-other"))
 
 
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"version": 99}, "version 99"),
+        ({"trained_for": {"method": "pplug", "method version": 99}}, "version 99"),
+        ({"trained_for": 1}, "is not the description"),
         ({"config": {"atention": True}}, "atention"),
-        ({"encoder": {}}, "'config'"),
+        ({"encoder": {"mode": 1}}, "model"),
         ({"task": "LaMP-33"}, "unknown task"),
-        ({"max_input_tokens": None}, "doesn't describe"),
+        ({"max_input_tokens": None}, "does not describe"),
     ],
 )
 def test_a_description_that_does_not_fit_is_named(trained, llm, change, why):
@@ -328,24 +326,24 @@ def test_a_description_that_does_not_fit_is_named(trained, llm, change, why):
     about = json.loads((saved / "plug.json").read_text())
     (saved / "plug.json").write_text(json.dumps(about | change))
     with pytest.raises(BenchError, match=why):
-        PPlug.from_pretrained(saved, llm)
+        DeployedPlug.from_pretrained(saved, llm)
 
 
 def test_a_controls_plug_is_refused(trained, llm):
     saved = trained()[1]
     (saved / "control.json").write_text("{}")
     with pytest.raises(ModelError, match="other users' histories"):
-        PPlug.from_pretrained(saved, llm)
+        DeployedPlug.from_pretrained(saved, llm)
 
 
 def test_no_plug_at_all(llm, tmp_path):
     with pytest.raises(ModelError, match="no readable plug"):
-        PPlug.from_pretrained(tmp_path, llm)
+        DeployedPlug.from_pretrained(tmp_path, llm)
 
 
 def test_broken_states_are_refused(trained, llm, tmp_path):
     file = tmp_path / "user.safetensors"
-    state = PPlug.from_pretrained(trained()[1], llm).user_state(TEXTS)
+    state = DeployedPlug.from_pretrained(trained()[1], llm).user_state(TEXTS)
     about = {"stored": "history matrix", **dataclasses.asdict(state.origin)}
     for tensors, metadata in [
         ({"vectors": state.vectors}, None),
@@ -368,7 +366,7 @@ def test_broken_states_are_refused(trained, llm, tmp_path):
 
 
 def test_vectors_beyond_float16_are_refused(trained, llm):
-    origin = PPlug.from_pretrained(trained()[1], llm).user_state([]).origin
+    origin = DeployedPlug.from_pretrained(trained()[1], llm).user_state([]).origin
     with pytest.raises(ModelError, match=r"reach 1e\+05"):
         UserState.of(Stored.HISTORY, torch.full((2, 3), 1e5), None, origin)
 

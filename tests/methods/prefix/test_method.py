@@ -71,7 +71,7 @@ def one_thread():
 
 
 def ids(method, asked):
-    (used,) = method.selected([asked])
+    (used,) = method.select_history([asked])
     return [b.id for b in used.history]
 
 
@@ -237,8 +237,8 @@ def test_killed_in_the_middle_of_an_epoch_training_ends_with_the_same_bits(tmp_p
     resumed = pplug(tmp_path / "killed", training=KILLED, augment=4)
     report = resumed.fit(TRAIN, TRAIN)
     assert (report.steps, report.curve) == (24, curve)
-    weights = whole.module.state_dict()
-    for name, value in resumed.module.state_dict().items():
+    weights = whole.plug.state_dict()
+    for name, value in resumed.plug.state_dict().items():
         assert torch.equal(value, weights[name]), name
 
 
@@ -247,11 +247,11 @@ def test_a_checkpoint_of_other_data_or_another_encoder_is_refused(tmp_path):
     pplug(tmp_path, training=training).fit(TRAIN, None)
     pplug(tmp_path, training=training | {"checkpoint_minutes": 5}).fit(TRAIN, None)
     other = dataclasses.replace(TRAIN, fingerprint="other bytes")
-    with pytest.raises(ModelError, match="can't be continued"):
+    with pytest.raises(ModelError, match="can't be resumed"):
         pplug(tmp_path, training=training).fit(other, None)
     method = pplug(tmp_path, training=training)
     method.runtime.open_encoder = lambda: encoder(tmp_path / "other", seed=1)
-    with pytest.raises(ModelError, match="can't be continued"):
+    with pytest.raises(ModelError, match="can't be resumed"):
         method.fit(TRAIN, None)
 
 
@@ -259,7 +259,7 @@ def test_a_checkpoint_of_other_data_or_another_encoder_is_refused(tmp_path):
 def saved(tmp_path):
     method = pplug(tmp_path)
     with torch.no_grad():
-        for weight in method.module.parameters():
+        for weight in method.plug.parameters():
             weight.mul_(2)
     method.save(tmp_path / "plug")
     return method
@@ -273,10 +273,10 @@ def named(weights, name):
 def test_loaded_it_answers_as_it_did(saved, tmp_path):
     loaded = pplug(tmp_path)
     loaded.load(tmp_path / "plug")
-    state = saved.module.state_dict()
-    assert all(torch.equal(w, state[name]) for name, w in loaded.module.state_dict().items())
+    state = saved.plug.state_dict()
+    assert all(torch.equal(w, state[name]) for name, w in loaded.plug.state_dict().items())
     assert loaded.predict(EXAMPLES) == saved.predict(EXAMPLES)
-    assert not loaded.module.training
+    assert not loaded.plug.training
 
 
 def test_a_plug_of_another_llm_is_refused_by_name(saved, tmp_path):
@@ -311,10 +311,10 @@ def test_a_plug_of_another_variant_is_refused(saved, tmp_path, options):
         ("plug.json", None, "holds no readable plug"),
         ("plug.json", b"{", "holds no readable plug"),
         ("plug.json", b"\xff\xfe", "holds no readable plug"),
-        ("plug.json", b"[1]", "is no plug's description"),
-        ("plug.json", b"{}", "trained for the method None"),
-        ("plug.safetensors", None, "are damaged"),
-        ("plug.safetensors", b"", "are damaged"),
+        ("plug.json", b"[1]", "is not the description of a plug"),
+        ("plug.json", b"{}", "is not the description of a plug"),
+        ("plug.safetensors", None, "missing or damaged"),
+        ("plug.safetensors", b"", "missing or damaged"),
         ("plug.safetensors", b"\x08\0\0\0\0\0\0\0{}      ", "don't fit"),
     ],
 )
@@ -328,30 +328,38 @@ def test_a_damaged_plug_is_refused(saved, tmp_path, file, content, message):
 def test_half_a_weights_file_is_refused(saved, tmp_path):
     path = tmp_path / "plug" / "plug.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(ModelError, match="are damaged"):
+    with pytest.raises(ModelError, match="missing or damaged"):
         pplug(tmp_path).load(tmp_path / "plug")
+
+
+def test_a_changed_value_in_the_weights_is_found(saved, tmp_path):
+    path = tmp_path / "plug" / "plug.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(bytes(content))
+    opened = pplug(tmp_path)
+    before = {name: w.clone() for name, w in opened.plug.state_dict().items()}
+    with pytest.raises(ModelError, match="are damaged: their digest differs"):
+        opened.load(tmp_path / "plug")
+    assert all(torch.equal(w, before[name]) for name, w in opened.plug.state_dict().items())
 
 
 def test_the_description_says_what_the_plug_fits(saved, tmp_path):
     about = json.loads((tmp_path / "plug" / "plug.json").read_text())
     assert about["method"] == "pplug"
     assert about["task"] == "LaMP-3"
-    assert about["llm"] == {
-        "name": "in memory",
-        "weights": "in memory",
-        "hidden_size": 16,
-        "chat_template": False,
-    }
-    assert about["encoder"]["identity"] == saved.runtime.encoder.identity
+    fits = about["trained_for"]
+    assert fits["LLM"] == {"name": "in memory", "identity": "in memory"}
+    assert fits["encoder"]["identity"] == saved.runtime.encoder.identity
     assert about["config"] == saved.config.model_dump(mode="json")
 
 
 def test_embedding_to_prefix_is_one_mlp_over_the_mean_vector(tmp_path):
     with float64():
         method = pplug(tmp_path, EmbeddingToPrefix, frozen=tiny_llm("llama", double=True))
-        weights = {f"projector.{name}": w for name, w in method.module.state_dict().items()}
+        weights = method.plug.state_dict()
     with torch.no_grad():
-        found = method.prefix(method._batch(method._prepared(EXAMPLES)))
+        found = method.prefix(method._batch(method._prepare(EXAMPLES)))
     norms = method.runtime.llm.model.get_input_embeddings().weight.norm(dim=1)
     for asked, tokens in zip(EXAMPLES, found, strict=True):
         texts = [b.text for b in asked.history]
@@ -382,9 +390,9 @@ def test_no_training_pair_is_lost(tmp_path):
 
 
 def test_build_is_seeded(tmp_path):
-    first, again = (pplug(tmp_path).module.state_dict() for _ in range(2))
+    first, again = (pplug(tmp_path).plug.state_dict() for _ in range(2))
     assert all(torch.equal(first[name], again[name]) for name in first)
     other = build(
         PPlug, tmp_path, task="LaMP-4", llm=tiny_llm(), encoder=encoder(tmp_path / "encoder")
-    ).module.state_dict()
+    ).plug.state_dict()
     assert not torch.equal(first["instruction.embedding"], other["instruction.embedding"])

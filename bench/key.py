@@ -1,0 +1,76 @@
+"""What a cell's predictions depend on, as an object with named parts."""
+
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from methods.core.key import MethodKey
+from tasks.common.files import content_key
+
+VERSION = 2
+"""A bump means that no stored cell is valid any more."""
+
+
+@dataclass(frozen=True)
+class SetKey:
+    """A set of a task's data: its name and the hash of its content."""
+
+    set: str
+    data: str
+
+
+@dataclass(frozen=True)
+class CellKey:
+    """Everything that decides a cell's predictions; cells with equal keys are the same cell.
+
+    Metrics, batch sizes, devices and the names in bench.toml are not in it.
+
+    Attributes:
+        split: LaMP's "user" or "time".
+        train, evaluate: the sets to fit on and to answer.
+        watched: hash of the dev set, if fitting may watch it.
+        validation_share: share of the train queries kept from training.
+        method: the method and its options; `fit`: what its `fit` depends on.
+        llm, encoder: content keys; None if the method doesn't use one.
+        max_input_tokens: the prompt budget; None without an LLM.
+        models: content keys of the models that the method's own options name.
+    """
+
+    task: str
+    task_version: int
+    split: str
+    train: SetKey
+    evaluate: SetKey
+    watched: str | None
+    validation_share: float
+    method: MethodKey
+    fit: MethodKey
+    llm: str | None
+    max_input_tokens: int | None
+    encoder: str | None
+    models: tuple[str, ...]
+    seed: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The key as JSON, as it stands in a cell's record."""
+        parts = {name: value for name, value in asdict(self).items() if name != "fit"}
+        return {
+            "key_version": VERSION,
+            **parts,
+            "method": self.method.to_json(),
+            "models": list(self.models),
+        }
+
+    @cached_property
+    def digest(self) -> str:
+        """12 hex digits, which name the cell's folder."""
+        return content_key(self.to_json(), length=12)
+
+    @cached_property
+    def fit_digest(self) -> str:
+        """Hash of everything that decides what `fit` learns; cells that share it share one fit.
+
+        The evaluated data stay out, but for the set's name: it decides what `fit` may watch.
+        """
+        alone = replace(self, method=self.fit, evaluate=SetKey(self.evaluate.set, ""))
+        return content_key(alone.to_json())
