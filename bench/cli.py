@@ -84,7 +84,7 @@ def run(
     from rich.console import Console
 
     from bench import render, tables
-    from bench.cell import Outcome
+    from bench.cell import Outcome, State
     from bench.engine import run_grid
 
     settings, grid = _plan(suite, method, task, set, config)
@@ -99,7 +99,7 @@ def run(
     outcomes = run_grid(settings, grid, log, tell)
     states = [outcome.state for outcome in outcomes]
     render.to_console(tables.build(settings, grid), out)
-    shown = ["done", "kept", "failed", *(["busy"] if "busy" in states else [])]
+    shown = [State.DONE, State.KEPT, State.FAILED, *([State.BUSY] if "busy" in states else [])]
     log.print(", ".join(f"{states.count(state)} {state}" for state in shown))
     if "failed" in states:
         raise typer.Exit(1)
@@ -269,7 +269,7 @@ def check(
     config: Config = CONFIG,
 ) -> None:
     """Run the conformance suite on one method, with tiny random models. Exit code 1 if it fails."""
-    from bench.conformance_run import check_method
+    from bench.conformance.command import check_method
     from bench.settings import load_settings
 
     settings = load_settings(config, set)

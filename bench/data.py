@@ -1,4 +1,4 @@
-"""The splits of a suite: found, generated at first use, read once."""
+"""A suite's datasets: files found, or generated at first use; each dataset is read once."""
 
 import dataclasses
 from collections.abc import Callable
@@ -17,49 +17,49 @@ from tasks.mini.world import WorldConfig
 
 T = TypeVar("T")
 VALIDATION_CAP = 256
-"""Most queries that are kept from training for the dev loss."""
+"""Most train queries that are held out for the dev loss."""
 
 
 class Data:
-    """One data source of a suite. Splits are read at first use and kept."""
+    """One data source of a suite. Datasets are read at first use and kept in memory."""
 
     def __init__(self, settings: Settings, suite: Suite, source: str) -> None:
         self.settings, self.suite, self.source = settings, suite, settings.source(source)
-        self._splits: dict[tuple[str, str], Dataset] = {}
+        self._datasets: dict[tuple[str, str], Dataset] = {}
         self._fingerprints: dict[tuple[str, str], str] = {}
 
     @cached_property
     def root(self) -> Path:
-        """The data folder; what is generated is written to the cache at first use."""
+        """The data folder. Generated data is written to the cache at first use."""
         source = self.source
         cache = self.settings.store.cache / "data"
         if source.root is not None:
             return source.root
         if source.mini is not None:
-            return mini_folder(cache, source.mini, self.suite)
-        return sample_folder(cache, source.sample or 0)
+            return make_mini(cache, source.mini, self.suite)
+        return make_sample(cache, source.sample or 0)
 
     def bounds(self, task: type[Task]) -> Bounds:
-        """What the data says of the limits of the evaluated set; {} for data without."""
+        """The bounds that the data states for the evaluated set; {} where it states none."""
         suite = self.suite
         return read_bounds(task(), self.root, split=suite.split, set=suite.evaluate)
 
-    def split(self, task: type[Task], set: SetName) -> Dataset:
+    def load(self, task: type[Task], set: SetName) -> Dataset:
         """One set of one task. Raises DataError where the files are missing or faulty."""
-        if (task.name, set) not in self._splits:
-            self._splits[task.name, set] = self._asked(load_dataset, task, set)
-        return self._splits[task.name, set]
+        if (task.name, set) not in self._datasets:
+            self._datasets[task.name, set] = self._read(load_dataset, task, set)
+        return self._datasets[task.name, set]
 
     def fingerprint(self, task: type[Task], set: SetName) -> str:
-        """The hash of a set's content, as it stands in a cell's key; parses nothing."""
+        """The hash of a set's content, a part of a cell's key; parses no file."""
         if (task.name, set) not in self._fingerprints:
-            self._fingerprints[task.name, set] = self._asked(fingerprint, task, set)
+            self._fingerprints[task.name, set] = self._read(fingerprint, task, set)
         return self._fingerprints[task.name, set]
 
-    def _asked(self, of: Callable[..., T], task: type[Task], set: SetName) -> T:
-        """What `of` says of the part of a set that the suite asks for."""
+    def _read(self, reader: Callable[..., T], task: type[Task], set: SetName) -> T:
+        """`reader`'s result for the suite's part of a set."""
         suite = self.suite
-        return of(
+        return reader(
             task(),
             self.root,
             split=suite.split,
@@ -70,41 +70,47 @@ class Data:
 
     @property
     def watches_dev(self) -> bool:
-        """Whether a method watches the official dev set while it is fitted, see `training`."""
+        """Whether methods monitor the official dev set during training, see `training`."""
         return "dev" not in (self.suite.evaluate, self.suite.train)
 
     def training(self, task: type[Task]) -> tuple[Dataset, Dataset | None]:
-        """(what a method may fit on, what it may watch).
+        """(dataset to fit on, dataset to monitor or None).
 
-        The official dev set serves to watch only when it isn't the set that is scored; otherwise
-        some train queries are set aside, chosen by their ids alone.
+        A method monitors the official dev set only where another set is scored. Otherwise
+        `validation_share` of the train queries are held out, chosen by their ids alone.
+
+        Raises DataError for a train set without golds.
         """
-        train = self.split(task, self.suite.train)
+        train = self.load(task, self.suite.train)
         if train.golds is None:
             raise DataError(
-                f"the {train.set} set of {task.name} has no golds: nothing can be learned from it",
+                f"the {train.set} set of {task.name} has no golds to learn from",
                 file=self.root,
                 hint="Name a set with outputs as `train` in the suite",
             )
         if self.watches_dev:
-            return train, self.split(task, "dev")
+            return train, self.load(task, "dev")
         wanted = min(VALIDATION_CAP, int(len(train) * self.suite.validation_share))
         if wanted == 0:
             return train, None
         seeds = Seeds.root("validation", task.name)
         order = sorted(train.examples, key=lambda example: seeds.seed(example.id))
-        aside = {example.id for example in order[:wanted]}
-        return _part(train, aside, keep=False), _part(train, aside, keep=True)
+        held_out = {example.id for example in order[:wanted]}
+        return _select(train, held_out, keep=False), _select(train, held_out, keep=True)
 
 
-def _part(split: Dataset, ids: set[str], *, keep: bool) -> Dataset:
-    examples = tuple(example for example in split.examples if (example.id in ids) == keep)
-    golds = split.golds and {example.id: split.golds[example.id] for example in examples}
-    return dataclasses.replace(split, examples=examples, golds=golds)
+def _select(dataset: Dataset, ids: set[str], *, keep: bool) -> Dataset:
+    """The examples among `ids` (keep=True), or all others (keep=False)."""
+    examples = tuple(example for example in dataset.examples if (example.id in ids) == keep)
+    golds = dataset.golds and {example.id: dataset.golds[example.id] for example in examples}
+    return dataclasses.replace(dataset, examples=examples, golds=golds)
 
 
-def sample_folder(cache: Path, seed: int) -> Path:
-    """The small sample of a seed. Raises StorageError where the cache can't be written."""
+def make_sample(cache: Path, seed: int) -> Path:
+    """The folder with the small sample of a seed, written unless it is there.
+
+    Raises StorageError where the cache can't be written.
+    """
     from methods.cache.folders import make_once
     from tasks.sample import VERSION, write_sample
 
@@ -112,9 +118,12 @@ def sample_folder(cache: Path, seed: int) -> Path:
     return make_once(folder, lambda part: write_sample(part, seed=seed))
 
 
-def mini_folder(cache: Path, world: WorldConfig, suite: Suite) -> Path:
-    """The LaMP-mini files that a suite asks for. Raises StorageError, and ConfigError for a task
-    that LaMP-mini hasn't.
+def make_mini(cache: Path, world: WorldConfig, suite: Suite) -> Path:
+    """The folder with a LaMP-mini world's files for a suite's tasks, written unless it is there.
+
+    Raises:
+        ConfigError: a task that LaMP-mini doesn't have.
+        StorageError: the cache can't be written.
     """
     from methods.cache.folders import make_once
     from tasks.mini.world import VERSION, write_world

@@ -1,6 +1,6 @@
-"""Where cells run: here, one after the other, or in several processes of this machine."""
+"""Runs the cells of a grid: one after the other in this process, or in several of this machine."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from rich.console import Console
 
@@ -15,47 +15,54 @@ from bench.settings import Settings
 OnOutcome = Callable[[Outcome], None]
 
 
-def run_grid(settings: Settings, grid: Grid, console: Console, tell: OnOutcome) -> list[Outcome]:
-    """Run every cell that isn't done. A failed cell is recorded and the grid goes on.
+def run_grid(settings: Settings, grid: Grid, console: Console, report: OnOutcome) -> list[Outcome]:
+    """Run every cell that isn't done. A failed cell is recorded, and the others still run.
 
     Args:
-        tell: called with each outcome as it comes.
+        console: for progress bars.
+        report: called with each outcome as it comes.
+
+    Returns:
+        The outcomes, in the order of the grid's cells.
 
     Raises:
-        DataError: the data of a cell that is to be run is faulty; nothing was computed.
-        StorageError: results can't be written, so nothing further could be kept.
+        DataError: the data of a cell to be run is faulty; nothing was computed.
+        StorageError: results can't be written, so no further cell could be stored.
     """
     _, suite = settings.suite(grid.suite)
     datas = {source: Data(settings, suite, source) for source in suite.data}
     left = [cell for cell in grid.cells if not store.is_done(cell.folder)]
+    # An unwritable folder and faulty data are reported before anything is computed.
     if left:
-        store.require_writable(settings.store.runs)  # told before anything is computed, as is
-    for cell in left:  # faulty data
-        datas[cell.source].split(cell.task, suite.train)
-        datas[cell.source].split(cell.task, suite.evaluate)
+        store.require_writable(settings.store.runs)
+    for cell in left:
+        datas[cell.source].load(cell.task, suite.train)
+        datas[cell.source].load(cell.task, suite.evaluate)
     with Bars(console, len(grid.cells)) as bars:
 
-        def told(outcome: Outcome) -> None:
-            tell(outcome)
+        def on_outcome(outcome: Outcome) -> None:
+            report(outcome)
             bars.cell_done()
 
         elsewhere: dict[int, Outcome] = {}
         number = min(suite.workers, len(left))
         if number > 1:
-            elsewhere = workers.run(settings, grid, number, told)
-        # What a worker left undone (it may have been killed) is run here.
-        rest = [cell for place, cell in enumerate(grid.cells) if place not in elsewhere]
-        here = iter(_run_here(rest, settings, datas, bars, told))
-        return [elsewhere.get(place) or next(here) for place in range(len(grid.cells))]
+            elsewhere = workers.run(settings, grid, number, on_outcome)
+        # What a worker left undone, perhaps because it was killed, runs here.
+        rest = [cell for index, cell in enumerate(grid.cells) if index not in elsewhere]
+        here = _run_here(rest, settings, datas, bars, on_outcome)
+        return [elsewhere.get(index) or next(here) for index in range(len(grid.cells))]
 
 
 def _run_here(
-    cells: Sequence[Cell], settings: Settings, datas: dict[str, Data], bars: Bars, told: OnOutcome
-) -> list[Outcome]:
-    outcomes = []
+    cells: Sequence[Cell],
+    settings: Settings,
+    datas: dict[str, Data],
+    bars: Bars,
+    on_outcome: OnOutcome,
+) -> Iterator[Outcome]:
     models = Models(settings, bars)
     for cell in cells:
         outcome = run_cell(cell, settings, datas[cell.source], models, bars)
-        outcomes.append(outcome)
-        told(outcome)
-    return outcomes
+        on_outcome(outcome)
+        yield outcome

@@ -1,27 +1,29 @@
-"""A suite's outcome in a folder small enough to commit: tables, scores and their provenance."""
+"""A suite's outcome in a folder small enough to commit: tables, scores and provenance."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from bench import render, store
 from bench.grid import Grid
+from bench.records import CellRecord, ModelDescriptions
 from bench.settings import Settings
 from bench.tables import build
 from tasks.common.errors import ConfigError
 from tasks.common.files import write_json, write_text
 
 TABLES, SCORES, CELLS, PROVENANCE = "tables.md", "scores.csv", "cells.jsonl", "provenance.json"
-LEFT_OUT = ("environment", "identity", "models")
-"""Parts of a cell's record that are the same for many: told once, in the provenance."""
+LEFT_OUT: Any = {"environment": True, "identity": True, "models": True, "fit": {"curve"}}
+"""Parts of a record that are the same for many cells (provenance.json has them once), or long."""
 
 
 def export(settings: Settings, grid: Grid, out: Path) -> None:
-    """Write a finished suite's outcome to `out`, in place of what stood there.
+    """Write a finished suite's outcome to `out`, replacing an earlier export.
 
     tables.md (scores and differences), scores.csv (every metric with its intervals), cells.jsonl
-    (of each cell its key, config, seconds, memory, what training did, cost), and provenance.json
-    (the suite's settings, the models, and each environment with the number of its cells).
+    (each cell's key, config, seconds, memory, fit and cost), and provenance.json (the suite's
+    settings, the models, and each environment with the number of its cells).
 
     Raises:
         ConfigError: a cell isn't done.
@@ -34,29 +36,31 @@ def export(settings: Settings, grid: Grid, out: Path) -> None:
             f"{left[0]}",
             hint=f"Run `bench run {grid.suite}` first",
         )
-    records = [store.read_json(cell.folder / store.RECORD) for cell in grid.cells]
+    records = [store.read_record(cell.folder) for cell in grid.cells]
     write_text(out / TABLES, render.markdown(build(settings, grid)))
     write_text(out / SCORES, render.long_csv(build(settings, grid, all_metrics=True)))
-    write_text(out / CELLS, "".join(json.dumps(_short(r)) + "\n" for r in records))
-    write_json(out / PROVENANCE, _provenance(settings, grid, records))
+    write_text(out / CELLS, "".join(_shorten(record) + "\n" for record in records))
+    write_json(out / PROVENANCE, _describe_provenance(settings, grid, records))
 
 
-def _short(record: dict[str, Any]) -> dict[str, Any]:
-    kept = {name: value for name, value in record.items() if name not in LEFT_OUT}
-    fit = {name: value for name, value in record["fit"].items() if name != "curve"}
-    return {**kept, "fit": fit}
+def _shorten(record: CellRecord) -> str:
+    return json.dumps(record.model_dump(mode="json", exclude=LEFT_OUT))
 
 
-def _provenance(settings: Settings, grid: Grid, records: list[dict[str, Any]]) -> dict[str, Any]:
+def _describe_provenance(
+    settings: Settings, grid: Grid, records: Sequence[CellRecord]
+) -> dict[str, Any]:
     _, suite = settings.suite(grid.suite)
-    environments = [json.dumps(record["environment"], sort_keys=True) for record in records]
+    environments = [
+        json.dumps(record.environment.model_dump(mode="json"), sort_keys=True) for record in records
+    ]
     sources = {name: settings.source(name).model_dump(mode="json") for name in suite.data}
-    seconds = sum(sum(record["seconds"].values()) for record in records)
+    seconds = sum(record.seconds.total for record in records)
     return {
         "suite": grid.suite,
         "settings": suite.model_dump(mode="json"),
         "data": {name: source for name, source in sources.items() if not source["root"]},
-        "models": _distinct([record["models"] for record in records]),
+        "models": _collect_distinct([record.models for record in records]),
         "environments": [
             {"cells": environments.count(text), **json.loads(text)}
             for text in dict.fromkeys(environments)
@@ -66,12 +70,12 @@ def _provenance(settings: Settings, grid: Grid, records: list[dict[str, Any]]) -
     }
 
 
-def _distinct(models: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    """Kind → what stands in any of the records, each once."""
-    found: dict[str, list[Any]] = {}
-    for record in models:
-        for kind, description in record.items():
-            known = found.setdefault(kind, [])
+def _collect_distinct(models: Sequence[ModelDescriptions]) -> dict[str, list[Any]]:
+    """Kind of model → the descriptions that the records hold, each once."""
+    found: dict[str, list[Any]] = {"llm": [], "encoder": []}
+    for descriptions in models:
+        for kind, known in found.items():
+            description = getattr(descriptions, kind)
             if description is not None and description not in known:
                 known.append(description)
     return found

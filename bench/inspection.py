@@ -1,4 +1,4 @@
-"""What `bench show` says: an example with its prompt per method, or a stored cell."""
+"""`bench show`: an example with its prompt per method, or a stored cell with predictions."""
 
 import json
 from collections.abc import Sequence
@@ -21,59 +21,63 @@ PREDICTIONS_SHOWN = 5
 def describe(
     settings: Settings, suite: str | None, what: str, id: str | None, *, methods: Sequence[str]
 ) -> str:
-    """Text about a task's example (`what` a task) or about a stored cell (`what` its key).
+    """Text about an example (`what` is a task) or about a stored cell (`what` is its key).
+
+    Args:
+        id: of the example, or of the one prediction to show; None for the first ones.
+        methods: only these methods' prompts; all if empty.
 
     Raises:
         ConfigError: neither a task nor a cell of the suite.
         DataError: no example of that id.
     """
     if what in TASKS.names():
-        return _example(settings, suite, what, id, methods)
+        return _describe_example(settings, suite, what, id, methods)
     cells = {cell.key: cell for cell in plan(settings, suite).cells}
     if what not in cells:
         raise ConfigError(
             f"{what!r} is neither a task nor a cell of the suite",
             hint=did_you_mean(what, [*TASKS.names(), *cells]),
         )
-    return _cell(cells[what], id)
+    return _describe_cell(cells[what], id)
 
 
-def _cell(cell: Cell, id: str | None) -> str:
+def _describe_cell(cell: Cell, id: str | None) -> str:
     if store.error_file(cell.folder).is_file() and not store.is_done(cell.folder):
         return f"{cell.title}: failed\n{store.error_file(cell.folder).read_text('utf-8')}"
-    record = store.read_json(cell.folder / store.RECORD)
+    record = store.read_record(cell.folder)
     predictions = store.read_predictions(cell.folder / store.PREDICTIONS)
     shown = [p for p in predictions if p.id == id] if id else predictions[:PREDICTIONS_SHOWN]
     if id and not shown:
         raise DataError("no prediction of that id", id=id, file=cell.folder, hint="Correct the id")
-    lines = [f"{cell.title}", f"{cell.folder}", json.dumps(record, indent=2, ensure_ascii=False)]
-    if (cell.folder / store.SCORES).is_file():
-        metrics = store.read_json(cell.folder / store.SCORES)["metrics"]
+    text = json.dumps(record.model_dump(mode="json"), indent=2, ensure_ascii=False)
+    lines = [cell.title, str(cell.folder), text]
+    scores = store.read_scores(cell.folder)
+    if scores is not None:
         lines += [
-            f"{name} {s['value']:.4f} "
-            f"(n {s['n']}, failed {s['n_failed']}, unparsed {s['n_unparsed']})"
-            for name, s in metrics.items()
+            f"{name} {s.value:.4f} (n {s.n}, failed {s.n_failed}, unparsed {s.n_unparsed})"
+            for name, s in scores.metrics.items()
         ]
     return "\n".join([*lines, *(f"{p.id}: {p.text!r}" for p in shown)])
 
 
-def _example(
+def _describe_example(
     settings: Settings, suite_name: str | None, task: str, id: str | None, methods: Sequence[str]
 ) -> str:
     grid = plan(settings, suite_name, methods=methods, tasks=[task])
     suite = settings.suite(suite_name)[1]
     data = Data(settings, suite, suite.data[0])
-    split = data.split(TASKS.get(task), data.suite.evaluate)
-    example = next((e for e in split.examples if id in (None, e.id)), None)
+    dataset = data.load(TASKS.get(task), data.suite.evaluate)
+    example = next((e for e in dataset.examples if id in (None, e.id)), None)
     if example is None:
         raise DataError(
-            f"the {split.set} set of {task} has no such example",
+            f"the {dataset.set} set of {task} has no such example",
             id=id,
-            hint=did_you_mean(str(id), [e.id for e in split.examples][:10_000]),
+            hint=did_you_mean(str(id), [e.id for e in dataset.examples][:10_000]),
         )
-    gold = None if split.golds is None else split.golds[example.id]
+    gold = None if dataset.golds is None else dataset.golds[example.id]
     lines = [
-        f"{task} {split.set} {example.id}, user {example.user_id}",
+        f"{task} {dataset.set} {example.id}, user {example.user_id}",
         f"history: {len(example.history)} behaviours",
         f"gold: {gold}",
         f"query: {example.query}",
@@ -84,11 +88,15 @@ def _example(
         new = cell.source == suite.data[0] and cell.variant not in seen
         if new and issubclass(cell.method, PromptMethod):
             seen.add(cell.variant)
-            lines += ["", f"--- {cell.variant}", *_prompt(cell, settings, data, models, example)]
+            lines += [
+                "",
+                f"--- {cell.variant}",
+                *_describe_prompt(cell, settings, data, models, example),
+            ]
     return "\n".join(lines)
 
 
-def _prompt(
+def _describe_prompt(
     cell: Cell, settings: Settings, data: Data, models: Models, example: Example
 ) -> list[str]:
     runtime = make_runtime(cell, settings, data, models, Progress())

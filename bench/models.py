@@ -1,4 +1,4 @@
-"""The models of a run: opened at first use, kept while neighbouring cells share them."""
+"""A run's models: opened at first use, kept open while successive cells share them."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -14,27 +14,27 @@ if TYPE_CHECKING:
 
 
 class Models:
-    """At most one LLM and one encoder in memory; cells that share one are neighbours."""
+    """Holds at most one LLM and one encoder in memory; a grid groups the cells that share one."""
 
     def __init__(self, settings: Settings, progress: Progress) -> None:
         self.settings, self.progress = settings, progress
         self._open: dict[str, tuple[tuple[Any, ...], Any]] = {}
 
-    def _kept(self, kind: str, key: tuple[Any, ...], open: Callable[[], Any]) -> Any:
+    def _reuse_or_open(self, kind: str, key: tuple[Any, ...], open: Callable[[], Any]) -> Any:
         if kind not in self._open or self._open[kind][0] != key:
-            self._open.pop(kind, None)  # free the old one before the new one is loaded
+            self._open.pop(kind, None)  # free its memory before the next one is loaded
             self._open[kind] = (key, open())
         return self._open[kind][1]
 
     def llm(self, name: str, data: Data, task: type[Task], seed: int) -> "LanguageModel":
-        """The LLM `name`, adapted to the task's train split if bench.toml says so."""
+        """The LLM `name`, adapted to the task's train set where bench.toml asks for it."""
         from methods.models.opening import open_llm
 
         def open() -> "LanguageModel":
             return open_llm(
                 self.settings.llm(name),
                 task=task(),
-                train=data.split(task, data.suite.train),
+                train=data.load(task, data.suite.train),
                 seed=seed,
                 cache=self.settings.store.cache,
                 progress=self.progress,
@@ -44,7 +44,7 @@ class Models:
         key: tuple[Any, ...] = (name,)
         if config.adapt != "none" or config.scratch is not None:
             key = (name, task.name, data.fingerprint(task, data.suite.train), seed)
-        found: LanguageModel = self._kept("llm", key, open)
+        found: LanguageModel = self._reuse_or_open("llm", key, open)
         return found
 
     def encoder(self, name: str) -> "Encoder":
@@ -52,5 +52,7 @@ class Models:
         from methods.models.encoder import Encoder
 
         config, cache = self.settings.encoder(name), self.settings.store.cache
-        found: Encoder = self._kept("encoder", (name,), lambda: Encoder.open(config, cache=cache))
+        found: Encoder = self._reuse_or_open(
+            "encoder", (name,), lambda: Encoder.open(config, cache=cache)
+        )
         return found

@@ -1,4 +1,4 @@
-"""Progress bars with an estimate of the time left, for long work in a terminal."""
+"""Progress bars with an estimate of the time left."""
 
 from types import TracebackType
 from typing import Self
@@ -18,7 +18,7 @@ from tasks.common.progress import Progress
 
 
 class Bars(Progress):
-    """A bar for the grid and one for the phase under way; silent where there is no terminal."""
+    """A bar for the grid and one for the current phase; silent where there is no terminal."""
 
     def __init__(self, console: Console, total: int) -> None:
         self._bars = RichProgress(
@@ -34,18 +34,18 @@ class Bars(Progress):
         self._phase: TaskID | None = None
 
     def start(self, what: str, total: int) -> None:
-        """A phase of `total` steps begins; it takes the place of the one before."""
+        """Begin a phase of `total` steps; its bar replaces the previous phase's."""
         if self._phase is not None:
             self._bars.remove_task(self._phase)
         self._phase = self._bars.add_task(what, total=total)
 
     def advance(self, steps: int = 1) -> None:
-        """`steps` more of the phase are done."""
+        """Advance the phase by `steps`."""
         if self._phase is not None:
             self._bars.advance(self._phase, steps)
 
     def cell_done(self) -> None:
-        """One more cell of the grid is done."""
+        """Advance the grid by one cell."""
         self._bars.advance(self._grid)
 
     def __enter__(self) -> Self:

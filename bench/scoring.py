@@ -1,44 +1,33 @@
-"""Predictions + golds → scores.json: values for readers, per-example rows for statistics."""
+"""Predictions + golds → CellScores: values for readers, per-example rows for statistics."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
 
 from bench import store
 from bench.data import Data
 from bench.grid import Grid
-from bench.settings import ScoringSettings, Settings
+from bench.records import CellScores, MetricScores
+from bench.settings import Settings
 from tasks import Dataset, Prediction, Task
-from tasks.common.files import write_json
-from tasks.metrics import create, score_rows
+from tasks.scoring import Scoring
 
 
 def score_cell(
-    task: Task, split: Dataset, predictions: Sequence[Prediction], scoring: ScoringSettings
-) -> dict[str, Any]:
-    """Every metric of the task, with the rows that resampling needs.
+    task: Task, dataset: Dataset, predictions: Sequence[Prediction], scoring: Scoring
+) -> CellScores:
+    """Every metric of the task over all golds of the set, in the order of the golds.
 
-    Returns JSON: {"scoring", "ids", "users", "metrics": {name: Score's fields + "rows" [n][c]}},
-    ids and users in the order of the rows.
+    Raises ValueError for a set without golds.
     """
-    if split.golds is None:
-        raise ValueError(f"the {split.set} set of {split.task} has no golds")
-    scores = task.score(
-        predictions, split.golds, unparsed=scoring.unparsed, aggregator=scoring.aggregator
+    if dataset.golds is None:
+        raise ValueError(f"the {dataset.set} set of {dataset.task} has no golds")
+    users = {example.id: example.user_id for example in dataset.examples}
+    scores = task.score(predictions, dataset.golds, scoring)
+    return CellScores(
+        scoring=scoring,
+        ids=tuple(dataset.golds),
+        users=tuple(users[id] for id in dataset.golds),
+        metrics={name: MetricScores.from_score(score) for name, score in scores.items()},
     )
-    users = {example.id: example.user_id for example in split.examples}
-    metrics: dict[str, Any] = {}
-    ids: Sequence[str] = []
-    for name, score in scores.items():
-        metric = create(name, task, unparsed=scoring.unparsed, aggregator=scoring.aggregator)
-        ids, rows = score_rows(predictions, split.golds, metric)
-        metrics[name] = {**asdict(score), "rows": rows.tolist()}
-    return {
-        "scoring": {"unparsed": scoring.unparsed, "aggregator": scoring.aggregator},
-        "ids": list(ids),
-        "users": [users[id] for id in ids],
-        "metrics": metrics,
-    }
 
 
 def rescore(settings: Settings, grid: Grid) -> int:
@@ -50,10 +39,10 @@ def rescore(settings: Settings, grid: Grid) -> int:
     datas = {source: Data(settings, suite, source) for source in suite.data}
     scored = 0
     for cell in grid.cells:
-        split = datas[cell.source].split(cell.task, suite.evaluate)
-        if store.is_done(cell.folder) and split.golds is not None:
+        dataset = datas[cell.source].load(cell.task, suite.evaluate)
+        if store.is_done(cell.folder) and dataset.golds is not None:
             predictions = store.read_predictions(cell.folder / store.PREDICTIONS)
-            scores = score_cell(cell.task(), split, predictions, settings.scoring)
-            write_json(cell.folder / store.SCORES, scores)
+            scores = score_cell(cell.task(), dataset, predictions, settings.scoring.rules)
+            store.write_scores(cell.folder, scores)
             scored += 1
     return scored

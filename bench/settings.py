@@ -25,6 +25,7 @@ from tasks.common.errors import ConfigError
 from tasks.common.registry import did_you_mean
 from tasks.loading import SetName, SplitName
 from tasks.mini.world import WorldConfig
+from tasks.scoring import DEFAULT_SCORING, Aggregator, Scoring, Unparsed
 
 T = TypeVar("T")
 M = TypeVar("M", LLMConfig, EncoderConfig)
@@ -67,15 +68,19 @@ class ScoringSettings(_Strict):
     """How stored predictions are scored; not part of a cell's key.
 
     Attributes:
-        unparsed: treatment of an ordinal answer that is no number: "lamp" or "pplug".
-        aggregator: "mean", or "lamp" for the bootstrap percentile that LaMP's scripts print.
+        unparsed, aggregator: the rules, see `Scoring`.
         confidence, resamples: of the user-clustered bootstrap intervals.
     """
 
-    unparsed: Literal["lamp", "pplug"] = "lamp"
-    aggregator: Literal["mean", "lamp"] = "mean"
+    unparsed: Unparsed = DEFAULT_SCORING.unparsed
+    aggregator: Aggregator = DEFAULT_SCORING.aggregator
     confidence: float = Field(0.95, gt=0, lt=1)
     resamples: PositiveInt = 2000
+
+    @property
+    def rules(self) -> Scoring:
+        """What decides scores, without what decides their intervals."""
+        return Scoring(unparsed=self.unparsed, aggregator=self.aggregator)
 
 
 class Suite(_Strict):

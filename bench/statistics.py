@@ -1,4 +1,6 @@
-"""Intervals and differences that respect that a user's queries are not independent."""
+"""Bootstrap intervals of scores and differences, clustered by user: a user's queries are not
+independent.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,17 +27,17 @@ class Interval:
         return self.low > 0 or self.high < 0
 
 
-def user_samples(users: Sequence[str], resamples: int) -> list[NDArray[np.intp]]:
+def resample_users(users: Sequence[str], resamples: int) -> list[NDArray[np.intp]]:
     """Row indices of `resamples` bootstrap samples of whole users, drawn with replacement.
 
-    Seeded by the users themselves, so that two methods scored on the same users get the same
-    samples: that is what makes a difference a paired one.
+    Seeded by the users' names, so that two methods scored on the same users get the same samples:
+    that pairs their difference.
     """
-    return _user_samples(tuple(users), resamples)
+    return _resample_users(tuple(users), resamples)
 
 
-@lru_cache(maxsize=2)  # every row and metric of a task asks for the same ones
-def _user_samples(users: tuple[str, ...], resamples: int) -> list[NDArray[np.intp]]:
+@lru_cache(maxsize=2)  # shared by all methods and metrics of a task
+def _resample_users(users: tuple[str, ...], resamples: int) -> list[NDArray[np.intp]]:
     of_user: dict[str, list[int]] = {}
     for row, user in enumerate(users):
         of_user.setdefault(user, []).append(row)
@@ -57,11 +59,11 @@ def interval(
 
     Args:
         rows: one array [n, c] of per-example values for each seed, all in the same order.
-        users: [n] whose example each row is.
-        reduce: rows → the metric's value.
+        users: [n] the user of each example.
+        reduce: [n, c] → the metric's value.
         confidence, resamples: of the percentile bootstrap.
     """
-    samples = user_samples(users, resamples)
+    samples = resample_users(users, resamples)
     drawn = np.array([np.mean([reduce(r[sample]) for r in rows]) for sample in samples])
     return _interval(float(np.mean([reduce(r) for r in rows])), drawn, confidence)
 
@@ -78,7 +80,7 @@ def difference(
     """Ours − theirs on the same examples, averaged over seeds, users resampled in pairs."""
     drawn = [
         np.mean([reduce(r[sample]) for r in ours]) - np.mean([reduce(r[sample]) for r in theirs])
-        for sample in user_samples(users, resamples)
+        for sample in resample_users(users, resamples)
     ]
     value = np.mean([reduce(r) for r in ours]) - np.mean([reduce(r) for r in theirs])
     return _interval(float(value), np.array(drawn), confidence)

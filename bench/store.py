@@ -1,12 +1,12 @@
-"""Where results are kept: one folder a cell, whole or absent, found again by its key.
+"""Where results are kept: one folder per cell, complete or absent, named by the cell's key.
 
 <runs>/<suite>/<task>/<method>/<seed>-<key>/
-    cell.json           what was run, on what, how long it took: the record
-    predictions.jsonl   one line an example, in the examples' order
-    scores.json         scores and per-example rows; rewritten by `bench score`
-    submission.json     where the set has no golds: LaMP's format for the leaderboard
+    cell.json           a CellRecord: what was run, on what, and what it cost
+    predictions.jsonl   one Prediction per line, in the order of the examples
+    scores.json         CellScores; `bench score` rewrites it
+    submission.json     instead of scores, where the set has no golds: the leaderboard's format
     model/              what the method learned, if anything
-…/<seed>-<key>.error.txt   instead of the folder, where the cell failed; never taken for a result
+…/<seed>-<key>.error.txt   instead of the folder, where the cell failed; never read as a result
 """
 
 import dataclasses
@@ -16,13 +16,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
+from typing import TypeVar
 
-from filelock import FileLock, Timeout
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from bench.records import CellRecord, CellScores
 from tasks import Prediction
 from tasks.common.errors import StorageError
-from tasks.common.files import content_key, write_json, write_text
+from tasks.common.files import write_json, write_text
 
 RECORD, PREDICTIONS, SCORES, SUBMISSION, MODEL = (
     "cell.json",
@@ -32,68 +33,49 @@ RECORD, PREDICTIONS, SCORES, SUBMISSION, MODEL = (
     "model",
 )
 RUN_AGAIN = "Remove that folder and run the same command again"
+SCORE_AGAIN = "Run `bench score` to compute it from the stored predictions"
+
+R = TypeVar("R", bound=BaseModel)
+_PREDICTION = TypeAdapter(Prediction)
 
 
 def is_done(folder: Path) -> bool:
-    """Whether the cell's results are stored (the folder appears only when it is whole)."""
+    """Whether the cell's results are stored (the folder appears only when it is complete)."""
     return (folder / RECORD).is_file()
 
 
-class Busy(Exception):  # noqa: N818  a state, not an error
-    """Another process has the cell in work."""
-
-
-@contextmanager
-def sole_writer(folder: Path, cache: Path, *, wait: bool = False) -> Iterator[None]:
-    """Hold a cell or a fit for this process; the system lets go of it however the process ends.
-
-    Locks lie in the cache, so that the runs hold results alone. Where another process holds it,
-    `wait` for its end. Raises Busy where not, and StorageError where the cache can't be written.
-    """
-    try:
-        (cache / "locks").mkdir(parents=True, exist_ok=True)
-        lock = FileLock(cache / "locks" / content_key(str(folder)), blocking=wait)
-        lock.acquire()
-    except Timeout as error:
-        raise Busy from error
-    except OSError as error:
-        raise _unwritable(cache, error) from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 def require_writable(folder: Path) -> None:
-    """Raise StorageError unless a file can be made in `folder`, which is made if need be."""
+    """Create `folder` if need be. Raises StorageError unless a file can be written in it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise _unwritable(folder, error) from error
+        raise storage_error(folder, error) from error
 
 
-def _unwritable(folder: Path, error: OSError) -> StorageError:
+def storage_error(folder: Path, error: OSError) -> StorageError:
+    """A failed write, with what the user can do about it."""
     return StorageError(
         f"the cell can't be stored ({error.strerror or error})",
         file=folder,
         hint="Free space or set store.runs and store.cache to writable folders, then run the same "
-        "command again: what is done is kept",
+        "command again: finished cells are kept",
     )
 
 
 @contextmanager
-def new_cell(folder: Path) -> Iterator[Path]:
-    """A temporary folder that becomes `folder` when the block ends well, and leaves nothing else.
+def create_cell(folder: Path) -> Iterator[Path]:
+    """A temporary folder that becomes `folder` when the block ends without an exception.
 
-    For the cell's `sole_writer`; what a killed one left is removed by the next.
+    Whatever happens, nothing else is left behind; what a killed process left is removed first.
+    Only for the process that holds the cell's lock.
 
-    Raises StorageError where the disk is full or the place can't be written.
+    Raises StorageError where the disk is full or the folder can't be written.
     """
     temporary = folder.with_name(f".{folder.name}.part")
     try:
-        shutil.rmtree(temporary, ignore_errors=True)  # of a run that was killed
+        shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
         yield temporary
         if folder.exists():
@@ -101,7 +83,7 @@ def new_cell(folder: Path) -> Iterator[Path]:
         temporary.replace(folder)
         error_file(folder).unlink(missing_ok=True)
     except OSError as error:
-        raise _unwritable(folder, error) from error
+        raise storage_error(folder, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -116,44 +98,87 @@ def write_error(folder: Path, text: str) -> None:
     write_text(error_file(folder), text)
 
 
+def write_record(folder: Path, record: CellRecord) -> None:
+    """Write cell.json."""
+    write_json(folder / RECORD, record.model_dump(mode="json"))
+
+
+def read_record(folder: Path) -> CellRecord:
+    """A cell's record. Raises StorageError where cell.json is missing or damaged."""
+    return _read_model(folder / RECORD, CellRecord, "a cell's record", RUN_AGAIN)
+
+
+def write_scores(folder: Path, scores: CellScores) -> None:
+    """Write scores.json."""
+    write_json(folder / SCORES, scores.model_dump(mode="json"))
+
+
+def read_scores(folder: Path) -> CellScores | None:
+    """A cell's scores; None where its set has no golds, so that it has a submission instead.
+
+    Raises StorageError where scores.json is missing or damaged.
+    """
+    if (folder / SUBMISSION).is_file() and not (folder / SCORES).exists():
+        return None
+    return _read_model(folder / SCORES, CellScores, "a cell's scores", SCORE_AGAIN)
+
+
 def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
-    """One JSON line a prediction; no timings, so equal predictions are equal bytes."""
+    """One JSON line per prediction; no timings, so equal predictions are equal bytes."""
     lines = (json.dumps(dataclasses.asdict(p), ensure_ascii=False) + "\n" for p in predictions)
     write_text(path, "".join(lines))
 
 
 def read_predictions(path: Path) -> list[Prediction]:
-    """Stored predictions. Raises StorageError, naming the line, where the file was damaged."""
+    """Stored predictions. Raises StorageError, naming the line, where the file is damaged."""
     found: list[Prediction] = []
-    try:
-        with path.open(encoding="utf-8") as file:
-            for line in file:
-                fields = json.loads(line)
-                fields["behaviors"] = tuple(fields["behaviors"])
-                found.append(Prediction(**fields))
-    except FileNotFoundError as error:
-        raise StorageError("is missing", file=path, hint=RUN_AGAIN) from error
-    except (ValueError, TypeError, KeyError) as error:
-        raise StorageError(
-            f"line {len(found) + 1} is damaged ({error})", file=path, hint=RUN_AGAIN
-        ) from error
+    for line in _read_bytes(path, RUN_AGAIN).splitlines():
+        try:
+            found.append(_PREDICTION.validate_json(line, strict=True))
+        except ValidationError as error:
+            raise StorageError(
+                f"line {len(found) + 1} is damaged ({_first_fault(error)})",
+                file=path,
+                hint=RUN_AGAIN,
+            ) from error
     return found
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A stored record. Raises StorageError where it is missing or damaged."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise StorageError("is missing", file=path, hint=RUN_AGAIN) from error
-    except ValueError as error:
-        raise StorageError(f"is damaged ({error})", file=path, hint=RUN_AGAIN) from error
-    if not isinstance(value, dict):
-        raise StorageError("is no JSON object", file=path, hint=RUN_AGAIN)
-    return value
 
 
 def write_submission(path: Path, task: str, predictions: Sequence[Prediction]) -> None:
     """The official leaderboard's format: {"task": …, "golds": [{id, output}]}."""
     answers = [{"id": p.id, "output": p.text or ""} for p in predictions]
     write_json(path, {"task": task, "golds": answers})
+
+
+def _read_model(path: Path, model: type[R], what: str, hint: str) -> R:
+    try:
+        return model.model_validate_json(_read_bytes(path, hint))
+    except ValidationError as error:
+        fault = _first_fault(error)
+        is_json = error.errors(include_url=False)[0]["type"] != "json_invalid"
+        problem = f"is not {what} ({fault})" if is_json else f"is damaged ({fault})"
+        raise StorageError(problem, file=path, hint=hint) from error
+
+
+def _read_bytes(path: Path, hint: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise StorageError("is missing", file=path, hint=hint) from error
+    except IsADirectoryError as error:
+        raise StorageError("is a folder instead of a file", file=path, hint=hint) from error
+    except OSError as error:
+        raise StorageError(
+            f"can't be read ({error.strerror or error})",
+            file=path,
+            hint="Make the file readable, then run the same command again",
+        ) from error
+
+
+def _first_fault(error: ValidationError) -> str:
+    """The first of a ValidationError's faults, with its place in the file."""
+    fault = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in fault["loc"])
+    message = fault["msg"].removeprefix("Value error, ")
+    more = f", and {error.error_count() - 1} more" if error.error_count() > 1 else ""
+    return f"`{place}`: {message}{more}" if place else f"{message}{more}"

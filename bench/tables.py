@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from bench import store
 from bench.grid import CONTROL, Cell, Grid
+from bench.records import CellRecord, CellScores
 from bench.settings import ScoringSettings, Settings, Suite
 from bench.statistics import Interval, difference, interval
 from methods import Cost
 from methods.core.controls import SEPARATOR
 from tasks.common.errors import StorageError
 from tasks.metrics import create
+from tasks.scoring import Scoring
 
 CONTROL_SUFFIX = f"{SEPARATOR}{CONTROL}"
 GAPS = ("difference", "control_difference", "instruction_only_difference")
@@ -131,13 +133,13 @@ class Table:
 class _Line:
     """The stored scores and records of one row and task, one for each seed."""
 
-    scores: list[dict[str, Any]] = field(default_factory=list)
-    records: list[dict[str, Any]] = field(default_factory=list)
+    scores: list[CellScores] = field(default_factory=list)
+    records: list[CellRecord] = field(default_factory=list)
     state: str = ""
     bound: bool = False
 
     def arrays(self, metric: str) -> list[NDArray[np.float64]]:
-        return [np.asarray(s["metrics"][metric]["rows"], dtype=np.float64) for s in self.scores]
+        return [np.asarray(s.metrics[metric].rows, dtype=np.float64) for s in self.scores]
 
 
 def build(settings: Settings, grid: Grid, *, all_metrics: bool = False) -> Table:
@@ -216,31 +218,31 @@ def _gap_columns(entry: Entry) -> dict[str, float | None]:
     return columns
 
 
-def _price(records: Sequence[dict[str, Any]]) -> Price | None:
+def _price(records: Sequence[CellRecord]) -> Price | None:
     if not records:
         return None
-    n = [max(1, record["totals"]["n"]) for record in records]
+    n = [max(1, record.totals.n) for record in records]
     return Price(
         **{
-            name: fmean(record["cost"].get(name, 0) for record in records)
+            name: fmean(getattr(record.cost, name) for record in records)
             for name in Cost.__annotations__
         },
-        fit_seconds=fmean(record["fit"].get("seconds", 0) for record in records),
+        fit_seconds=fmean(record.fit.seconds for record in records),
         query_ms=fmean(
-            1000 * record["seconds"]["predict"] / count
-            for record, count in zip(records, n, strict=True)
+            1000 * record.seconds.predict / count for record, count in zip(records, n, strict=True)
         ),
-        prompt_tokens=fmean(record["totals"]["prompt_tokens_mean"] for record in records),
+        prompt_tokens=fmean(record.totals.prompt_tokens_mean for record in records),
     )
 
 
 def _add(line: _Line, cell: Cell) -> None:
     if store.is_done(cell.folder):
-        line.records.append(store.read_json(cell.folder / store.RECORD))
-        if (cell.folder / store.SCORES).is_file():
-            line.scores.append(store.read_json(cell.folder / store.SCORES))
-        else:
+        line.records.append(store.read_record(cell.folder))
+        scores = store.read_scores(cell.folder)
+        if scores is None:
             line.state = NO_GOLDS
+        else:
+            line.scores.append(scores)
     else:
         line.state = "failed" if store.error_file(cell.folder).is_file() else "not run"
 
@@ -256,13 +258,13 @@ def _column(
     if not lines:
         return None
     first = next(iter(lines.values())).scores[0]
-    users, ids = first["users"], first["ids"]
+    users, ids = first.users, first.ids
     for key, line in lines.items():
         for scores in line.scores:
             _check_alike(scores, ids, metric_name, scoring, f"{task_name}: a cell of {key[0]!r}")
     # Resampling LaMP's bootstrap median would be a bootstrap in a bootstrap: the mean it estimates
     # is resampled instead, and the stored value shown.
-    metric = create(metric_name, task(), unparsed=scoring.unparsed)
+    metric = create(metric_name, task(), Scoring(unparsed=scoring.unparsed))
     how = {"confidence": scoring.confidence, "resamples": scoring.resamples}
     entries: dict[Any, Entry] = {}
 
@@ -273,17 +275,17 @@ def _column(
         return difference(*both, users, metric.reduce, **how)  # type: ignore[arg-type]
 
     for key, line in lines.items():
-        stored = [scores["metrics"][metric_name] for scores in line.scores]
+        stored = [scores.metrics[metric_name] for scores in line.scores]
         sampled = interval(line.arrays(metric_name), users, metric.reduce, **how)  # type: ignore[arg-type]
         entries[key] = Entry(
-            interval=replace(sampled, value=fmean(s["value"] for s in stored)),
+            interval=replace(sampled, value=fmean(s.value for s in stored)),
             to_reference=gap(line, _line_of(lines, suite.reference, key)),
             to_control=gap(line, lines.get((f"{key[0]}{CONTROL_SUFFIX}", *key[1:]))),
             to_instruction_only=gap(line, _line_of(lines, suite.instruction_only, key)),
-            by_seed=tuple(scores["value"] for scores in stored),
+            by_seed=tuple(s.value for s in stored),
             n=len(ids),
-            n_failed=sum(s["n_failed"] for s in stored),
-            n_unparsed=sum(s["n_unparsed"] for s in stored),
+            n_failed=sum(s.n_failed for s in stored),
+            n_unparsed=sum(s.n_unparsed for s in stored),
         )
     column = Column(task_name, metric_name, metric.higher_is_better, len(ids))
     methods = [key for key, line in lines.items() if not line.bound]
@@ -291,11 +293,10 @@ def _column(
 
 
 def _check_alike(
-    scores: dict[str, Any], ids: list[str], metric: str, scoring: ScoringSettings, what: str
+    scores: CellScores, ids: Sequence[str], metric: str, scoring: ScoringSettings, what: str
 ) -> None:
     """Raise StorageError unless a cell was scored as the table says, on the table's examples."""
-    how = {"unparsed": scoring.unparsed, "aggregator": scoring.aggregator}
-    if scores["ids"] != ids or scores["scoring"] != how or metric not in scores["metrics"]:
+    if scores.ids != ids or scores.scoring != scoring.rules or metric not in scores.metrics:
         raise StorageError(
             f"{what} was scored on other examples, with other metrics or with another [scoring]",
             hint="Run `bench score` so that all are scored alike",

@@ -1,9 +1,9 @@
-"""Several processes of this machine that share out the cells of a grid.
+"""Several processes of this machine that share the cells of a grid.
 
-They are given cells one by one, each from a part of the grid of its own, then from the end of what
-is left of the others': cells that share a fit stand together. Cells whose fit another worker has in
-work are put off while there are others; two that need the same fit all the same, or the same
-answers of an LLM, wait for each other.
+Each worker is given cells one by one: first those of its own part of the grid, then, from the end,
+those left in the other parts, because cells that share a fit are neighbours. A cell whose fit
+another worker is computing is postponed while there are others. Two workers that need the same fit
+all the same, or the same answers of an LLM, wait for each other.
 """
 
 import multiprocessing
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
-from bench.cell import Outcome, run_cell
+from bench.cell import Outcome, State, run_cell
 from bench.data import Data
 from bench.grid import Grid, plan
 from bench.models import Models
@@ -27,107 +27,114 @@ from tasks.common.progress import Progress
 
 @dataclass(frozen=True)
 class Ready:
-    """A worker has started, and may be given a cell."""
+    """Message: the worker has started and can be given a cell."""
 
 
 @dataclass(frozen=True)
-class Ran:
-    """A cell's place in the grid, its state and the reason."""
+class Finished:
+    """Message: the cell at `index` of the grid ended in this state."""
 
-    place: int
-    state: str
+    index: int
+    state: State
     reason: str
 
 
 @dataclass(frozen=True)
 class Unstorable:
-    """A StorageError's parts: what stopped a worker."""
+    """Message: a StorageError, in its parts, ended the worker."""
 
     what: str
     hint: str
     file: str | None
 
 
-def run(
-    settings: Settings, grid: Grid, number: int, tell: Callable[[Outcome], None]
-) -> dict[int, Outcome]:
-    """The outcomes of the cells that `number` workers ran, by their place in the grid.
+Message = Ready | Finished | Unstorable
 
-    Absent are those that were done before, that other runs have in work, and that a worker which
-    was killed didn't finish or begin.
+
+def run(
+    settings: Settings, grid: Grid, number: int, report: Callable[[Outcome], None]
+) -> dict[int, Outcome]:
+    """Run a grid's cells in `number` workers.
 
     Args:
-        tell: called with each outcome as it comes.
+        report: called with each outcome as it comes.
+
+    Returns:
+        The outcomes by index in the grid. Absent are cells that were done before, cells that
+        another run is computing, and those that a killed worker did not finish or start.
 
     Raises:
-        StorageError: a worker couldn't write results; the others are stopped.
+        StorageError: a worker couldn't write results; the other workers are stopped.
     """
-    context = multiprocessing.get_context("spawn")  # no copies of threads and locks
-    wanted = settings, grid.suite, grid.methods, grid.tasks
-    untried = set(range(len(grid.cells)))  # a cell that one worker failed no other tries again
+    context = multiprocessing.get_context("spawn")  # a fork would copy threads and locks
+    untried = set(range(len(grid.cells)))  # a cell that ended one worker is given to no other
     fits = [cell.fit_key for cell in grid.cells]
-    crew: dict[Connection, tuple[BaseProcess, list[int]]] = {}
-    in_work: dict[Connection, int] = {}
+    processes: list[BaseProcess] = []
+    orders: dict[Connection, list[int]] = {}
+    running: dict[Connection, int] = {}
     found: dict[int, Outcome] = {}
     try:
-        for place in range(number):
-            here, there = context.Pipe()
-            worker: BaseProcess = context.Process(
-                target=_work, args=(*wanted, number, there), daemon=True
+        for worker in range(number):
+            ours, theirs = context.Pipe()
+            process: BaseProcess = context.Process(
+                target=_work,
+                args=(settings, grid.suite, grid.methods, grid.tasks, number, theirs),
+                daemon=True,
             )
-            worker.start()
-            crew[here] = worker, _order(len(grid.cells), place, number)
-            there.close()  # the worker's own is left, so its end is seen here
-        for line, message in _told(list(crew)):
+            process.start()
+            processes.append(process)
+            orders[ours] = _order_cells(len(grid.cells), worker, number)
+            theirs.close()  # with only the worker's copy open, its end is noticed here
+        for connection, message in _receive(list(orders)):
             if isinstance(message, Unstorable):
                 raise StorageError(message.what, hint=message.hint, file=message.file)
-            if isinstance(message, Ran) and message.state in {"done", "failed"}:
-                outcome = Outcome(grid.cells[message.place], message.state, message.reason)
-                found[message.place] = outcome
-                tell(outcome)
-            in_work.pop(line, None)
-            _, order = crew[line]
-            given = _choose(order, untried, fits, {fits[place] for place in in_work.values()})
-            if given is not None:
-                untried.remove(given)
-                in_work[line] = given
-            with suppress(OSError):  # ended meanwhile: what it was given is left undone
-                line.send(given)
+            if isinstance(message, Finished) and message.state in {State.DONE, State.FAILED}:
+                outcome = Outcome(grid.cells[message.index], message.state, message.reason)
+                found[message.index] = outcome
+                report(outcome)
+            running.pop(connection, None)
+            busy_fits = {fits[index] for index in running.values()}
+            index = _choose(orders[connection], untried, fits, busy_fits)
+            if index is not None:
+                untried.remove(index)
+                running[connection] = index
+            with suppress(OSError):  # the worker has ended meanwhile: its cell stays undone
+                connection.send(index)
     finally:
-        for worker, _ in crew.values():
-            worker.terminate()
-        for worker, _ in crew.values():
-            worker.join()
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.join()
     return found
 
 
-def _order(cells: int, worker: int, workers: int) -> list[int]:
-    """The places of the grid in the order in which one of the workers is given them: its own part,
-    then the others' from behind, so that it comes upon their fits last.
+def _order_cells(cells: int, worker: int, workers: int) -> list[int]:
+    """The order in which one worker is given cells: its own part of the grid, then the others'
+    from the end, so that it reaches the fits they are computing last.
     """
     own = range(cells * worker // workers, cells * (worker + 1) // workers)
-    return [*own, *(place for place in reversed(range(cells)) if place not in own)]
+    return [*own, *(index for index in reversed(range(cells)) if index not in own)]
 
 
 def _choose(
     order: Sequence[int], untried: set[int], fits: Sequence[str], busy: set[str]
 ) -> int | None:
-    """The first place in that order whose cell nobody has tried, if possible one whose fit is not
-    among the `busy` ones; None where all have been tried.
+    """The first untried cell in that order, if possible one whose fit no other worker is
+    computing (`busy`); None where all have been tried.
     """
-    left = [place for place in order if place in untried]
-    return next((place for place in left if fits[place] not in busy), left[0] if left else None)
+    left = [index for index in order if index in untried]
+    return next((index for index in left if fits[index] not in busy), left[0] if left else None)
 
 
-def _told(lines: list[Connection]) -> Iterator[tuple[Connection, Ready | Ran | Unstorable]]:
-    """Messages, and whose they are, until every worker has ended."""
-    while lines:
-        for line in wait(lines):
-            assert isinstance(line, Connection)  # noqa: S101  as they were given
+def _receive(connections: list[Connection]) -> Iterator[tuple[Connection, Message]]:
+    """Messages with the connection they came by, until every worker has ended."""
+    while connections:
+        for connection in wait(connections):
+            assert isinstance(connection, Connection)  # noqa: S101  `wait` takes sockets too
             try:
-                yield line, line.recv()
-            except (EOFError, OSError):  # ended, perhaps in the middle of a message
-                lines.remove(line)
+                yield connection, connection.recv()
+            except (EOFError, OSError):  # the worker has ended, perhaps in the middle of a message
+                connections.remove(connection)
 
 
 def _work(
@@ -136,10 +143,10 @@ def _work(
     methods: tuple[str, ...],
     tasks: tuple[str, ...],
     number: int,
-    line: Connection,
+    connection: Connection,
 ) -> None:
-    """One worker's life."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one that started it ends it
+    """A worker's main function: run the cells whose indices arrive, until None does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Ctrl-C, the parent terminates its workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
     import torch
 
@@ -149,17 +156,17 @@ def _work(
         cells = plan(settings, suite_name, methods=methods, tasks=tasks).cells
         datas = {source: Data(settings, suite, source) for source in suite.data}
         models = Models(settings, Progress())
-        line.send(Ready())
-        while (place := line.recv()) is not None:
-            cell = cells[place]
+        connection.send(Ready())
+        while (index := connection.recv()) is not None:
+            cell = cells[index]
             outcome = run_cell(cell, settings, datas[cell.source], models, Progress())
-            line.send(Ran(place, outcome.state, outcome.reason))
+            connection.send(Finished(index, outcome.state, outcome.reason))
     except StorageError as error:
-        line.send(Unstorable(error.what, error.hint, error.file))
+        connection.send(Unstorable(error.what, error.hint, error.file))
 
 
 def _end_with_parent() -> None:
-    """A parent that is killed takes its workers along; what is done is kept."""
+    """Ends the worker when its parent is killed; finished cells are stored already."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

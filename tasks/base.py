@@ -5,7 +5,8 @@ from typing import Any, ClassVar
 
 from tasks.example import Behavior, Example, Prediction, Score
 from tasks.prompts import cut_item, profile_prompt
-from tasks.task import Aggregator, Task, Tokenizer, Unparsed
+from tasks.scoring import DEFAULT_SCORING, Scoring
+from tasks.task import Task, Tokenizer
 
 
 class FormError(ValueError):
@@ -116,16 +117,13 @@ class LaMPTask(Task):
         self,
         predictions: Sequence[Prediction],
         golds: Mapping[str, str],
-        *,
-        unparsed: Unparsed = "lamp",
-        aggregator: Aggregator = "mean",
+        scoring: Scoring = DEFAULT_SCORING,
     ) -> dict[str, Score]:
         from tasks.metrics import create
 
-        made = [
-            create(name, self, unparsed=unparsed, aggregator=aggregator) for name in self.metrics
-        ]
-        return {metric.name: metric.score(predictions, golds) for metric in made}
+        return {
+            name: create(name, self, scoring).score(predictions, golds) for name in self.metrics
+        }
 
 
 class _Fields(dict[str, Any]):

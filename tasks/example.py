@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,8 @@ class Score:
         n_failed: examples without a prediction.
         n_unparsed: predictions that are no label of the task.
         higher_is_better: False for errors.
+        rows: [n][c] per-example statistics in the order of the golds, from which `Metric.reduce`
+            computes the value; c depends on the metric.
     """
 
     metric: str
@@ -124,6 +126,7 @@ class Score:
     n_failed: int
     n_unparsed: int
     higher_is_better: bool
+    rows: tuple[tuple[float, ...], ...] = field(repr=False)
 
 
 def newest_first(history: Sequence[Behavior]) -> list[int]:

@@ -3,14 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Protocol
 
 from tasks.example import Behavior, Example, Prediction, Score
-
-Unparsed = Literal["lamp", "pplug"]
-"""Treatment of an ordinal answer that is no number: LaMP's scripts' or PPlug's."""
-Aggregator = Literal["mean", "lamp"]
-"""Of ROUGE: the mean, or the bootstrap median that LaMP's scripts print."""
+from tasks.scoring import DEFAULT_SCORING, Scoring
 
 
 class Kind(StrEnum):
@@ -110,11 +106,9 @@ class Task(ABC):
         self,
         predictions: Sequence[Prediction],
         golds: Mapping[str, str],
-        *,
-        unparsed: Unparsed = "lamp",
-        aggregator: Aggregator = "mean",
+        scoring: Scoring = DEFAULT_SCORING,
     ) -> dict[str, Score]:
-        """Every metric of the task over all golds; a missing prediction counts as wrong.
+        """Every metric of the task over all golds, with its per-example rows.
 
-        `unparsed` and `aggregator` as in `tasks.metrics.create`.
+        A missing prediction counts as wrong.
         """

@@ -1,5 +1,5 @@
 """Tiny random models, written as Hugging Face folders at test time."""
 
-from bench.conformance_models import tiny_encoder, tiny_llama, tiny_t5
+from bench.conformance.tiny_models import tiny_encoder, tiny_llama, tiny_t5
 
 __all__ = ["tiny_encoder", "tiny_llama", "tiny_t5"]

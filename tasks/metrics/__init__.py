@@ -9,15 +9,16 @@ from tasks.common.errors import ConfigError
 from tasks.common.registry import did_you_mean
 from tasks.metrics.classification import Accuracy, MacroF1
 from tasks.metrics.generation import Bleu, ChrF, Meteor, Rouge
-from tasks.metrics.metric import Metric, score_rows
+from tasks.metrics.metric import Metric
 from tasks.metrics.ordinal import MeanAbsoluteError, RootMeanSquaredError
-from tasks.task import Aggregator, Kind, Task, Unparsed
+from tasks.scoring import DEFAULT_SCORING, Scoring
+from tasks.task import Kind, Task
 
 CLASSIFICATION = ("accuracy", "f1")
 ORDINAL = (*CLASSIFICATION, "mae", "rmse")
 GENERATION = ("rouge1", "rouge2", "rougeL", "bleu", "chrf", "meteor")
 
-__all__ = ["Metric", "create", "names", "score_rows"]
+__all__ = ["Metric", "create", "names"]
 
 
 def names(task: Task) -> tuple[str, ...]:
@@ -29,14 +30,8 @@ def names(task: Task) -> tuple[str, ...]:
     }[task.kind]
 
 
-def create(
-    name: str, task: Task, *, unparsed: Unparsed = "lamp", aggregator: Aggregator = "mean"
-) -> Metric:
-    """The metric called `name`, set up for `task`.
-
-    Args:
-        unparsed: treatment of an ordinal answer that is no number (see `tasks.metrics.ordinal`).
-        aggregator: of ROUGE: "mean", or "lamp" for the bootstrap median that LaMP's scripts print.
+def create(name: str, task: Task, scoring: Scoring = DEFAULT_SCORING) -> Metric:
+    """The metric called `name`, set up for `task` under these scoring rules.
 
     Raises:
         ConfigError: unknown name, or one that doesn't fit the task's kind; METEOR without its data.
@@ -50,10 +45,10 @@ def create(
     makers: dict[str, Callable[[], Metric]] = {
         "accuracy": lambda: Accuracy(task.labels),
         "f1": lambda: MacroF1(task.labels),
-        "mae": lambda: MeanAbsoluteError(task.labels, unparsed),
-        "rmse": lambda: RootMeanSquaredError(task.labels, unparsed),
+        "mae": lambda: MeanAbsoluteError(task.labels, scoring.unparsed),
+        "rmse": lambda: RootMeanSquaredError(task.labels, scoring.unparsed),
         "bleu": Bleu,
         "chrf": ChrF,
         "meteor": Meteor,
     }
-    return makers[name]() if name in makers else Rouge(name, aggregator)
+    return makers[name]() if name in makers else Rouge(name, scoring.aggregator)

@@ -8,7 +8,7 @@ import numpy as np
 
 from tasks.common.errors import ConfigError
 from tasks.metrics.metric import Metric, Rows, column, mean, require_rows
-from tasks.task import Aggregator
+from tasks.scoring import Aggregator
 
 BOOTSTRAP_SAMPLES = 1000
 

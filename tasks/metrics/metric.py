@@ -41,15 +41,20 @@ class Metric(ABC):
         return False
 
     def score(self, predictions: Sequence[Prediction], golds: Mapping[str, str]) -> Score:
-        """The metric over all golds, with its denominators. Raises ValueError as `aligned` does."""
+        """The metric over all golds, with its denominators and per-example rows, in one pass.
+
+        Raises ValueError as `aligned` does.
+        """
         texts = aligned(predictions, golds)
+        rows = self.rows(texts, list(golds.values()))
         return Score(
             metric=self.name,
-            value=self.reduce(self.rows(texts, list(golds.values()))),
+            value=self.reduce(rows),
             n=len(golds),
             n_failed=sum(text is None for text in texts),
             n_unparsed=sum(text is not None and self.unparsed(text) for text in texts),
             higher_is_better=self.higher_is_better,
+            rows=tuple(map(tuple, rows.tolist())),
         )
 
 
@@ -67,16 +72,6 @@ def aligned(predictions: Sequence[Prediction], golds: Mapping[str, str]) -> list
             raise ValueError(f"a prediction for id {prediction.id!r}, which has no gold")
         texts[prediction.id] = prediction.text
     return [texts.get(id) for id in golds]
-
-
-def score_rows(
-    predictions: Sequence[Prediction], golds: Mapping[str, str], metric: Metric
-) -> tuple[tuple[str, ...], Rows]:
-    """(ids [n], rows [n, c]) in the order of `golds`: what resampling and paired tests start from.
-
-    Raises ValueError as `aligned` does.
-    """
-    return tuple(golds), metric.rows(aligned(predictions, golds), list(golds.values()))
 
 
 def mean(rows: Rows) -> float:

@@ -15,7 +15,7 @@ import re
 from collections.abc import Sequence
 
 from tasks.metrics.metric import Metric, Rows, column, mean
-from tasks.task import Unparsed
+from tasks.scoring import Unparsed
 
 
 class OrdinalMetric(Metric):

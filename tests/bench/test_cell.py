@@ -1,4 +1,4 @@
-"""One cell: what is recorded, what is shared, and how a fault stays within it."""
+"""One cell: what is recorded, what is shared, and how a failure stays within it."""
 
 import json
 import shutil
@@ -6,11 +6,11 @@ import threading
 
 import pytest
 
-from bench import cell as cell_module
-from bench import store
+from bench import prediction, store
 from bench.cell import make_runtime
 from bench.data import Data
 from bench.models import Models
+from methods.cache.folders import hold_lock
 from tasks import TASKS
 from tasks.common.errors import StorageError
 from tasks.common.progress import Progress
@@ -56,7 +56,7 @@ def test_a_failing_method_stays_within_its_cell(project):
         ("fit.json", lambda data: data.replace(b'"steps"', b'"step"')),
     ],
 )
-def test_a_damaged_fit_is_put_aside_and_fitted_anew(project, names, damage):
+def test_a_damaged_fit_is_set_aside_and_fitted_again(project, names, damage):
     project.suite("pplug")
     (first,) = project.run()
     fits = project.root / "cache" / "fitted"
@@ -72,7 +72,7 @@ def test_a_damaged_fit_is_put_aside_and_fitted_anew(project, names, damage):
     assert fit.with_name(f"{fit.name}.damaged").is_dir()
 
 
-def test_damaged_answers_of_a_killed_cell_are_asked_again(project):
+def test_damaged_predictions_of_a_killed_cell_are_computed_again(project):
     project.says("sound", {})
     project.suite("sound")
     (cell,) = project.cells().values()
@@ -81,7 +81,7 @@ def test_damaged_answers_of_a_killed_cell_are_asked_again(project):
     runtime = make_runtime(cell, settings, data, Models(settings, Progress()), Progress())
     runtime.scratch.mkdir(parents=True)
     (runtime.scratch / "predictions-0.jsonl").write_text('{"id": "d1", "te', encoding="utf-8")
-    with pytest.warns(UserWarning, match=r"line 1 is damaged .*answered again"):
+    with pytest.warns(UserWarning, match=r"line 1 is damaged .*predicted again"):
         (outcome,) = project.run()
     assert outcome.state == "done"
     assert texts(project, "sound") == dict.fromkeys(GOLDS, "5")
@@ -113,7 +113,7 @@ def test_wrong_ids_are_refused(project, probe, got):
     project.suite("wrong")
     (outcome,) = project.run()
     assert outcome.state == "failed"
-    assert f"wanted 4 ids, got {got}" in outcome.reason
+    assert f"expected 4 ids, got {got}" in outcome.reason
     assert not outcome.cell.folder.exists()
 
 
@@ -126,7 +126,7 @@ def test_a_done_cell_does_no_work(project):
     assert project.times() == before
 
 
-def test_the_record_tells_what_was_run_and_on_what(project):
+def test_the_record_says_what_was_run_and_on_what(project):
     project.suite("bm25", "mean-score")
     project.run()
     found = record(project, "bm25")
@@ -148,7 +148,7 @@ def test_the_record_tells_what_was_run_and_on_what(project):
     assert record(project, "mean-score")["totals"]["notes"] == {"empty history: global majority": 1}
 
 
-def test_the_record_tells_the_encoder_and_what_it_encoded(project):
+def test_the_record_describes_the_encoder_and_what_it_encoded(project):
     """Four distinct behaviours of six, and four queries; a second suite finds them stored."""
     project.suite("dense")
     project.suite("dense", name="again")
@@ -198,13 +198,13 @@ def test_cells_of_one_key_in_two_suites_do_not_share_unfinished_work(project):
     assert first != second
 
 
-def test_a_fit_in_work_elsewhere_is_waited_for(project, tmp_path):
+def test_a_fit_that_another_process_computes_is_waited_for(project, tmp_path):
     project.probe("learns", "Learns", file=tmp_path / "fits")
     project.suite("learns")
     (cell,) = project.plan().cells
     cache = project.load().store.cache
     run = threading.Thread(target=project.run)
-    with store.sole_writer(cache / "fitted" / cell.fit_key, cache):
+    with hold_lock(cache / "fitted" / f".{cell.fit_key}.fit.lock"):
         run.start()
         run.join(3)
         assert run.is_alive()
@@ -213,7 +213,7 @@ def test_a_fit_in_work_elsewhere_is_waited_for(project, tmp_path):
     assert store.is_done(cell.folder)
 
 
-def test_the_model_lies_with_the_row_that_was_trained(project):
+def test_the_model_is_stored_with_the_method_that_was_trained(project):
     project.probe("learns", "Learns", file=project.root / "fits")
     project.suite("learns", more="controls = true")
     cells = {outcome.cell.variant: outcome.cell for outcome in project.run()}
@@ -226,9 +226,9 @@ def test_the_model_lies_with_the_row_that_was_trained(project):
         assert (fit["steps"], fit["examples"], fit["curve"]) == (3, 8, [{"step": 3, "loss": 0.5}])
 
 
-def test_a_cell_goes_on_from_its_saved_chunks(project, monkeypatch):
+def test_a_killed_cell_resumes_after_its_last_saved_chunk(project, monkeypatch):
     """Killed after the first chunk of two, it asks the method for the second alone."""
-    monkeypatch.setattr(cell_module, "CHUNK", 3)
+    monkeypatch.setattr(prediction, "CHUNK", 3)
     asked = []
     project.says("sound", {"d2": "3"})
     project.suite("sound")
@@ -279,7 +279,7 @@ def data(project, *overrides):
     return Data(settings, suite, suite.data[0])
 
 
-def test_no_method_watches_the_golds_that_it_is_scored_on(project):
+def test_no_method_monitors_the_golds_that_it_is_scored_on(project):
     project.suite("zero-shot", more="validation_share = 0.25")
     train, watched = data(project).training(LAMP3)
     assert (train.set, watched.set) == ("train", "train")
@@ -290,13 +290,13 @@ def test_no_method_watches_the_golds_that_it_is_scored_on(project):
     assert set(watched.golds) == {example.id for example in watched.examples}
 
 
-def test_the_official_dev_set_is_watched_when_test_is_scored(project):
+def test_the_official_dev_set_is_monitored_when_test_is_scored(project):
     project.suite("zero-shot", more='evaluate = "test"')
     train, watched = data(project).training(LAMP3)
     assert (len(train), watched.set, len(watched)) == (8, "dev", 4)
 
 
-def test_too_few_train_queries_leave_nothing_to_watch(project):
+def test_too_few_train_queries_leave_nothing_to_monitor(project):
     project.suite("zero-shot")
     train, watched = data(project).training(LAMP3)
     assert (len(train), watched) == (8, None)
@@ -310,11 +310,11 @@ def test_a_train_set_without_golds_is_named(project):
     project.suite("global-majority", more='train = "test"')
     (outcome,) = project.run()
     assert outcome.state == "failed"
-    assert "the test set of LaMP-3 has no golds: nothing can be learned from it" in outcome.reason
+    assert "the test set of LaMP-3 has no golds to learn from" in outcome.reason
     assert "Traceback" not in store.error_file(outcome.cell.folder).read_text()
 
 
-def test_results_that_could_not_be_stored_are_told_before_work(project):
+def test_an_unwritable_folder_is_reported_before_anything_is_computed(project):
     project.says("never", {"d1": "4"})
     project.suite("never")
     project.runs.write_text("a file, no folder")

@@ -26,7 +26,7 @@ def test_tables_scores_cells_and_provenance(project, bench):
     cells = [json.loads(line) for line in (kept / "cells.jsonl").read_text().splitlines()]
     planned = project.plan().cells
     assert [cell["key"] for cell in cells] == [cell.key for cell in planned]
-    record = store.read_json(planned[1].folder / store.RECORD)
+    record = json.loads((planned[1].folder / store.RECORD).read_text())
     assert cells[1]["seconds"] == record["seconds"]
     assert cells[1]["cost"] == record["cost"]
     assert bench("table", "-f", "markdown").out == (kept / "tables.md").read_text()

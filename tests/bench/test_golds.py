@@ -3,7 +3,7 @@
 from bench.cell import make_runtime
 from bench.data import Data
 from bench.models import Models
-from bench.store import read_json, read_predictions
+from bench.store import read_predictions, read_record
 from tasks.common.progress import Progress
 from tests.bench.support import GOLDS
 
@@ -29,7 +29,7 @@ def test_a_pool_is_a_row_and_counts_whom_it_takes(project, bench):
     for cell in project.plan().cells:
         answers = read_predictions(cell.folder / "predictions.jsonl")
         assert [answer.id for answer in answers] == list(GOLDS)
-        notes = read_json(cell.folder / "cell.json")["totals"]["notes"]
+        notes = read_record(cell.folder).totals.notes
         if cell.variant != "pag":
             assert sum(n for note, n in notes.items() if note.startswith("member ")) == len(GOLDS)
     stored = list((project.root / "cache" / "pool" / "predictions").glob("*.jsonl"))

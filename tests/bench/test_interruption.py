@@ -12,6 +12,7 @@ import pytest
 
 import bench.cell
 from bench import cli, store
+from bench.locks import Busy, lock_cell
 from tests.bench.support import make_project
 
 KILLS, MOST_FILES, SEED = 3, 20, 0
@@ -124,21 +125,21 @@ def test_ctrl_c_keeps_what_is_done_and_says_so(project):
     assert not cells["second"].folder.parent.exists()
 
 
-def test_a_failure_is_recorded_while_no_other_process_may_try_the_cell(project, monkeypatch):
+def test_a_failure_is_recorded_under_the_cells_lock(project, monkeypatch):
     project.probe("broken", "Fails", file=project.root / "no")
     project.suite("broken")
     (cell,) = project.plan().cells
     free = []
 
-    def written(folder, text):
+    def write_unless_free(folder, text):
         try:
-            with store.sole_writer(folder, project.root / "cache"):
+            with lock_cell(folder, project.root / "cache"):
                 free.append(text)
-        except store.Busy:
+        except Busy:
             write(folder, text)
 
     write = store.write_error
-    monkeypatch.setattr(store, "write_error", written)
+    monkeypatch.setattr(store, "write_error", write_unless_free)
     assert [outcome.state for outcome in project.run()] == ["failed"]
     assert not free
     assert "the file is not there" in store.error_file(cell.folder).read_text()

@@ -113,18 +113,18 @@ def test_what_rows_cost_is_the_mean_of_their_records(project):
     assert control is None
     assert zero_shot.trainable_shared == zero_shot.bytes_per_user == 0
     cells = [c for c in project.plan("seeds=[0, 1]").cells if c.variant == "pplug"]
-    records = [store.read_json(cell.folder / store.RECORD) for cell in cells]
+    records = [store.read_record(cell.folder) for cell in cells]
     assert len(records) == 2
-    assert pplug.trainable_shared == records[0]["cost"]["trainable_shared"] > 0
+    assert pplug.trainable_shared == records[0].cost.trainable_shared > 0
     assert pplug.query_ms == pytest.approx(
-        sum(1000 * r["seconds"]["predict"] / r["totals"]["n"] for r in records) / 2
+        sum(1000 * r.seconds.predict / r.totals.n for r in records) / 2
     )
     text = render.markdown(table)
     lines = text[text.index("cost, means") :].splitlines()
     assert lines[2].split(" | ")[1:3] == ["shared parameters", "shared fit s"]
     assert lines[4].startswith("| zero-shot | 0 | ")
     assert lines[5].startswith(f"| pplug | {pplug.trainable_shared:,.0f} | ")
-    assert pplug.fit_seconds == pytest.approx(sum(r["fit"]["seconds"] for r in records) / 2)
+    assert pplug.fit_seconds == pytest.approx(sum(r.fit.seconds for r in records) / 2)
     console = Console(file=io.StringIO(), width=80)
     render.to_console(table, console)
     assert f"{pplug.trainable_shared:,.0f}" in console.file.getvalue()

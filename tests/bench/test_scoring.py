@@ -7,8 +7,8 @@ import pytest
 
 from bench import store
 from bench.scoring import rescore, score_cell
-from bench.settings import ScoringSettings
 from tasks import TASKS, Prediction
+from tasks.scoring import Scoring
 from tests.bench.support import GOLDS, USERS
 from tests.methods.helpers import example, split
 
@@ -20,8 +20,8 @@ def predictions(answers):
     return [Prediction(id, text, error="no") for id, text in answers.items()]
 
 
-def scored(project, row):
-    return store.read_json(project.cells()[row].folder / store.SCORES)
+def read_scores(project, row):
+    return store.read_scores(project.cells()[row].folder)
 
 
 @pytest.fixture
@@ -33,24 +33,24 @@ def done(project):
 
 
 def test_a_cells_scores_are_those_counted_by_hand(done):
-    found = scored(done, "row")
-    assert found["scoring"] == {"unparsed": "lamp", "aggregator": "mean"}
-    assert found["ids"] == list(GOLDS)
-    assert found["users"] == list(USERS.values())
-    mae, rmse = found["metrics"]["mae"], found["metrics"]["rmse"]
-    assert mae["value"] == sum(FARTHEST) / 4
-    assert rmse["value"] == pytest.approx(math.sqrt(sum(error**2 for error in FARTHEST) / 4))
-    assert mae["rows"] == [[error] for error in FARTHEST]
+    found = read_scores(done, "row")
+    assert found.scoring == Scoring(unparsed="lamp", aggregator="mean")
+    assert found.ids == tuple(GOLDS)
+    assert found.users == tuple(USERS.values())
+    mae, rmse = found.metrics["mae"], found.metrics["rmse"]
+    assert mae.value == sum(FARTHEST) / 4
+    assert rmse.value == pytest.approx(math.sqrt(sum(error**2 for error in FARTHEST) / 4))
+    assert mae.rows == tuple((error,) for error in FARTHEST)
     for metric in (mae, rmse):
-        assert (metric["n"], metric["n_failed"], metric["n_unparsed"]) == (4, 1, 1)
-        assert metric["higher_is_better"] is False
+        assert (metric.n, metric.n_failed, metric.n_unparsed) == (4, 1, 1)
+        assert metric.higher_is_better is False
 
 
 def test_the_order_of_predictions_does_not_matter():
     task = TASKS.get("LaMP-3")()
     examples = [example(id) for id in GOLDS]
     both = [
-        score_cell(task, split(GOLDS, examples), answers, ScoringSettings())
+        score_cell(task, split(GOLDS, examples), answers, Scoring())
         for answers in (predictions(ANSWERS), predictions(ANSWERS)[::-1])
     ]
     assert both[0] == both[1]
@@ -58,23 +58,23 @@ def test_the_order_of_predictions_does_not_matter():
 
 def test_a_missing_prediction_counts_as_wrong():
     task = TASKS.get("LaMP-3")()
-    found = score_cell(task, split(GOLDS), predictions({"d1": "5"}), ScoringSettings())
-    assert found["metrics"]["mae"]["value"] == (0 + 3 + 4 + 3) / 4
-    assert found["metrics"]["mae"]["n_failed"] == 3
+    found = score_cell(task, split(GOLDS), predictions({"d1": "5"}), Scoring())
+    assert found.metrics["mae"].value == (0 + 3 + 4 + 3) / 4
+    assert found.metrics["mae"].n_failed == 3
 
 
 def test_a_set_without_golds_cannot_be_scored():
     with pytest.raises(ValueError, match="no golds"):
-        score_cell(TASKS.get("LaMP-3")(), split(None, []), [], ScoringSettings())
+        score_cell(TASKS.get("LaMP-3")(), split(None, []), [], Scoring())
 
 
 def test_scoring_again_follows_the_settings(done):
     settings = done.load("scoring.unparsed=pplug")
     assert rescore(settings, done.plan()) == 1
-    found = scored(done, "row")
-    assert found["scoring"]["unparsed"] == "pplug"
-    assert found["metrics"]["mae"]["rows"] == [[0], [1], [0], [3]]  # "good" stands for 1
-    assert found["metrics"]["mae"]["n_unparsed"] == 1
+    found = read_scores(done, "row")
+    assert found.scoring.unparsed == "pplug"
+    assert found.metrics["mae"].rows == ((0,), (1,), (0,), (3,))  # "good" stands for 1
+    assert found.metrics["mae"].n_unparsed == 1
 
 
 def test_scoring_again_changes_no_byte_where_nothing_changed(done):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
-from bench.statistics import Interval, difference, interval, user_samples
+from bench.statistics import Interval, difference, interval, resample_users
 
 USERS = ["a", "a", "b", "c", "c", "c"]
 HOW = {"confidence": 0.95, "resamples": 4000}
@@ -26,14 +26,14 @@ def test_samples_are_of_whole_users_as_many_as_there_are():
         tuple(sorted(itertools.chain.from_iterable(whole[user] for user in drawn)))
         for drawn in itertools.product(whole, repeat=3)
     }
-    found = {tuple(sorted(sample.tolist())) for sample in user_samples(USERS, 500)}
+    found = {tuple(sorted(sample.tolist())) for sample in resample_users(USERS, 500)}
     assert found == allowed  # all 10 of them, and no other
 
 
 def test_samples_are_seeded_by_the_users_alone():
-    one, two = user_samples(USERS, 50), user_samples(list(USERS), 50)
+    one, two = resample_users(USERS, 50), resample_users(list(USERS), 50)
     assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
-    other = user_samples(["x", "x", "y", "z", "z", "z"], 50)
+    other = resample_users(["x", "x", "y", "z", "z", "z"], 50)
     assert not all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
@@ -50,7 +50,7 @@ def test_one_user_has_no_spread_however_many_queries():
 
 
 def test_queries_of_a_user_are_not_independent():
-    """The same values by 5 users spread more than by 50: that is what clustering is for."""
+    """The same values by 5 users spread more than by 50: hence the clustering."""
     values = rows(*([0.0] * 20 + [1.0] * 30))
     clustered = interval([values], [f"u{n // 10}" for n in range(50)], mean, **HOW)
     single = interval([values], [f"u{n}" for n in range(50)], mean, **HOW)

@@ -1,4 +1,4 @@
-"""Cells are stored whole or not at all; what is damaged or can't be written is told by name."""
+"""Cells are stored whole or not at all; damaged files and unwritable folders are named."""
 
 import errno
 import os
@@ -61,22 +61,23 @@ def test_damaged_predictions_are_named(tmp_path, damage, message):
         (b'{"key": ', "is damaged"),
         (b"\xff", "is damaged"),
         (b"", "is damaged"),
-        (b"[1]", "is no JSON object"),
+        (b"[1]", "is not a cell's record"),
+        (b"[" * 100_000, "is damaged"),
         (None, "is missing"),
     ],
 )
 def test_a_damaged_record_is_named(tmp_path, content, message):
-    path = tmp_path / "cell.json"
+    path = tmp_path / store.RECORD
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(StorageError) as error:
-        store.read_json(path)
+        store.read_record(tmp_path)
     assert str(error.value).startswith(f"{path}: {message}")
 
 
 def test_a_cell_appears_when_its_block_ends_well(tmp_path):
     folder = tmp_path / "runs" / "0-key"
-    with store.new_cell(folder) as temporary:
+    with store.create_cell(folder) as temporary:
         (temporary / store.RECORD).write_text("{}")
         assert not folder.exists()
         assert not store.is_done(folder)
@@ -89,7 +90,7 @@ def test_a_cell_whose_block_fails_leaves_nothing(tmp_path, fault):
     folder = tmp_path / "runs" / "0-key"
 
     def fail():
-        with store.new_cell(folder) as temporary:
+        with store.create_cell(folder) as temporary:
             (temporary / store.RECORD).write_text("{}")
             raise fault
 
@@ -100,9 +101,9 @@ def test_a_cell_whose_block_fails_leaves_nothing(tmp_path, fault):
 
 def test_what_a_killed_run_left_is_removed_by_the_next(tmp_path):
     folder = tmp_path / "0-key"
-    killed = store.new_cell(folder)
+    killed = store.create_cell(folder)
     (killed.__enter__() / "half").touch()
-    with store.new_cell(folder) as temporary:
+    with store.create_cell(folder) as temporary:
         (temporary / store.RECORD).write_text("{}")
     assert [path.name for path in tmp_path.rglob("*")] == ["0-key", store.RECORD]
 
@@ -112,7 +113,7 @@ def test_a_folder_without_a_record_is_no_result_and_is_replaced(tmp_path):
     folder.mkdir()
     (folder / "left-over").touch()
     assert not store.is_done(folder)
-    with store.new_cell(folder) as temporary:
+    with store.create_cell(folder) as temporary:
         (temporary / store.RECORD).write_text("{}")
     assert [path.name for path in folder.iterdir()] == [store.RECORD]
 
@@ -142,7 +143,7 @@ def test_a_damaged_file_stops_show_by_name(project, bench, name):
     assert done.err.startswith(f"error: {path}: is damaged")
 
 
-def test_damaged_scores_stop_the_table_by_name_and_are_mended_by_score(project, bench):
+def test_damaged_scores_stop_the_table_by_name_and_bench_score_repairs_them(project, bench):
     project.says("sound", {})
     project.suite("sound")
     (outcome,) = project.run()
@@ -253,14 +254,14 @@ def test_a_cache_for_the_sample_that_cannot_be_written_is_named(project, bench):
     assert "Traceback" not in done.err
 
 
-def test_a_cell_that_another_process_has_in_work_is_left_to_it(project, bench):
+def test_a_cell_that_another_process_is_running_is_left_to_it(project, bench):
     project.says("first", {"d1": "4"})
     project.says("second", {"d1": "3"})
     project.suite("first", "second")
     taken = project.cells()["first"].folder
     holder = (
-        "import sys, time; from pathlib import Path; from bench import store\n"
-        "with store.sole_writer(Path(sys.argv[1]), Path(sys.argv[2])): print('held', flush=True); time.sleep(60)"
+        "import sys, time; from pathlib import Path; from bench.locks import lock_cell\n"
+        "with lock_cell(Path(sys.argv[1]), Path(sys.argv[2])): print('held', flush=True); time.sleep(60)"
     )
     with subprocess.Popen(
         [sys.executable, "-c", holder, str(taken), str(project.root / "cache")],

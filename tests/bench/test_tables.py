@@ -163,7 +163,7 @@ def test_all_metrics_are_shown_when_asked_for(project):
     project.run()
     shown = {column.metric for column in build(project, all_metrics=True).columns}
     assert shown >= {column.metric for column in build(project).columns}
-    stored = store.read_json(project.cells()["right"].folder / store.SCORES)["metrics"]
+    stored = store.read_scores(project.cells()["right"].folder).metrics
     assert shown == set(stored)
 
 

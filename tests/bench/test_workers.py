@@ -8,7 +8,7 @@ from rich.console import Console
 
 from bench.engine import run_grid
 from bench.grid import plan
-from bench.workers import _choose, _order
+from bench.workers import _choose, _order_cells
 from tasks.common.errors import StorageError
 
 ROWS = ("zero-shot", "bm25", "mean-score", "pplug")
@@ -37,13 +37,13 @@ def test_two_workers_store_what_one_does(project):
 
 
 def test_an_idle_worker_takes_from_the_end_of_the_others_parts():
-    orders = [_order(9, worker, 2) for worker in range(2)]
+    orders = [_order_cells(9, worker, 2) for worker in range(2)]
     assert orders == [[0, 1, 2, 3, 8, 7, 6, 5, 4], [4, 5, 6, 7, 8, 3, 2, 1, 0]]
     for worker in range(4):  # more workers than cells: each still offers all of them
-        assert sorted(_order(3, worker, 4)) == [0, 1, 2]
+        assert sorted(_order_cells(3, worker, 4)) == [0, 1, 2]
 
 
-def test_a_cell_whose_fit_another_worker_has_in_work_is_put_off():
+def test_a_cell_whose_fit_another_worker_computes_is_postponed():
     fits = ["a", "a", "b"]
     assert _choose([0, 1, 2], {1, 2}, fits, busy={"a"}) == 2
     assert _choose([0, 1, 2], {1, 2}, fits, busy={"b"}) == 1
@@ -51,14 +51,14 @@ def test_a_cell_whose_fit_another_worker_has_in_work_is_put_off():
     assert _choose([0, 1, 2], set(), fits, busy={"a"}) is None
 
 
-def test_a_failed_cell_is_told_once(project):
+def test_a_failed_cell_is_reported_once(project):
     project.probe("broken", "Fails", file=project.root / "no")
     project.suite("mean-score", "broken", "median-score")
-    settings, told = project.load(SHARED), []
-    outcomes = run_grid(settings, plan(settings), Console(quiet=True), told.append)
+    settings, reported = project.load(SHARED), []
+    outcomes = run_grid(settings, plan(settings), Console(quiet=True), reported.append)
     assert states(outcomes) == {"mean-score": "done", "broken": "failed", "median-score": "done"}
     assert "the file is not there" in outcomes[1].reason
-    assert sorted(outcome.cell.variant for outcome in told) == sorted(states(outcomes))
+    assert sorted(outcome.cell.variant for outcome in reported) == sorted(states(outcomes))
 
 
 def test_a_cell_whose_worker_was_killed_is_run_all_the_same(project):

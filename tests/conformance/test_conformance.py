@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bench.conformance import check
-from bench.conformance_models import tiny_runtimes
+from bench.conformance.tiny_runtime import tiny_runtimes
 from methods import METHODS
 from tasks import TASKS
 from tasks.loading import load_dataset

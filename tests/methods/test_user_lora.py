@@ -8,7 +8,7 @@ import torch
 from peft import PeftModel
 
 from bench.conformance import check
-from bench.conformance_models import tiny_runtimes
+from bench.conformance.tiny_runtime import tiny_runtimes
 from methods.lora.lessons import as_queries
 from methods.models.language_model import LanguageModel
 from methods.user_lora import NO_LESSONS, UserLora

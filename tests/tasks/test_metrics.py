@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from tasks import Prediction
 from tasks.common.errors import ConfigError
 from tasks.lamp import LaMP1, LaMP2, LaMP3, LaMP4
-from tasks.metrics import create, names, score_rows
+from tasks.metrics import create, names
 from tasks.metrics.generation import Meteor
+from tasks.scoring import Scoring
 
 
-def value(name, task, predictions, references, **options):
-    metric = create(name, task(), **options)
+def value(name, task, predictions, references, **rules):
+    metric = create(name, task(), Scoring(**rules))
     return metric.reduce(metric.rows(predictions, references))
 
 
@@ -100,8 +101,8 @@ def test_scores_carry_their_denominators():
     assert not score.higher_is_better
 
 
-def test_a_task_scores_every_metric_with_the_modes_asked_for():
-    scores = LaMP3().score(predicted("4 stars"), golds("4"), unparsed="pplug")
+def test_a_task_scores_every_metric_under_the_given_rules():
+    scores = LaMP3().score(predicted("4 stars"), golds("4"), Scoring(unparsed="pplug"))
     assert list(scores) == ["mae", "rmse"]
     assert scores["mae"].value == 0
     assert LaMP3().score(predicted("4 stars"), golds("4"))["mae"].value == 3
@@ -130,7 +131,7 @@ def test_rouge_by_hand():
 
 
 def test_lamp_aggregator_is_a_seeded_bootstrap_median_near_the_mean():
-    metric = create("rouge1", LaMP4(), aggregator="lamp")
+    metric = create("rouge1", LaMP4(), Scoring(aggregator="lamp"))
     rows = np.linspace(0, 1, 101)[:, None] ** 2
     assert metric.reduce(rows) == metric.reduce(rows)
     assert metric.reduce(rows) == pytest.approx(rows.mean(), abs=0.005)
@@ -173,11 +174,18 @@ def test_rows_of_a_resample_reduce_to_the_metric_of_the_resample(task, answers, 
             metric.reduce(metric.rows([], []))
 
 
-def test_score_rows_follow_the_golds():
-    metric = create("accuracy", LaMP1())
-    ids, rows = score_rows([Prediction("b", "[2]")], {"a": "[1]", "b": "[2]"}, metric)
-    assert ids == ("a", "b")
-    assert rows.tolist() == [[0], [1]]
+def test_a_score_carries_its_rows_in_the_order_of_the_golds():
+    scores = LaMP1().score([Prediction("b", "[2]")], {"a": "[1]", "b": "[2]"})
+    assert scores["accuracy"].rows == ((0,), (1,))
+
+
+@pytest.mark.parametrize("aggregator", ["mean", "lamp"])
+@pytest.mark.parametrize("task", [LaMP1, LaMP3, LaMP4])
+def test_a_score_is_its_rows_reduced(task, aggregator):
+    rules = Scoring(aggregator=aggregator)
+    reference = golds(*(task.labels[:2] or ["c d", "c d e f"]))
+    for name, score in task().score(predicted("[1]", "c d x"), reference, rules).items():
+        assert score.value == create(name, task(), rules).reduce(np.array(score.rows))
 
 
 def test_unknown_and_unfit_metrics_are_refused():

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bench.conformance import check
-from bench.conformance_models import tiny_runtimes
+from bench.conformance.tiny_runtime import tiny_runtimes
 from methods.bm25 import BM25
 from methods.core.controls import CLOSEST, OWN_ITEMS, SWAPS, OwnRandom, RandomProfile, ShuffledUser
 from methods.core.controls import make_control as under

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bench.conformance_models import tiny_t5
+from bench.conformance.tiny_models import tiny_t5
 from methods.models.config import LLMConfig
 from methods.models.opening import load_llm, open_llm
 from tasks import TASKS, Dataset, Example

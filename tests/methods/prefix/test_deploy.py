@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from bench.conformance_models import tiny_encoder, tiny_t5
+from bench.conformance.tiny_models import tiny_encoder, tiny_t5
 from methods.embedding_to_prefix import EmbeddingToPrefix
 from methods.models.config import Decoding, EncoderConfig
 from methods.models.encoder import Encoder

@@ -14,7 +14,7 @@ import torch
 from pydantic import ValidationError
 
 from bench.conformance import check
-from bench.conformance_models import tiny_runtimes
+from bench.conformance.tiny_runtime import tiny_runtimes
 from methods.embedding_to_prefix import EmbeddingToPrefix
 from methods.models.language_model import LanguageModel
 from methods.pplug import PPlug, PPlugConfig

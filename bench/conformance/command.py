@@ -1,11 +1,12 @@
-"""`bench check`: the conformance suite on one method, on generated data and tiny random models."""
+"""`bench check`: every conformance check on one method, on generated data and tiny models."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench.conformance import CheckResult, check
-from bench.conformance_models import tiny_runtimes
+from bench.conformance.runner import check
+from bench.conformance.subject import CheckResult
+from bench.conformance.tiny_runtime import tiny_runtimes
 from bench.settings import Settings
 from methods import METHODS
 from tasks import TASKS
@@ -18,9 +19,9 @@ TRAIN_EXAMPLES, DEV_EXAMPLES = 8, 6
 def check_method(
     settings: Settings, variant: str, tasks: Sequence[str] = ()
 ) -> Iterator[tuple[str, CheckResult]]:
-    """(task, result) of every check on a variant, on each task that it applies to.
+    """Yield (task, result) of every check on a variant, for each task that it applies to.
 
-    Raises ConfigError: unknown method, variant or task.
+    Raises ConfigError for an unknown method, variant or task.
     """
     name, options = settings.variant(variant)
     method = METHODS.get(name)
@@ -30,14 +31,18 @@ def check_method(
         for task_name in tasks or TASKS.names():
             task = TASKS.get(task_name)()
             if not method.applicable(type(task)):
-                if tasks:  # asked for by name: say so
-                    why = CheckResult(
-                        "registration", passed=True, detail="not applicable", skipped=True
+                if tasks:  # named on the command line: say why nothing is checked
+                    yield (
+                        task_name,
+                        CheckResult(
+                            "registration", passed=True, detail="not applicable", skipped=True
+                        ),
                     )
-                    yield task_name, why
                 continue
-            data, make = root / "data", tiny_runtimes(task, root)
+            data, make_runtime = root / "data", tiny_runtimes(task, root)
             train = load_dataset(task, data, split="time", set="train", limit=TRAIN_EXAMPLES)
             dev = load_dataset(task, data, split="time", set="dev", limit=DEV_EXAMPLES)
-            results = check(name, options, task=task, train=train, dev=dev, make_runtime=make)
+            results = check(
+                name, options, task=task, train=train, dev=dev, make_runtime=make_runtime
+            )
             yield from ((task_name, result) for result in results)

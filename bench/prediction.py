@@ -1,0 +1,58 @@
+"""Predicting in chunks, each saved when it is complete: a killed cell loses at most one chunk."""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench import store
+from methods import Method
+from methods.core.runtime import Runtime
+from tasks import Example, Prediction
+from tasks.common.errors import StorageError
+
+CHUNK = 256
+"""Examples between two saves; fixed, so that a resumed cell forms the same batches."""
+
+
+def predict_in_chunks(
+    method: Method, examples: Sequence[Example], runtime: Runtime
+) -> list[Prediction]:
+    """Predictions for all examples, reading the chunks that an earlier run saved in `scratch`.
+
+    Raises TypeError where the method doesn't return one prediction per example, in order.
+    """
+    predictions: list[Prediction] = []
+    runtime.progress.start("predict", len(examples))
+    for start in range(0, len(examples), CHUNK):
+        chunk = examples[start : start + CHUNK]
+        path = runtime.scratch / f"predictions-{start}.jsonl"
+        answers = _read_saved(path)
+        if answers is None:
+            answers = method.predict(chunk)
+            _require_one_each(method, chunk, answers)
+            store.write_predictions(path, answers)
+        predictions += answers
+        runtime.progress.advance(len(chunk))
+    return predictions
+
+
+def _read_saved(path: Path) -> list[Prediction] | None:
+    """A chunk's saved predictions; None where there are none, or where they are damaged."""
+    if not path.is_file():
+        return None
+    try:
+        return store.read_predictions(path)
+    except StorageError as error:
+        warnings.warn(f"{error} Its examples are predicted again.", stacklevel=2)
+        return None
+
+
+def _require_one_each(
+    method: Method, examples: Sequence[Example], answers: Sequence[Prediction]
+) -> None:
+    wanted, given = [example.id for example in examples], [answer.id for answer in answers]
+    if wanted != given:
+        raise TypeError(
+            f"{method.name}.predict must return one prediction per example, in order: "
+            f"expected {len(wanted)} ids, got {len(given)}"
+        )

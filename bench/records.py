@@ -1,0 +1,232 @@
+"""The stored form of a cell: what cell.json and scores.json hold, key by key."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from methods import Cost, FitReport
+from tasks import Prediction, Score
+from tasks.scoring import Scoring
+
+
+class _Record(BaseModel):
+    """Frozen, of exact types. Keys that only a later version writes are kept, not refused."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="allow", allow_inf_nan=False)
+
+
+class Seconds(_Record):
+    """Wall-clock seconds of a cell's phases.
+
+    Attributes:
+        load: opening the models.
+        fit: fitting, or loading a fit that another cell left.
+        predict: answering, resumed chunks not counted.
+    """
+
+    load: float
+    fit: float
+    predict: float
+
+    @property
+    def total(self) -> float:
+        return self.load + self.fit + self.predict
+
+
+class PeakBytes(_Record):
+    """Highest memory use during a cell, in bytes; `gpu` is None without one."""
+
+    resident: int
+    gpu: int | None
+
+
+class Fit(_Record):
+    """What training did: the fields of `FitReport`, and how long it took.
+
+    Attributes:
+        seconds: of the cell that trained it, also where this cell only loaded it; after a kill,
+            those since the resume.
+    """
+
+    steps: int
+    examples: int
+    curve: tuple[dict[str, Any], ...]
+    notes: dict[str, Any]
+    seconds: float = 0.0
+
+    @classmethod
+    def from_report(cls, report: FitReport, seconds: float) -> Self:
+        return cls(
+            steps=report.steps,
+            examples=report.examples,
+            curve=report.curve,
+            notes=report.notes,
+            seconds=seconds,
+        )
+
+
+class Totals(_Record):
+    """A cell's predictions, summed up.
+
+    Attributes:
+        n: predictions.
+        failed: predictions without a text.
+        truncated: prompts that the budget cut.
+        prompt_tokens_mean: tokens of a prompt as the LLM read it, soft tokens not counted.
+        new_tokens_mean: tokens generated for an answer.
+        behaviors_mean: behaviours in a prompt.
+        notes: `Prediction.note` → number of predictions that carry it.
+    """
+
+    n: int
+    failed: int
+    truncated: int
+    prompt_tokens_mean: float
+    new_tokens_mean: float
+    behaviors_mean: float
+    notes: dict[str, int]
+
+    @classmethod
+    def from_predictions(cls, predictions: Sequence[Prediction]) -> Self:
+        n = max(1, len(predictions))
+        notes = Counter(prediction.note for prediction in predictions if prediction.note)
+        return cls(
+            n=len(predictions),
+            failed=sum(prediction.text is None for prediction in predictions),
+            truncated=sum(prediction.truncated_tokens > 0 for prediction in predictions),
+            prompt_tokens_mean=sum(prediction.prompt_tokens for prediction in predictions) / n,
+            new_tokens_mean=sum(prediction.new_tokens for prediction in predictions) / n,
+            behaviors_mean=sum(len(prediction.behaviors) for prediction in predictions) / n,
+            notes=dict(sorted(notes.items())),
+        )
+
+
+class ModelDescriptions(_Record):
+    """The models as they were loaded; None where the method uses none.
+
+    Attributes:
+        llm: `LanguageModel.description`: name, weights, dtype, device, batch size, decoding.
+        encoder: `Encoder.description`: name, weights, dimension, dtype, device, texts encoded.
+    """
+
+    llm: dict[str, Any] | None
+    encoder: dict[str, Any] | None
+
+
+class Environment(_Record):
+    """The software and hardware that a cell ran on.
+
+    Attributes:
+        python: its version.
+        platform: operating system and C library.
+        processor: architecture, such as "x86_64".
+        cpus: logical cores of the machine; None where the system doesn't say.
+        threads: that torch uses for one operation.
+        gpus: names of the visible ones.
+        packages: name → version; None where it is not installed.
+        commit: of the project's checkout; None for an installed package.
+        dirty: whether that checkout had uncommitted changes.
+    """
+
+    python: str
+    platform: str
+    processor: str
+    cpus: int | None
+    threads: int
+    gpus: tuple[str, ...]
+    packages: dict[str, str | None]
+    commit: str | None
+    dirty: bool
+
+
+class CellRecord(_Record):
+    """cell.json: what was run, on what, and what it cost.
+
+    Attributes:
+        identity: everything that decides the predictions, as JSON.
+        key: hash of `identity`, and the end of the cell's folder name.
+        suite, data: names in bench.toml of the suite and of the data source.
+        task: the task's name, such as "LaMP-3".
+        method: the variant's name in the suite, with its control ("bm25@shuffled-user").
+        config: the method's options, defaults included.
+        llm, encoder: names in bench.toml; None where the method uses none.
+        seed: the root of every random choice.
+        started: when, in ISO 8601 (UTC).
+        seconds, peak_bytes: time and memory.
+        fit: what training did.
+        cost: what a deployment needs besides the frozen LLM.
+        totals: the predictions, summed up.
+        models: the models as they were loaded.
+        environment: software and hardware.
+    """
+
+    identity: dict[str, Any]
+    key: str
+    suite: str
+    data: str
+    task: str
+    method: str
+    config: dict[str, Any]
+    llm: str | None
+    encoder: str | None
+    seed: int
+    started: str
+    seconds: Seconds
+    peak_bytes: PeakBytes
+    fit: Fit
+    cost: Cost
+    totals: Totals
+    models: ModelDescriptions
+    environment: Environment
+
+
+class MetricScores(_Record):
+    """One metric of one cell.
+
+    Attributes:
+        metric: its name, such as "rouge1".
+        value: in the metric's own unit (see `tasks.Score`).
+        n: examples scored; failed and unparsed ones count as wrong.
+        n_failed: examples without a prediction.
+        n_unparsed: predictions that are no label of the task.
+        higher_is_better: False for errors.
+        rows: [n][c] per-example statistics, from which the value and any resample are computed.
+    """
+
+    metric: str
+    value: float
+    n: int
+    n_failed: int
+    n_unparsed: int
+    higher_is_better: bool
+    rows: tuple[tuple[float, ...], ...]
+
+    @classmethod
+    def from_score(cls, score: Score) -> Self:
+        return cls(**{name: getattr(score, name) for name in cls.model_fields})
+
+
+class CellScores(_Record):
+    """scores.json: every metric of a cell.
+
+    Attributes:
+        scoring: the rules it was scored under.
+        ids: [n] the examples, in the order of every metric's rows.
+        users: [n] whose example each is.
+        metrics: name → scores, the task's primary metric first.
+    """
+
+    scoring: Scoring
+    ids: tuple[str, ...]
+    users: tuple[str, ...]
+    metrics: dict[str, MetricScores] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _check_lengths(self) -> Self:
+        n = len(self.ids)
+        lengths = {len(self.users), *(len(metric.rows) for metric in self.metrics.values())}
+        if lengths != {n}:
+            raise ValueError(f"{n} ids, but lists of {sorted(lengths - {n})} users or rows")
+        return self
