@@ -19,13 +19,13 @@ from tests.methods.helpers import LetterEncoder, behavior, build, example, split
 TRAIN = split({"1": "4", "2": "5", "3": "4 ", "4": "1"})
 
 
-def fitted(method, folder, config=None, **surroundings):
+def fit(method, folder, config=None, **surroundings):
     found = build(method, folder, config, **surroundings)
     found.fit(TRAIN, None)
     return found
 
 
-def scored(*scores, dates=None):
+def score_items(*scores, dates=None):
     return [
         behavior(str(i), f"text {i}", score, date=date)
         for i, (score, date) in enumerate(zip(scores, dates or [None] * len(scores), strict=True))
@@ -33,12 +33,14 @@ def scored(*scores, dates=None):
 
 
 def answer(method, folder, history, query="", **surroundings):
-    (found,) = fitted(method, folder, **surroundings).predict([example("q", query, history)])
+    (found,) = fit(method, folder, **surroundings).predict([example("q", query, history)])
     return found
 
 
 def test_global_majority_answers_the_most_frequent_label(tmp_path):
-    found = fitted(GlobalMajority, tmp_path).predict([example("a"), example("b", "x", scored("1"))])
+    found = fit(GlobalMajority, tmp_path).predict(
+        [example("a"), example("b", "x", score_items("1"))]
+    )
     assert [(p.id, p.text, p.note) for p in found] == [("a", "4", None), ("b", "4", None)]
 
 
@@ -61,7 +63,7 @@ def test_global_majority_ties_go_to_the_first_label(tmp_path):
     ],
 )
 def test_majority_label_answers_the_users_most_frequent_label(tmp_path, scores, dates, label):
-    assert answer(MajorityLabel, tmp_path, scored(*scores, dates=dates)).text == label
+    assert answer(MajorityLabel, tmp_path, score_items(*scores, dates=dates)).text == label
 
 
 @pytest.mark.parametrize(
@@ -75,15 +77,15 @@ def test_majority_label_answers_the_users_most_frequent_label(tmp_path, scores, 
     ],
 )
 def test_mean_and_median_score_answer_the_nearest_label(tmp_path, scores, mean, median):
-    assert answer(MeanScore, tmp_path, scored(*scores)).text == mean
-    assert answer(MedianScore, tmp_path, scored(*scores)).text == median
+    assert answer(MeanScore, tmp_path, score_items(*scores)).text == mean
+    assert answer(MedianScore, tmp_path, score_items(*scores)).text == median
 
 
 @pytest.mark.parametrize("method", [MajorityLabel, MeanScore, MedianScore, KnnVote])
 def test_without_labels_in_the_history_the_global_majority_answers(tmp_path, method):
     found = answer(method, tmp_path, [])
     assert (found.text, found.note) == ("4", "empty history: global majority")
-    found = answer(method, tmp_path, scored(None, "nonsense"))
+    found = answer(method, tmp_path, score_items(None, "nonsense"))
     assert (found.text, found.note) == ("4", "no label in the history: global majority")
 
 
@@ -97,18 +99,18 @@ NEIGHBOURS = [
 
 def test_knn_weights_votes_by_similarity(tmp_path):
     """BM25's scores for "war": .90 for item 0, .74 for items 1 and 2, else 0."""
-    method = fitted(KnnVote, tmp_path, {"k": 3})
+    method = fit(KnnVote, tmp_path, {"k": 3})
     scores = method.retriever.scores(example("q", "war", NEIGHBOURS))
     assert scores[0] > scores[1] == scores[2] > 0
     assert scores[0] < scores[1] + scores[2]
     (found,) = method.predict([example("q", "war", NEIGHBOURS)])
     assert (found.text, found.behaviors) == ("2", ("0", "2", "1"))
-    (found,) = fitted(KnnVote, tmp_path, {"k": 2}).predict([example("q", "war", NEIGHBOURS)])
+    (found,) = fit(KnnVote, tmp_path, {"k": 2}).predict([example("q", "war", NEIGHBOURS)])
     assert (found.text, found.behaviors) == ("1", ("0", "2"))
 
 
 def test_knn_without_any_similarity_counts_votes(tmp_path):
-    history = scored("1", "3", "1", "3", "2")
+    history = score_items("1", "3", "1", "3", "2")
     found = answer(KnnVote, tmp_path, history, "nothing alike")
     assert (found.text, found.behaviors) == ("3", ("4", "3", "2", "1"))
 
@@ -116,7 +118,7 @@ def test_knn_without_any_similarity_counts_votes(tmp_path):
 def test_knn_ignores_negative_similarities(tmp_path):
     """A word in both of two documents has a negative idf, as has its floor: all scores < 0."""
     history = [behavior("0", "war", "1"), behavior("1", "war", "3"), behavior("2", "war tea", "3")]
-    method = fitted(KnnVote, tmp_path)
+    method = fit(KnnVote, tmp_path)
     asked = example("q", "war", history)
     assert method.retriever.scores(asked).max() < 0
     assert method.predict([asked])[0].text == "3"
@@ -173,7 +175,7 @@ def test_copy_dense_nearest_response_uses_the_encoder(tmp_path):
 
 
 def test_a_loaded_baseline_predicts_the_same(tmp_path):
-    fitted(MajorityLabel, tmp_path).save(tmp_path / "saved")
+    fit(MajorityLabel, tmp_path).save(tmp_path / "saved")
     method = build(MajorityLabel, tmp_path)
     method.load(tmp_path / "saved")
     assert method.predict([example()])[0].text == "4"

@@ -37,7 +37,7 @@ def ropg(kind, folder, encoder, llm=None, **config):
     return build(kind, folder, config, llm=llm or FirstScore(), encoder=encoder)
 
 
-def judged(id, utilities):
+def make_judged(id, utilities):
     candidates = tuple(behavior(str(i)) for i in range(len(utilities)))
     return Judged(example(id, history=candidates), candidates, tuple(utilities))
 
@@ -52,7 +52,7 @@ def policy(scores, utilities, *, width):
         real[row, : len(values)] = True
     leaf.requires_grad_()
     log_probabilities = torch.log_softmax(leaf.masked_fill(~real, -torch.inf), dim=1)
-    queries = [judged(f"q{row}", values) for row, values in enumerate(utilities)]
+    queries = [make_judged(f"q{row}", values) for row, values in enumerate(utilities)]
     return leaf, Policy(queries, log_probabilities, padded, real)
 
 

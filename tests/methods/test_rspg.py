@@ -67,7 +67,7 @@ def test_a_long_text_loses_its_beginning_and_equal_texts_score_equally(folder):
     assert frozen.model.tokenizer.truncation_side == "right"
 
 
-def fitted(folder, method, **options):
+def fit(folder, method, **options):
     config = {"pool": POOL, "training": TRAINING, "teacher_temperature": 0.1} | options
     place = folder / method.name
     made = build(method, place, config, llm=FirstScoreLLM(), encoder=encoder(folder / "words"))
@@ -76,7 +76,7 @@ def fitted(folder, method, **options):
 
 @pytest.fixture(scope="module", params=[RSPGPre, RSPGPost], ids=lambda method: method.name)
 def trained(request, folder):
-    return fitted(folder, request.param)
+    return fit(folder, request.param)
 
 
 def test_the_selector_beats_the_best_member_on_unseen_queries(trained):

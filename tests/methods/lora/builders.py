@@ -1,5 +1,8 @@
 """Users with histories of many lengths, and shortcuts to train their adapters."""
 
+import torch
+
+from methods.lora.layers import AdapterStack
 from methods.lora.training import Lessons, train_together
 from methods.models.config import LoraConfig, TrainingConfig
 from tasks.common.progress import Progress
@@ -60,3 +63,13 @@ def together(model, who, shape, config, folder, progress=None):
     return train_together(
         model, who, shape, config, checkpoints=folder, progress=progress or Progress(), **BUDGET
     )
+
+
+def fill_stack(model, kind, count, **options):
+    """Adapters strong enough to change answers; the last one is zero."""
+    stack = AdapterStack(model, lora(kind, **options), count).eval()
+    random = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for weight in stack.parameters():
+            weight[:-1] = torch.randn(weight[:-1].shape, generator=random, dtype=weight.dtype)
+    return stack

@@ -7,7 +7,7 @@ from methods.lora.layers import AdapterStack, target_layers
 from methods.models.config import LoraConfig
 from tasks.common.errors import ConfigError, ModelError
 from tasks.common.seeds import Seeds
-from tests.methods.lora.builders import TARGETS, exact, lora
+from tests.methods.lora.builders import TARGETS, exact, fill_stack, lora
 from tests.methods.models.builders import KINDS, PROMPTS, llm
 
 ASK = {"max_new_tokens": 6, "max_input_tokens": 20}
@@ -16,16 +16,6 @@ ASK = {"max_new_tokens": 6, "max_input_tokens": 20}
 @pytest.fixture(scope="module", autouse=True)
 def one_thread():
     torch.set_num_threads(1)
-
-
-def filled(model, kind, count, **options):
-    """Adapters strong enough to change answers; the last one is zero."""
-    stack = AdapterStack(model, lora(kind, **options), count).eval()
-    random = torch.Generator().manual_seed(3)
-    with torch.no_grad():
-        for weight in stack.parameters():
-            weight[:-1] = torch.randn(weight[:-1].shape, generator=random, dtype=weight.dtype)
-    return stack
 
 
 def compute_merged(model, kind, stack, adapter, prompt):
@@ -47,7 +37,7 @@ def compute_merged(model, kind, stack, adapter, prompt):
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_row_uses_its_own_adapter_as_if_merged(kind, beams):
     model = exact(kind, batch_size=3, decoding={"num_beams": beams, "max_new_tokens": 6})
-    stack = filled(model, kind, 4)
+    stack = fill_stack(model, kind, 4)
     adapters = [2, 0, 3, 1, 0, 2, 3]
     wanted = [
         compute_merged(model, kind, stack, u, p) for u, p in zip(adapters, PROMPTS, strict=True)
@@ -92,7 +82,7 @@ def test_bfloat16_changes_losses_only_by_rounding(kind):
 
 def test_label_likelihoods_use_their_prompts_adapters():
     model = exact("t5", batch_size=3)
-    stack = filled(model, "t5", 3)
+    stack = fill_stack(model, "t5", 3)
     adapters, labels = [1, 0, 2, 1, 1, 0, 2], ["fox", "a river bank"]
     with stack.attached(), stack.following(model, adapters):
         found = model.label_likelihoods(PROMPTS, labels, max_input_tokens=20)
@@ -150,7 +140,7 @@ def test_adapters_of_another_shape_are_refused():
 
 def test_inputs_without_a_row_dimension_are_refused():
     model = llm("t5", device="cpu")
-    stack = filled(model, "t5", 2)
+    stack = fill_stack(model, "t5", 2)
     stack.use([0, 1, 0])
     with stack.attached(), pytest.raises(ModelError, match="for 3 rows"):
         model.loss(PROMPTS[:2], ["a", "b"], max_input_tokens=20, max_response_tokens=4)
