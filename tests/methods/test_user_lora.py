@@ -46,6 +46,21 @@ def test_each_user_is_answered_by_its_own_adapter(tmp_path, model):
     assert [answer.note for answer in together] == [None, NO_LESSONS, None, None, None, None]
 
 
+def test_only_the_measured_seconds_of_the_cost_depend_on_predictions(tmp_path, model):
+    fitted = build_method(tmp_path, model, **ADAPTED)
+    fitted.fit(TRAIN, None)
+    before = fitted.cost()
+    assert before.seconds_per_user == 0
+    # A in [4, 16] and B in [16, 4] for q and v of 6 attentions, in float32
+    assert (before.trainable_per_user, before.bytes_per_user) == (6 * 2 * 128, 4 * 6 * 2 * 128)
+    fitted.predict(EXAMPLES)
+    after = fitted.cost()
+    assert after.seconds_per_user > 0
+    assert dataclasses.replace(after, seconds_per_user=0.0) == before
+    resumed = build_method(tmp_path, model, **ADAPTED)  # all predictions are already stored
+    assert resumed.cost() == after
+
+
 def test_lessons_depend_on_the_user_and_the_plain_llm(tmp_path, model, monkeypatch):
     """On the user, not the query; and they are written before the shared adapter is attached."""
     first, second = (dataclasses.replace(make_user(4, 4), id=id) for id in ("one", "two"))
