@@ -8,11 +8,12 @@ from typing import TypeVar
 
 from bench.settings import Settings, Suite
 from tasks import Dataset, Task
-from tasks.bounds import Bounds, read_bounds
 from tasks.common.errors import DataError
 from tasks.common.files import content_key
 from tasks.common.seeds import Seeds
-from tasks.loading import SetName, fingerprint, load_dataset
+from tasks.data.bounds import Bounds, read_bounds
+from tasks.data.layout import SetName
+from tasks.data.loading import fingerprint, load_dataset
 from tasks.mini.world import WorldConfig
 
 T = TypeVar("T")
@@ -112,7 +113,7 @@ def make_sample(cache: Path, seed: int) -> Path:
     Raises StorageError where the cache can't be written.
     """
     from methods.cache.folders import make_once
-    from tasks.sample import VERSION, write_sample
+    from tasks.sample.writer import VERSION, write_sample
 
     folder = cache / f"sample-{VERSION}-{seed}"
     return make_once(folder, lambda part: write_sample(part, seed=seed))

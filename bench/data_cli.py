@@ -1,4 +1,4 @@
-"""`bench data …`: download the official files, audit a folder, write generated files."""
+"""`bench data …`: download official files, verify a data folder, write generated data."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -6,20 +6,29 @@ from typing import Annotated, Literal
 import typer
 
 app = typer.Typer(
-    help="Download, audit and generate data.", no_args_is_help=True, rich_markup_mode=None
+    help="Download, verify and generate data.", no_args_is_help=True, rich_markup_mode=None
 )
 
 SplitName = Literal["user", "time"]
-Tasks = Annotated[list[str] | None, typer.Argument(help="Tasks; all LaMP tasks if omitted.")]
-Dataset = Annotated[SplitName, typer.Option(help="LaMP's split.")]
-Root = Annotated[
-    Path | None, typer.Option(help="The folder that holds user/ and time/; [data.lamp] if omitted.")
+Tasks = Annotated[
+    list[str] | None, typer.Argument(help="Names of tasks, e.g. LaMP-3 (default: all tasks).")
 ]
-Sets = Annotated[str, typer.Option(help="Sets, separated by commas.")]
+Split = Annotated[
+    SplitName, typer.Option(help="Which of LaMP's splits: by user, or by time within each user.")
+]
+Root = Annotated[
+    Path | None,
+    typer.Option(
+        help="The folder that contains user/ and time/ (default: the root in [data.lamp])."
+    ),
+]
+Sets = Annotated[str, typer.Option(help="Names of sets, separated by commas.")]
 Config = Annotated[Path, typer.Option("--config", help="The configuration file.")]
 CONFIG = Path("bench.toml")
+SHOWN_IDS = 5
+"""Number of example ids that a finding shows."""
 SOURCE = "lamp"
-"""The [data.*] table whose root is meant where none is given."""
+"""The [data.*] table whose root is the default."""
 
 
 def _root(root: Path | None, config: Path) -> Path:
@@ -28,37 +37,49 @@ def _root(root: Path | None, config: Path) -> Path:
     from bench.settings import load_settings
     from tasks.common.errors import ConfigError
 
-    found = load_settings(config).source(SOURCE).root
-    if found is None:
+    default = load_settings(config).source(SOURCE).root
+    if default is None:
         raise ConfigError(
-            f"[data.{SOURCE}] names no root", file=config, hint="Add one, or give --root"
+            f"[data.{SOURCE}] has no root",
+            file=config,
+            hint="Add `root = …` to that table, or pass --root",
         )
-    return found
+    return default
 
 
 @app.command()
 def download(
     task: Tasks = None,
-    split: Dataset = "time",
+    split: Split = "time",
     sets: Sets = "train,dev,test",
     root: Root = None,
-    url: Annotated[str | None, typer.Option(help="A mirror of the official site.")] = None,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for an answer.")] = 60.0,
+    url: Annotated[
+        str | None,
+        typer.Option(help="The address of a mirror to use instead of the official site."),
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option(help="Seconds to wait for a response or for the next byte.")
+    ] = 60.0,
     config: Config = CONFIG,
 ) -> None:
-    """Fetch official LaMP files; resumable, with sizes and SHA-256 recorded beside them."""
+    """Download the official LaMP files.
+
+    Interrupted downloads are resumed. Sizes and SHA-256 hashes are recorded in SHA256.json.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TimeRemainingColumn
 
     from tasks import TASKS
     from tasks.common.errors import ConfigError
-    from tasks.download import OFFICIAL
-    from tasks.download import download as fetch
-    from tasks.loading import SETS
+    from tasks.data.download import OFFICIAL
+    from tasks.data.download import download as fetch
+    from tasks.data.layout import SETS
 
-    wanted = [name for name in SETS if name in sets.split(",")]
-    if len(wanted) != len(sets.split(",")):
-        raise ConfigError(f"--sets {sets!r} names an unknown set", hint=f"Known: {', '.join(SETS)}")
+    requested = [name for name in SETS if name in sets.split(",")]
+    if len(requested) != len(sets.split(",")):
+        raise ConfigError(
+            f"--sets {sets!r} contains an unknown set", hint=f"Known sets: {', '.join(SETS)}"
+        )
     folder, console = _root(root, config), Console(stderr=True)
     columns = "{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
@@ -74,7 +95,7 @@ def download(
                 TASKS.get(name)(),
                 folder,
                 split=split,
-                sets=wanted,
+                sets=requested,
                 base_url=url or OFFICIAL,
                 progress=progress,
                 timeout=timeout,
@@ -84,32 +105,38 @@ def download(
 
 @app.command()
 def verify(
-    task: Tasks = None, split: Dataset = "time", root: Root = None, config: Config = CONFIG
+    task: Tasks = None, split: Split = "time", root: Root = None, config: Config = CONFIG
 ) -> None:
-    """Audit a data folder: counts, histories, and what could mislead. Exit code 1 on errors."""
+    """Verify a data folder: print statistics of each set, and findings that could mislead.
+
+    The exit code is 1 if any finding is an error.
+    """
     from tasks import TASKS
-    from tasks.audit import audit
+    from tasks.data.audit import audit
 
     folder = _root(root, config)
     faulty = False
     for name in task or TASKS.names():
-        found = audit(TASKS.get(name)(), folder, split)
-        faulty |= not found.ok
-        typer.echo(f"{found.task} ({found.split} split)")
-        for facts in found.sets:
+        report = audit(TASKS.get(name)(), folder, split)
+        faulty |= not report.ok
+        typer.echo(f"{report.task} ({report.split} split)")
+        for stats in report.sets:
             typer.echo(
-                f"  {facts.set:5} {facts.examples} queries, {facts.users} users, history "
-                f"{facts.history_mean:.1f}±{facts.history_sd:.1f} (min {facts.history_min}, median "
-                f"{facts.history_median:g}, max {facts.history_max}), {facts.empty_histories} empty"
-                + ("" if facts.has_golds else ", no golds")
+                f"  {stats.set:5} {stats.examples} queries, {stats.users} users, history length "
+                f"{stats.history_mean:.1f} ± {stats.history_sd:.1f} (min {stats.history_min}, "
+                f"median {stats.history_median:g}, max {stats.history_max}), "
+                f"{stats.empty_histories} empty" + ("" if stats.has_golds else ", no golds")
             )
-            if facts.answers:
-                answers = ", ".join(f"{gold}: {count}" for gold, count in facts.answers.items())
-                typer.echo(f"        answers {answers}")
-        for finding in found.findings:
-            ids = ", ".join(finding.ids[:5]) + (", …" if len(finding.ids) > 5 else "")
+            if stats.answers:
+                answers = ", ".join(f"{gold}: {count}" for gold, count in stats.answers.items())
+                typer.echo(f"        answers: {answers}")
+        for finding in report.findings:
+            ids = ", ".join(finding.ids[:SHOWN_IDS]) + (
+                ", …" if len(finding.ids) > SHOWN_IDS else ""
+            )
             place = f" [{finding.set}]" if finding.set else ""
-            typer.echo(f"  {finding.severity}: {finding.kind}{place}: {finding.message} {ids}")
+            message = f"{finding.message}: {ids}" if ids else finding.message
+            typer.echo(f"  {finding.severity}: {finding.kind}{place}: {message}")
     if faulty:
         raise typer.Exit(1)
 
@@ -117,25 +144,28 @@ def verify(
 @app.command()
 def sample(
     root: Annotated[Path, typer.Argument(help="The folder to write to.")],
-    seed: Annotated[int, typer.Option(help="Another seed, other users.")] = 0,
+    seed: Annotated[int, typer.Option(help="The seed; another seed generates other users.")] = 0,
 ) -> None:
-    """Write the small generated set, in LaMP's official layout."""
-    from tasks.sample import write_sample
+    """Write a small generated sample of all LaMP tasks, in the official layout."""
+    from tasks.sample.writer import write_sample
 
     write_sample(root, seed=seed)
-    typer.echo(f"written to {root}")
+    typer.echo(f"Wrote {root}")
 
 
 @app.command()
 def mini(
     root: Annotated[Path, typer.Argument(help="The folder to write to.")],
-    source: Annotated[str, typer.Option(help="The [data.*] table that holds the knobs.")] = "mini",
+    source: Annotated[
+        str, typer.Option(help="The [data.*] table with the options of the world.")
+    ] = "mini",
     set: Annotated[
-        list[str] | None, typer.Option(help="Override a key, e.g. data.mini.mini.seed=3.")
+        list[str] | None,
+        typer.Option(help="Override a setting, e.g. data.mini.mini.seed=3; may be repeated."),
     ] = None,
     config: Config = CONFIG,
 ) -> None:
-    """Write a world of LaMP-mini, both splits, in LaMP's official layout."""
+    """Write a world of LaMP-mini with both splits, in LaMP's official layout."""
     from bench.settings import load_settings
     from tasks.common.errors import ConfigError
     from tasks.mini.world import write_world
@@ -143,9 +173,9 @@ def mini(
     world = load_settings(config, set or []).source(source).mini
     if world is None:
         raise ConfigError(
-            f"[data.{source}] is no world of LaMP-mini",
+            f"[data.{source}] does not define a world of LaMP-mini",
             file=config,
-            hint="Name a table with `mini = { … }`",
+            hint="Pass --source with a table that has `mini = { … }`",
         )
     write_world(root, world)
-    typer.echo(f"written to {root}")
+    typer.echo(f"Wrote {root}")

@@ -23,7 +23,7 @@ from methods.models.config import EncoderConfig, LLMConfig
 from tasks import TASKS
 from tasks.common.errors import ConfigError
 from tasks.common.registry import did_you_mean
-from tasks.loading import SetName, SplitName
+from tasks.data.layout import SetName, SplitName
 from tasks.mini.world import WorldConfig
 from tasks.scoring import DEFAULT_SCORING, Aggregator, Scoring, Unparsed
 

@@ -14,7 +14,7 @@ from methods.prompt.method import NOTHING_FITS, Prompt, RetrievalConfig, Retriev
 from methods.prompt.summary import ProfileSummarizer
 from methods.retrieval import Retriever
 from tasks.example import Behavior, Example
-from tasks.prompts import INPUT_SHARES
+from tasks.templates.profile_prompt import INPUT_SHARES
 
 SUMMARY = "{summary}"
 LEAD = f"Profile of the user: {SUMMARY} . "

@@ -1,4 +1,9 @@
-"""What is asked: examples, LaMP adapters, loading, prompts, metrics. Imports no torch."""
+"""What is asked: tasks, their examples and files, official prompts and metrics. Imports no torch.
+
+`task` and `example` are the interfaces; a module next to them that defines a `Task` with a `name`
+(as `lamp` does) is found by the registry. Everything else lives in rooms: `data`, `templates`,
+`metrics`, `mini`, `sample` and `common`.
+"""
 
 from tasks.common.registry import Registry
 from tasks.example import Behavior, Dataset, Example, Prediction, Score

@@ -1,4 +1,4 @@
-"""The data that pass between the floors: what a user did, what is asked, what was answered."""
+"""The data passed between the floors: histories, examples, data sets, predictions and scores."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,9 +12,9 @@ class Behavior:
     Attributes:
         id: unique within its history.
         text: what retrievers index and encoders encode (the task's official corpus text).
-        content: the part that a prompt may cut to fit its budget.
-        response: what the user answered (tag, score, title); None where the item has no such side.
-        date: as in the file, or None.
+        content: the part that a prompt may truncate to fit its budget.
+        response: the user's own answer (tag, score or title); None if items of this task have none.
+        date: as written in the file, or None.
     """
 
     id: str
@@ -29,14 +29,15 @@ class Example:
     """One query of one user, without its gold.
 
     Attributes:
-        id: unique within its split.
-        user_id: the file's user, or the example's own id where the file names none (user split).
+        id: unique within its data set.
+        user_id: the user named in the file, or the example's own id if the file names none (user
+            split).
         input: the official prompt, verbatim.
         query: what retrievers search with (the official query construction).
-        subject: what the input encoder of PPlug reads; the query but for LaMP-1 (methods.md: the
-            author's own title).
-        history: the user's behaviours, in file order (time order where the file is in time order).
-        date: of the query, where the file has it.
+        subject: what PPlug's input encoder reads: the query, except in LaMP-1, where it is the
+            author's own title (methods.md).
+        history: the user's behaviours in file order, which is usually chronological.
+        date: the date of the query, or None.
     """
 
     id: str
@@ -50,15 +51,15 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """The examples of one set, with the golds kept apart.
+    """The examples of one set (train, dev or test), with the golds stored separately.
 
-    `Method.predict` gets `examples` alone, so no gold can leak into a prediction.
+    `Method.predict` receives only `examples`, so no gold can leak into a prediction.
 
     Attributes:
         task: the task's name, e.g. "LaMP-3".
         set: "train", "dev" or "test".
-        golds: example id → gold output, or None for a test set without golds.
-        fingerprint: SHA-256 of the files read: the data's part of a cell's key.
+        golds: example id → gold output; None for a test set without golds.
+        fingerprint: a SHA-256 over the source files and loading options; part of a cell's key.
     """
 
     task: str
@@ -71,7 +72,7 @@ class Dataset:
         return len(self.examples)
 
     def pairs(self) -> Iterator[tuple[Example, str]]:
-        """Each example with its gold. Raises ValueError where the split has no golds."""
+        """Each example with its gold. Raises ValueError if the data set has no golds."""
         if self.golds is None:
             raise ValueError(f"the {self.set} set of {self.task} has no golds")
         for example in self.examples:
@@ -80,18 +81,18 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a method answered for one example, and at what price.
+    """A method's answer to one example, and what it cost.
 
     Attributes:
         id: the example's id.
-        text: the answer, or None where the method failed.
-        behaviors: ids of the behaviours put into the prompt, in prompt order.
-        prompt_tokens: tokens of the prompt as the LLM read it (soft tokens not counted).
-        truncated_tokens: tokens that the budget cut off the end of the prompt.
-        new_tokens: tokens generated.
+        text: the answer, or None if the method failed.
+        behaviors: ids of the behaviours shown in the prompt, in prompt order.
+        prompt_tokens: length of the prompt as the LLM read it, excluding soft tokens.
+        truncated_tokens: number of tokens cut off the end of the prompt to fit its budget.
+        new_tokens: number of tokens generated.
         error: why there is no text.
-        note: what a reader of the totals must know of how it came about ("empty history: global
-            majority"); equal notes are counted together.
+        note: how the answer came about, if that is unusual ("empty history: global majority");
+            predictions with the same note are counted together.
     """
 
     id: str
@@ -106,15 +107,15 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One metric over one set of predictions.
+    """The value of one metric over the predictions for a data set.
 
     Attributes:
         metric: e.g. "accuracy".
-        value: in the metric's own unit: ROUGE, accuracy and F1 in [0, 1], BLEU and chrF in
+        value: in the metric's own unit: ROUGE, accuracy and F1 in [0, 1]; BLEU and chrF in
             [0, 100].
-        n: examples scored, failed and unparsed ones included (law 1: they count as wrong).
-        n_failed: examples without a prediction.
-        n_unparsed: predictions that are no label of the task.
+        n: number of examples scored, including failed and unparsed ones, which count as wrong.
+        n_failed: number of examples without a prediction.
+        n_unparsed: number of predictions that are not a label of the task.
         higher_is_better: False for errors.
         rows: [n][c] per-example statistics in the order of the golds, from which `Metric.reduce`
             computes the value; c depends on the metric.
@@ -132,9 +133,9 @@ class Score:
 def newest_first(history: Sequence[Behavior]) -> list[int]:
     """Indices into `history`, newest first.
 
-    By the numbers of the date ("2014-07-08" → (2014, 7, 8)), equal dates later-in-file first;
-    behaviours without a date come after all dated ones, later-in-file first: LaMP's files are in
-    order of time where they show no date (methods.md §3a, §3c).
+    Dates are compared by their numbers ("2014-07-08" → (2014, 7, 8)); of equal dates, the one later
+    in the file comes first. Undated behaviours follow all dated ones, the last in the file first,
+    because LaMP's undated histories are in chronological order (methods.md §3a, §3c).
     """
     dates = [
         tuple(int(number) for number in re.findall(r"\d+", behavior.date or ""))

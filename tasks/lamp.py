@@ -1,17 +1,17 @@
-"""The seven LaMP tasks, in the benchmark's own words (methods.md §3a).
+"""The seven LaMP tasks, with their official prompts (methods.md §3a).
 
 Source: Salemi et al., "LaMP: When Large Language Models Meet Personalization" (ACL 2024) and its
-released code. LaMP-2 is the movie tagging version.
+released code. LaMP-2 is the movie tagging version, not the deprecated news categorization.
 """
 
 import re
 from collections.abc import Sequence
 from typing import ClassVar
 
-from tasks.base import FormError, LaMPTask
 from tasks.common.seeds import Seeds
 from tasks.example import Behavior, Example
 from tasks.task import Kind, Tokenizer
+from tasks.templates.lamp_task import FormError, LaMPTask
 
 MOVIE_TAGS = (
     "sci-fi", "based on a book", "comedy", "action", "twist ending", "dystopia", "dark comedy",
@@ -23,10 +23,10 @@ GENERATION_METRICS = ("rouge1", "rougeL", "rouge2", "bleu", "chrf")
 
 
 class LaMP1(LaMPTask):
-    """Personalized citation identification: which of two papers this author would cite.
+    """Personalized citation identification: which of two papers an author would cite.
 
-    The item prompt shows a paper's title alone, so the title is the `content`; abstracts are only
-    indexed and encoded. A paper in the history is no answer to the task: `response` is None.
+    An item prompt shows only a paper's title, so the title is the `content`; abstracts are indexed
+    and encoded. A paper in the history answers no citation question, so `response` is None.
     """
 
     name = "LaMP-1"
@@ -39,7 +39,7 @@ class LaMP1(LaMPTask):
     content_field = "title"
     item_template = '"{content}"'
 
-    # Titles may hold quotes: split by the template's own words, never by counting quotes.
+    # Titles may contain quotes, so the prompt is parsed by the template's words, not by its quotes.
     form: ClassVar[re.Pattern[str]] = re.compile(
         r'For an author who has written the paper with the title "(?P<title>.*)", which reference '
         r"is related\? Just answer with \[1\] or \[2\] without explanation\. "
@@ -60,13 +60,13 @@ class LaMP1(LaMPTask):
         if match := self.form.fullmatch(input):
             return match
         raise FormError(
-            "the input is not of LaMP-1's form: For an author who has written the paper with the "
-            'title "…", which reference is related? … [1]: "…" [2]: "…"',
-            self.form_mend,
+            "the input is not a LaMP-1 prompt: expected 'For an author who has written the paper "
+            'with the title "…", which reference is related? … [1]: "…" [2]: "…"\'',
+            self.form_hint,
         )
 
     def assemble(self, items: list[str], input: str) -> str:
-        """The items as further titles, right after the input's first word `title`."""
+        """The items as further titles, right after the first word `title` of the input."""
         before, title, after = input.partition("title")
         return f"{before}{title}, and {', and '.join(items)}{after}"
 
@@ -74,7 +74,7 @@ class LaMP1(LaMPTask):
         return 0
 
     def training_pairs(self, example: Example) -> list[tuple[str, str]]:
-        """Title → abstract: a history has no citation choices to learn from (methods.md §3b)."""
+        """Title → abstract, since a history contains no citation choices (methods.md §3b)."""
         return [
             (
                 f"{self.instruction} {behavior.content}",
@@ -85,7 +85,7 @@ class LaMP1(LaMPTask):
 
 
 class LaMP2(LaMPTask):
-    """Personalized movie tagging, 15 tags."""
+    """Personalized movie tagging with 15 tags."""
 
     name = "LaMP-2"
     folder = "LaMP_2/new"
@@ -103,9 +103,9 @@ class LaMP2(LaMPTask):
     response_field = "tag"
     history_has_labels = True
     item_template = 'the tag for the movie: "{content}" is "{response}"'
-    form_mend = (
+    form_hint = (
         "Put the movie tagging files under LaMP_2/new (`bench data download LaMP-2`); plain LaMP_2 "
-        "on the official site is the deprecated news categorisation"
+        "on the official site is the deprecated news categorization"
     )
 
 
@@ -165,7 +165,7 @@ class LaMP5(LaMPTask):
 
 
 class LaMP6(LaMPTask):
-    """Personalized email subject generation. The official files hold ids only (Avocado corpus)."""
+    """Personalized email subject generation. The official files hold only ids (Avocado corpus)."""
 
     name = "LaMP-6"
     folder = "LaMP_6"
@@ -176,14 +176,14 @@ class LaMP6(LaMPTask):
     marker = ":"
     response_field = "title"
     item_template = '"{response}" is the title for "{content}"'
-    form_mend = (
-        "The official files hold ids of e-mails only: build the task's files from the Avocado "
+    form_hint = (
+        "The official files hold only ids of emails: build the task's files from the Avocado "
         "corpus (LDC2015T03) with LaMP's create_avocado_dataset.py"
     )
 
 
 class LaMP7(LaMPTask):
-    """Personalized tweet paraphrasing. A tweet in the history has no response."""
+    """Personalized tweet paraphrasing. Tweets in a history have no response."""
 
     name = "LaMP-7"
     folder = "LaMP_7"
@@ -197,14 +197,14 @@ class LaMP7(LaMPTask):
     reserved_words = "are written by user. Following the given patterns"
 
     def training_pairs(self, example: Example) -> list[tuple[str, str]]:
-        """`Complete the following tweet: …` → the rest, cut after 10–25% of its words (§3b).
+        """`Complete the following tweet: …` → the rest, cut after 10–25% of the words (§3b).
 
-        Where to cut is drawn from the tweet's own text, so it is the same in every run.
+        The cut is seeded by the tweet's text, so it is the same in every run.
         """
-        return [_completion(behavior) for behavior in example.history if behavior.content.split()]
+        return [_split_tweet(behavior) for behavior in example.history if behavior.content.split()]
 
 
-def _completion(behavior: Behavior) -> tuple[str, str]:
+def _split_tweet(behavior: Behavior) -> tuple[str, str]:
     words: Sequence[str] = behavior.content.split()
     drawn = Seeds.root("LaMP-7", "completion").seed(behavior.content) / 2**32
     cut = int(len(words) * (0.1 + 0.15 * drawn))

@@ -1,4 +1,4 @@
-"""What a task is: the one interface by which methods and the harness know it."""
+"""The Task interface: all that methods and the harness know about a task."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from tasks.scoring import DEFAULT_SCORING, Scoring
 
 
 class Kind(StrEnum):
-    """What an answer is."""
+    """The kind of answer that a task asks for."""
 
     CLASSIFICATION = "classification"
     ORDINAL = "ordinal"
@@ -18,26 +18,27 @@ class Kind(StrEnum):
 
 
 class Tokenizer(Protocol):
-    """All that a task needs of an LLM's tokenizer to keep a prompt within its budget."""
+    """What a task needs of an LLM's tokenizer to keep a prompt within its budget."""
 
     def count(self, text: str) -> int:
-        """Tokens of `text`, special tokens not counted."""
+        """The number of tokens in `text`, excluding special tokens."""
 
     def truncate(self, text: str, tokens: int) -> str:
-        """The longest beginning of `text` of at most `tokens` tokens ("" where tokens ≤ 0)."""
+        """The longest prefix of `text` with at most `tokens` tokens ("" if tokens ≤ 0)."""
 
 
 class Task(ABC):
-    """A personalization task. Subclasses differ only in what really differs.
+    """A personalization task.
 
     Class attributes:
         name: e.g. "LaMP-3".
-        version: a bump means that results are not comparable with earlier ones.
-        folder: its folder in the official layout, e.g. "LaMP_3".
+        version: increased when results stop being comparable with earlier ones.
+        folder: the task's folder in the official layout, e.g. "LaMP_3".
+        kind: the kind of answer.
         labels: the closed set of answers; () for generation.
-        metrics: names for `tasks.metrics.create`, the primary one first.
-        max_new_tokens: budget of an answer.
-        response_in_text: whether a behaviour's text already contains its response (titles do).
+        metrics: names for `tasks.metrics.create`, the primary metric first.
+        max_new_tokens: the longest answer, in tokens.
+        response_in_text: whether a behaviour's text already contains its response, as in LaMP-4.
         history_has_labels: whether the responses in a history are labels of the task.
     """
 
@@ -53,30 +54,35 @@ class Task(ABC):
 
     @classmethod
     def official_name(cls) -> str:
-        """What outputs files call the task, e.g. "LaMP_3"."""
+        """The task's name in the official outputs files, e.g. "LaMP_3"."""
         return cls.folder.split("/")[0]
 
     @abstractmethod
     def query(self, input: str) -> str:
-        """The retrieval query: the input's content without its instruction.
+        """The retrieval query: the input without its instruction.
 
-        Raises ValueError where `input` is not of this task's form.
+        Raises ValueError if `input` is not a prompt of this task.
         """
 
     def subject(self, input: str) -> str:
-        """What PPlug's input encoder reads; the query unless the task says otherwise."""
+        """What PPlug's input encoder reads; by default, the query."""
         return self.query(input)
 
     @abstractmethod
     def behavior(self, raw: Mapping[str, Any]) -> Behavior:
-        """A profile item of the official file as a Behavior.
+        """Convert a profile item of the official file to a Behavior.
 
-        Raises KeyError for a missing field and TypeError for one of a wrong type, naming it.
+        Raises:
+            KeyError: a field is missing.
+            TypeError: a field has the wrong type.
         """
 
     @abstractmethod
     def demonstration(self, behavior: Behavior, tokens: int | None, tokenizer: Tokenizer) -> str:
-        """The official item prompt; only `content` is cut to fit `tokens` (None: whole)."""
+        """The official item prompt, with `content` truncated so that it fits into `tokens` tokens.
+
+        If `tokens` is None, nothing is truncated.
+        """
 
     @abstractmethod
     def personalized_prompt(
@@ -86,17 +92,18 @@ class Task(ABC):
         tokenizer: Tokenizer,
         max_length: int,
     ) -> str:
-        """The official profile prompt (methods.md §3a) of at most `max_length` tokens.
+        """The official profile prompt (methods.md §3a), at most `max_length` tokens long.
 
-        `behaviors` in prompt order; none → `example.input` as it is.
+        Args:
+            behaviors: in prompt order; if empty, the prompt is `example.input`, unchanged.
         """
 
     @abstractmethod
     def training_pairs(self, example: Example) -> list[tuple[str, str]]:
-        """The user's own history as (input, output) pairs, for per-user tuning."""
+        """The user's history as (input, output) pairs, for training per user."""
 
     def history_text(self, behavior: Behavior, *, labels: bool = False) -> str:
-        """What a history encoder reads; with `labels`, the response too (methods.md §1.2)."""
+        """What a history encoder reads; `labels` adds the response (methods.md §1.2)."""
         if labels and behavior.response is not None and not self.response_in_text:
             return f"{behavior.text} {behavior.response}"
         return behavior.text

@@ -10,8 +10,8 @@ from bench.conformance.tiny_runtime import tiny_runtimes
 from bench.settings import Settings
 from methods import METHODS
 from tasks import TASKS
-from tasks.loading import load_dataset
-from tasks.sample import write_sample
+from tasks.data.loading import load_dataset
+from tasks.sample.writer import write_sample
 
 TRAIN_EXAMPLES, DEV_EXAMPLES = 8, 6
 

@@ -8,14 +8,14 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
-from tasks.common.files import writing
+from tasks.common.files import atomic_write
 
 
 def write_tensors(
     path: Path, tensors: Mapping[str, torch.Tensor], metadata: dict[str, str] | None = None
 ) -> None:
-    """Write a safetensors file, whole or not at all. Raises StorageError as `writing` does."""
-    with writing(path) as temporary:
+    """Write a safetensors file, whole or not at all. Raises StorageError as `atomic_write` does."""
+    with atomic_write(path) as temporary:
         try:
             save_file(dict(tensors), temporary, metadata)
         except SafetensorError as error:  # raised for a full disk

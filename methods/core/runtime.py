@@ -6,10 +6,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.bounds import Bounds
 from tasks.common.errors import ConfigError
 from tasks.common.progress import Progress
 from tasks.common.seeds import Seeds
+from tasks.data.bounds import Bounds
 from tasks.example import Example
 from tasks.task import Task
 

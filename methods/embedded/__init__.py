@@ -1,1 +1,1 @@
-"""The embedded LLM and sentence encoder: trained from scratch on LaMP-mini's language."""
+"""The embedded LLM and sentence encoder, trained from scratch on the language of LaMP-mini."""

@@ -1,7 +1,8 @@
-"""`python -m methods.embedded.card --llm DIR --encoder DIR`: what the embedded models can do.
+"""`python -m methods.embedded.card --llm DIR --encoder DIR`: evaluate the embedded models.
 
-Prints markdown. Everything is measured on users that no training has seen: a world of LaMP-mini
-with a seed of its own, and held-out pretraining users for what only they have, tastes in words.
+Prints the tables of docs/embedded_model_card.md as markdown. All scores are on users that no
+training has seen: those of a LaMP-mini world with a reserved seed and, for tastes stated in words,
+held-out pretraining users.
 """
 
 import argparse
@@ -15,60 +16,60 @@ from typing import Any
 
 from methods import METHODS
 from methods.core.runtime import Runtime
-from methods.embedded.curriculum import held_out
+from methods.embedded.curriculum import draw_held_out
 from methods.embedded.llm import LONGEST_ANSWER
-from methods.embedded.train import bytes_of
+from methods.embedded.train import folder_size
 from methods.models.config import EncoderConfig
 from methods.models.encoder import Encoder
 from methods.models.language_model import LanguageModel
 from methods.models.opening import load_llm
-from tasks.bounds import read_bounds
 from tasks.common.errors import BenchError, DataError
 from tasks.common.seeds import Seeds
+from tasks.data.bounds import read_bounds
+from tasks.data.loading import load_dataset
 from tasks.example import Dataset, Prediction
-from tasks.loading import load_dataset
 from tasks.mini.grammars import GRAMMARS
 from tasks.mini.world import WorldConfig, write_world
 from tasks.task import Task
 
 WORLD_SEED = 7_000_001
-"""Of the measured world; no suite of bench.toml uses it."""
-SHOWN = (1, 2, 4)
-"""Demonstrations in a prompt."""
+"""The seed of the evaluated world; no suite of bench.toml uses it."""
+DEMONSTRATIONS = (1, 2, 4)
+"""Numbers of demonstrations in a prompt."""
 MAX_INPUT_TOKENS = 512
 
 Row = dict[str, float]
 
 
 class Measurement:
-    """Scores of one task, in its primary metric.
+    """Evaluates the models on one task, by its primary metric.
 
     Args:
-        folder: holds the world; scratch as well.
+        folder: contains the world; also used for temporary files.
     """
 
     def __init__(self, task: Task, folder: Path, llm: LanguageModel, encoder: Encoder) -> None:
         self.task, self.folder, self.llm, self.encoder = task, folder, llm, encoder
 
     @cached_property
-    def split(self) -> Dataset:
+    def dataset(self) -> Dataset:
         """The world's dev set."""
         return load_dataset(self.task, self.folder, split="time", set="dev")
 
     def row(self, stated: int) -> Row:
-        """Column → score, left to right; `stated`: how many pretraining users to ask."""
+        """The table row: column → score, with `stated` pretraining users in the last column."""
         return {
             "random": self.score("random-answer"),
             "zero-shot": self.score("zero-shot"),
             "user-blind": self.score("user-blind"),
-            **{f"bm25 k={k}": self.score("bm25", k=k) for k in SHOWN},
+            **{f"bm25 k={k}": self.score("bm25", k=k) for k in DEMONSTRATIONS},
             "dense k=4": self.score("dense", k=4),
             "oracle": self.score("oracle"),
             "stated": self.score_stated(stated),
         }
 
     def score(self, method: str, **options: int) -> float:
-        """Of a registered method on the world."""
+        """The score of a registered method on the world."""
         kind = METHODS.get(method)
         runtime = Runtime(
             task=self.task,
@@ -80,12 +81,12 @@ class Measurement:
             open_encoder=lambda: self.encoder,
             bounds=read_bounds(self.task, self.folder, split="time", set="dev"),
         )
-        predictions = kind(kind.Config(**options), runtime).predict(self.split.examples)
-        return self._primary(predictions, self.split.golds or {})
+        predictions = kind(kind.Config(**options), runtime).predict(self.dataset.examples)
+        return self._primary(predictions, self.dataset.golds or {})
 
     def score_stated(self, number: int) -> float:
-        """Of `number` held-out pretraining users whose tastes stand in words before the prompt."""
-        pairs = held_out("stated", number)[self.task.name]
+        """The score on `number` held-out pretraining users whose prompts state their tastes."""
+        pairs = draw_held_out("stated", number)[self.task.name]
         answers = self.llm.generate(
             [input for input, _ in pairs],
             max_new_tokens=self.task.max_new_tokens,
@@ -100,14 +101,16 @@ class Measurement:
         return self.task.score(predictions, golds)[self.task.metrics[0]].value
 
 
-def card(llm: Path, encoder: Path, *, users: int, log: Path | None = None) -> Iterator[str]:
-    """The card's tables, as lines of markdown.
+def write_card(llm: Path, encoder: Path, *, users: int, log: Path | None = None) -> Iterator[str]:
+    """Yield the card's tables as lines of markdown.
 
     Args:
-        users: of the world, and of the held-out pretraining users of each task.
-        log: of `methods.embedded.train`, to be summed up.
+        users: number of users in the world, and of held-out pretraining users per task.
+        log: the log of `methods.embedded.train`, to be summarized.
 
-    Raises ModelError where a folder holds no model of its kind, DataError for a broken log.
+    Raises:
+        ModelError: a folder contains no model of its kind.
+        DataError: the log is malformed.
     """
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -116,7 +119,7 @@ def card(llm: Path, encoder: Path, *, users: int, log: Path | None = None) -> It
         )
         vectors = Encoder.open(EncoderConfig(model=str(encoder)), cache=folder / "digests")
         write_world(folder, WorldConfig(seed=WORLD_SEED, users=users), splits=["time"])
-        yield f"LLM {bytes_of(llm) / 1e6:.1f} MB, encoder {bytes_of(encoder) / 1e6:.1f} MB"
+        yield f"LLM {folder_size(llm) / 1e6:.1f} MB, encoder {folder_size(encoder) / 1e6:.1f} MB"
         yield ""
         for number, grammar in enumerate(GRAMMARS):
             row = Measurement(grammar.task, folder, model, vectors).row(users)
@@ -127,30 +130,30 @@ def card(llm: Path, encoder: Path, *, users: int, log: Path | None = None) -> It
             yield f"| {grammar.task.name} | {grammar.task.metrics[0]} | {values} |"
     if log is not None:
         yield ""
-        yield from summary(log)
+        yield from summarize_log(log)
 
 
-def summary(log: Path) -> Iterator[str]:
-    """Of each training its steps, minutes and last point, as lines of markdown.
+def summarize_log(log: Path) -> Iterator[str]:
+    """Yield a table of each training's steps, minutes, loss and last measurements.
 
-    Raises DataError where a line is no point of a log.
+    Raises DataError if a line is not an entry of a training log.
     """
-    points: dict[str, list[dict[str, Any]]] = {}
+    trainings: dict[str, list[dict[str, Any]]] = {}
     for number, line in enumerate(log.read_text(encoding="utf-8").splitlines(), 1):
         try:
-            point = json.loads(line)
-            points.setdefault(point["training"], []).append(point)
+            entry = json.loads(line)
+            trainings.setdefault(entry["training"], []).append(entry)
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(
-                f"line {number} is no point of a training log ({error})",
+                f"line {number} is not an entry of a training log ({error})",
                 file=log,
-                hint="Give the log.jsonl that `python -m methods.embedded.train` wrote",
+                hint="Pass the log.jsonl written by `python -m methods.embedded.train`",
             ) from error
     yield "| training | steps | minutes | loss | held-out at the end |"
     yield "|---|---|---|---|---|"
-    for name, found in points.items():
-        last = dict(found[-1])
-        minutes = sum(point["seconds"] for point in found) / 60
+    for name, entries in trainings.items():
+        last = dict(entries[-1])
+        minutes = sum(entry["seconds"] for entry in entries) / 60
         step, loss = last["step"], last["loss"]
         held = ", ".join(
             f"{key} {value:.2f}"
@@ -161,15 +164,15 @@ def summary(log: Path) -> Iterator[str]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Entry point; a user's mistake is one message and exit code 1."""
+    """Entry point; user errors are printed as one message, with exit code 1."""
     parser = argparse.ArgumentParser(prog="python -m methods.embedded.card", description=__doc__)
-    parser.add_argument("--llm", type=Path, required=True)
-    parser.add_argument("--encoder", type=Path, required=True)
-    parser.add_argument("--log", type=Path, help="log.jsonl of the training, to be summed up")
-    parser.add_argument("--users", type=int, default=100, help="of each task")
+    parser.add_argument("--llm", type=Path, required=True, help="folder of the LLM")
+    parser.add_argument("--encoder", type=Path, required=True, help="folder of the encoder")
+    parser.add_argument("--log", type=Path, help="log.jsonl of the training, to be summarized")
+    parser.add_argument("--users", type=int, default=100, help="number of users per task")
     given = parser.parse_args(arguments)
     try:
-        for line in card(given.llm, given.encoder, users=given.users, log=given.log):
+        for line in write_card(given.llm, given.encoder, users=given.users, log=given.log):
             sys.stdout.write(f"{line}\n")
             sys.stdout.flush()
     except BenchError as error:

@@ -1,4 +1,4 @@
-"""The embedded LLM: a small T5 taught LaMP-mini's language, lesson by lesson."""
+"""The embedded LLM: a small T5 trained on LaMP-mini's language, lesson by lesson."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -10,23 +10,23 @@ import torch.nn.functional as F
 from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
 from transformers.models.t5.modeling_t5 import T5Attention
 
-from methods.embedded.curriculum import Batch, Lectures, Lesson, held_out
+from methods.embedded.curriculum import Lesson, LessonBatches, PairBatch, draw_held_out
 from methods.embedded.steps import Schedule, train
-from methods.embedded.vocabulary import capitalised
+from methods.embedded.vocabulary import find_capitalised
 from methods.models.padding import IGNORED, pad
 from tasks.common.seeds import Seeds
 from tasks.mini.drills import Pair
 from tasks.mini.lexicon import SCHOOLS, TOPICS, nouns
 
 MEASURED = 40
-"""Held-out pairs a task at each point of the log."""
+"""Number of held-out pairs per task that each entry of the log is measured on."""
 LONGEST_ANSWER = 32
 HEADS = 4
 STRONG, NEAR = 4.0, 0.4
-"""Attention logits: of the one token that a head looks at, and lost per bucket of distance."""
+"""Attention logits: for the one token a head attends to, and the decrease per distance bucket."""
 
 
-def untrained(
+def build_model(
     tokenizer: PreTrainedTokenizerFast,
     *,
     seed: int,
@@ -35,11 +35,12 @@ def untrained(
     layers: int = 4,
     decoder_layers: int = 2,
 ) -> T5ForConditionalGeneration:
-    """A T5 of random weights, but for what Adam's small steps would take thousands to find.
+    """Build a T5 with random weights, except for structure that Adam would need many steps to find.
 
-    A capitalised word begins as its lower-case form plus one vector. Of the 4 heads of every layer,
-    the first begins with a look at the token before, the second (of the encoder) at the token
-    after, the third at what is near. What the decoder looks at in the encoder, it begins by saying.
+    The embedding of a capitalised word starts as its lower-case form plus a shared vector. Of the 4
+    heads in each layer, the first starts by attending to the previous token, the second (in the
+    encoder) to the next token, and the third to nearby tokens. Cross-attention starts by copying:
+    the decoder outputs what it attends to.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(Seeds.root("embedded LLM", seed).seed("weights"))
@@ -53,22 +54,22 @@ def untrained(
         )  # fmt: skip
         capital = torch.randn(d_model)
         rotation = torch.nn.init.orthogonal_(torch.empty(d_model, d_model))
-    if pairs := capitalised(tokenizer):
+    if pairs := find_capitalised(tokenizer):
         upper, lower = (list(ids) for ids in zip(*pairs, strict=True))
         with torch.no_grad():
             model.shared.weight[upper] = model.shared.weight[lower] + capital
     for stack in (model.encoder, model.decoder):
-        _look_around(stack.block[0].layer[0].SelfAttention)
+        _bias_heads(stack.block[0].layer[0].SelfAttention)
     with torch.no_grad():
         for block in model.decoder.block:
-            copying = block.layer[1].EncDecAttention
-            copying.v.weight.copy_(rotation)
-            copying.o.weight.copy_(rotation.T)
+            cross_attention = block.layer[1].EncDecAttention
+            cross_attention.v.weight.copy_(rotation)
+            cross_attention.o.weight.copy_(rotation.T)
     return model
 
 
-def _look_around(attention: T5Attention) -> None:
-    """Set the attention's bias by distance, which all layers of a stack share."""
+def _bias_heads(attention: T5Attention) -> None:
+    """Initialize the relative position biases, which all layers of a stack share."""
     biases = attention.relative_attention_bias.weight  # [buckets, heads]
     behind = torch.arange(len(biases))
     if not attention.is_decoder:  # the second half of the buckets lies ahead
@@ -84,11 +85,11 @@ def _look_around(attention: T5Attention) -> None:
 def gather(
     model: T5ForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, *, seed: int
 ) -> None:
-    """Add to the embeddings of a topic's nouns one random vector as long as they are, and likewise
-    to those of a school's tools.
+    """Move the embeddings of a topic's nouns together, and those of a school's tools.
 
-    Words of one kind then resemble one another, as they do in a model that has read much, where
-    training by answers alone would have to find each pair of them. Words of several tokens are
+    To all embeddings of such a group, the same random vector is added, scaled to their mean norm.
+    Words of a group then resemble each other, as they do in a model pretrained on much text; from
+    answers alone, the model would have to learn every pair of them. Words of several tokens are
     left out.
     """
     generator = torch.Generator().manual_seed(seed)
@@ -111,19 +112,22 @@ def teach(
     log: Path,
     measure_every: int = 100,
 ) -> None:
-    """One lesson; see `methods.embedded.steps.train`.
+    """Train one lesson, see `methods.embedded.steps.train`.
 
-    Each pair counts alike, however long its output. The log tells the share of held-out pairs
-    answered exactly, by task.
+    All pairs have the same weight, regardless of the length of their outputs. The log reports the
+    exact-match rate on held-out pairs by task.
+
+    Args:
+        before: the lessons trained before this one.
     """
     if lesson.gathered:
         gather(model, tokenizer, seed=seed)
-    lectures = Lectures(lesson, seed, tokenizer)
-    examined = held_out(lesson.stage, MEASURED)
+    batches = LessonBatches(lesson, seed, tokenizer)
+    held_out = draw_held_out(lesson.stage, MEASURED)
 
     def loss(step: int) -> torch.Tensor:
         with torch.autocast(model.device.type, torch.bfloat16, enabled=lesson.bf16):
-            return mean_loss(model, lectures.batch(step))
+            return compute_loss(model, batches.batch(step))
 
     train(
         model,
@@ -133,12 +137,12 @@ def teach(
         identity=asdict(lesson) | {"seed": seed, "before": [asdict(one) for one in before]},
         checkpoint=checkpoint,
         log=log,
-        measure=lambda: exact(model, tokenizer, examined),
+        measure=lambda: exact_match(model, tokenizer, held_out),
     )
 
 
-def mean_loss(model: T5ForConditionalGeneration, batch: Batch) -> torch.Tensor:
-    """Mean over the batch of each output's mean NLL per token, in nats: a scalar."""
+def compute_loss(model: T5ForConditionalGeneration, batch: PairBatch) -> torch.Tensor:
+    """Mean over the batch of each output's mean NLL per token, in nats; a scalar."""
     ids, mask = pad(batch.inputs, 0, device=model.device)
     labels, _ = pad(batch.outputs, IGNORED, device=model.device)
     starts = model.prepare_decoder_input_ids_from_labels(labels=labels)
@@ -152,23 +156,23 @@ def mean_loss(model: T5ForConditionalGeneration, batch: Batch) -> torch.Tensor:
 
 
 @torch.no_grad()
-def exact(
+def exact_match(
     model: T5ForConditionalGeneration,
     tokenizer: PreTrainedTokenizerFast,
     pairs: Mapping[str, Sequence[Pair]],
 ) -> dict[str, float]:
-    """Task → share of its pairs answered exactly, greedily."""
+    """Task → fraction of its pairs answered exactly by greedy decoding."""
     asked = [(task, *pair) for task, of_task in pairs.items() for pair in of_task]
     encoded: Any = tokenizer([input for _, input, _ in asked], padding=True, return_tensors="pt")
-    found = model.generate(
+    generated = model.generate(
         input_ids=encoded["input_ids"].to(model.device),
         attention_mask=encoded["attention_mask"].to(model.device),
         max_new_tokens=LONGEST_ANSWER,
         num_beams=1,
         do_sample=False,
     )
-    answers = [text.strip() for text in tokenizer.batch_decode(found, skip_special_tokens=True)]
-    right = [
+    answers = [text.strip() for text in tokenizer.batch_decode(generated, skip_special_tokens=True)]
+    correct = [
         task for answer, (task, _, output) in zip(answers, asked, strict=True) if answer == output
     ]
-    return {task: right.count(task) / len(of_task) for task, of_task in pairs.items()}
+    return {task: correct.count(task) / len(of_task) for task, of_task in pairs.items()}

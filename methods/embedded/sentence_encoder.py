@@ -1,10 +1,10 @@
-"""The embedded sentence encoder: a small BERT that brings topics and tastes together."""
+"""The embedded sentence encoder: a small BERT trained to group texts by topic and taste."""
 
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -16,19 +16,18 @@ from methods.models.padding import pad
 from tasks.common.seeds import Seeds
 from tasks.mini.drills import Pair
 from tasks.mini.grammars import GRAMMARS
-from tasks.mini.pretraining import positive_pairs
+from tasks.mini.pretraining import Relation, positive_pairs
 
-Kind = Literal["topic", "taste"]
-KINDS: tuple[Kind, Kind] = ("topic", "taste")
+RELATIONS: tuple[Relation, Relation] = ("topic", "taste")
 TEMPERATURE = 0.05
 MEASURED = 32
-"""Held-out pairs a task and kind at each point of the log."""
+"""Number of held-out pairs per task and relation that each entry of the log is measured on."""
 
 
-def untrained(
+def build_model(
     tokenizer: PreTrainedTokenizerFast, *, seed: int, width: int = 96, layers: int = 2
 ) -> BertModel:
-    """A BERT of random weights, 4 heads, 512 positions; its own pooler is there and never used."""
+    """Build a BERT with random weights, 4 heads and 512 positions; its pooler is never used."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(Seeds.root("embedded encoder", seed).seed("weights"))
         return BertModel(
@@ -52,22 +51,22 @@ def teach(
     learning_rate: float = 1e-3,
     measure_every: int = 100,
 ) -> None:
-    """Contrastive training (InfoNCE, both ways, the batch's other pairs as negatives).
+    """Train contrastively: symmetric InfoNCE with the batch's other pairs as negatives.
 
-    A batch is of one task and one kind of pair, tasks and kinds in turn, so that a task's wording
-    tells no pair from another. See `methods.embedded.steps.train`.
+    Each batch has one task and one relation, so that a task's wording can't distinguish pairs;
+    tasks and relations alternate. See `methods.embedded.steps.train`.
     """
     seeds = Seeds.root("embedded encoder", seed)
 
     @lru_cache(maxsize=1)
-    def drawn(chunk: int) -> list[list[Pair]]:
-        """A batch of each task, of one kind."""
+    def draw_chunk(chunk: int) -> list[list[Pair]]:
+        """One batch per task, all of the same relation."""
         source = HELD_OUT + 1 + seeds.seed("chunk", chunk)
-        return by_task(source, KINDS[chunk % len(KINDS)], batch_size)
+        return draw_by_task(source, RELATIONS[chunk % len(RELATIONS)], batch_size)
 
     def loss(step: int) -> torch.Tensor:
         chunk, task = divmod(step, len(GRAMMARS))
-        scores = similarities(model, tokenizer, drawn(chunk)[task]) / TEMPERATURE
+        scores = cosine_similarities(model, tokenizer, draw_chunk(chunk)[task]) / TEMPERATURE
         labels = torch.arange(len(scores), device=scores.device)
         return (F.cross_entropy(scores, labels) + F.cross_entropy(scores.T, labels)) / 2
 
@@ -79,21 +78,23 @@ def teach(
         identity={"batch_size": batch_size, "seed": seed},
         checkpoint=checkpoint,
         log=log,
-        measure=lambda: {kind: separation(model, tokenizer, kind) for kind in KINDS},
+        measure=lambda: {
+            relation: measure_separation(model, tokenizer, relation) for relation in RELATIONS
+        },
     )
 
 
-def by_task(source: int, kind: Kind, number: int) -> list[list[Pair]]:
-    """`number` positive pairs of each task."""
+def draw_by_task(source: int, relation: Relation, number: int) -> list[list[Pair]]:
+    """Draw `number` positive pairs for each task."""
     tasks = len(GRAMMARS)
-    pairs = list(islice(positive_pairs(source, kind), number * tasks))
+    pairs = list(islice(positive_pairs(source, relation), number * tasks))
     return [pairs[task::tasks] for task in range(tasks)]
 
 
-def similarities(
+def cosine_similarities(
     model: BertModel, tokenizer: PreTrainedTokenizerFast, pairs: list[Pair]
 ) -> torch.Tensor:
-    """Cosines of every first text with every second one: [B, B]."""
+    """Cosine similarities [B, B] of all first texts (rows) with all second texts (columns)."""
     texts = [text for side in zip(*pairs, strict=True) for text in side]
     ids, mask = pad(tokenizer(texts)["input_ids"], 0, device=model.device)
     states = model(input_ids=ids, attention_mask=mask).last_hidden_state
@@ -104,21 +105,24 @@ def similarities(
 
 
 @torch.no_grad()
-def separation(model: BertModel, tokenizer: PreTrainedTokenizerFast, kind: Kind) -> float:
-    """How often a held-out pair is closer than its first text is to another pair's second one.
+def measure_separation(
+    model: BertModel, tokenizer: PreTrainedTokenizerFast, relation: Relation
+) -> float:
+    """How often a first text is closer to its own second text than to that of another pair.
 
-    Chance is .5. 1 can't be reached: other pairs may share the topic or the taste.
+    Measured on held-out pairs. Chance is .5; 1 is out of reach, because other pairs may share the
+    topic or the taste.
     """
     shares = []
-    for pairs in by_task(HELD_OUT, kind, MEASURED):
-        scores = similarities(model, tokenizer, pairs)
+    for pairs in draw_by_task(HELD_OUT, relation, MEASURED):
+        scores = cosine_similarities(model, tokenizer, pairs)
         own, others = scores.diagonal()[:, None], ~torch.eye(len(pairs), dtype=torch.bool)
         shares.append((own > scores).cpu()[others].float().mean().item())
     return sum(shares) / len(shares)
 
 
 def save(model: BertModel, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    """Write `folder` in sentence-transformers' layout: BERT, mean pooling, unit length."""
+    """Save to `folder` in sentence-transformers' layout: BERT, mean pooling, normalization."""
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import (
         Normalize,

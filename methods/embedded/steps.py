@@ -24,12 +24,13 @@ from tasks.common.progress import Progress
 
 @dataclass(frozen=True)
 class Schedule:
-    """AdamW, its learning rate constant between a linear rise and a linear fall.
+    """Options of AdamW and its learning rate: linear warmup, constant phase, linear decay.
 
     Attributes:
-        warmup, decay: steps of the rise and of the fall; what lies between can be made longer or
-            shorter afterwards without another start.
-        measure_every: steps between points of the log, each with a checkpoint.
+        steps: number of optimizer steps.
+        learning_rate: the peak learning rate.
+        warmup, decay: number of steps of the warmup and of the decay.
+        measure_every: steps between entries of the log, each written with a checkpoint.
     """
 
     steps: int
@@ -41,7 +42,7 @@ class Schedule:
     measure_every: int = 100
 
     def rate(self, step: int) -> float:
-        """The learning rate of step number `step`, from 0 on."""
+        """The learning rate at step `step`, counted from 0."""
         rising = (step + 1) / max(1, self.warmup)
         falling = (self.steps - step) / max(1, self.decay)
         return self.learning_rate * min(1.0, rising, falling)
@@ -58,23 +59,23 @@ def train(
     log: Path,
     measure: Callable[[], dict[str, float]],
 ) -> None:
-    """Fit all of `module`; it ends in eval mode.
+    """Train all parameters of `module`, and leave it in eval mode.
 
-    Killed and started again, it goes on from its checkpoint and ends with the same weights (bit for
-    bit on one machine's CPU with as many threads).
+    If interrupted and started again, training resumes from its checkpoint and ends with the same
+    weights (bit for bit on the same CPU with the same number of threads).
 
     Args:
-        loss: step number → a scalar, the same for the same number and weights.
-        name: of this training, in the log.
-        identity: what else the outcome depends on, as JSON.
-        checkpoint: folder of the state to go on from and to write.
-        log: JSON lines, to which each point adds one: training (`name`), step, loss (mean since the
-            point before), seconds (likewise), and what `measure` finds.
-        measure: how good the module is now; it is in eval mode.
+        loss: step number → the loss, a scalar determined by the step and the weights.
+        name: of this training in the log.
+        identity: whatever else the result depends on, as JSON.
+        checkpoint: folder that the state is restored from and saved to.
+        log: JSON lines file. Each entry has `training` (the name), `step`, `loss` (the mean since
+            the previous entry), `seconds` (since the previous entry) and the results of `measure`.
+        measure: evaluates the module, which is in eval mode.
 
     Raises:
-        ModelError: a loss that is not finite, or a checkpoint of another training.
-        StorageError: checkpoint or log can't be written.
+        ModelError: the loss is not finite, or the checkpoint belongs to another training.
+        StorageError: the checkpoint or the log can't be written.
     """
     optimizer = torch.optim.AdamW(
         module.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay
@@ -85,7 +86,7 @@ def train(
     def step(state: State) -> None:
         for group in optimizer.param_groups:
             group["lr"] = schedule.rate(state.step)
-        state.nll += _update(module, optimizer, loss, schedule, state.step)
+        state.nll += _take_step(module, optimizer, loss, schedule, state.step)
         state.tokens += 1
 
     def log_point(state: State) -> bool:
@@ -93,10 +94,10 @@ def train(
         if state.step % schedule.measure_every and state.step < schedule.steps:
             return False
         seconds = round(time.monotonic() - since, 1)
-        point = {"step": state.step, "loss": state.nll / state.tokens, "seconds": seconds}
+        entry = {"step": state.step, "loss": state.nll / state.tokens, "seconds": seconds}
         state.nll, state.tokens, since = 0.0, 0, time.monotonic()
         module.eval()
-        _note(log, {"training": name, **point, **measure()})
+        _append_entry(log, {"training": name, **entry, **measure()})
         module.train()
         return True
 
@@ -112,7 +113,7 @@ def train(
     )
 
 
-def _update(
+def _take_step(
     module: nn.Module,
     optimizer: torch.optim.Optimizer,
     loss: Callable[[int], torch.Tensor],
@@ -122,20 +123,22 @@ def _update(
     optimizer.zero_grad()
     value = loss(step)
     if not math.isfinite(value.item()):
-        raise ModelError(f"loss is not finite at step {step + 1}", hint="Lower the learning rate")
+        raise ModelError(
+            f"the loss is not finite at step {step + 1}", hint="Lower the learning rate"
+        )
     value.backward()
     nn.utils.clip_grad_norm_(module.parameters(), schedule.max_grad_norm)
     optimizer.step()
     return value.item()
 
 
-def _note(log: Path, point: dict[str, Any]) -> None:
+def _append_entry(log: Path, entry: dict[str, Any]) -> None:
     try:
         with log.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(point) + "\n")
+            file.write(json.dumps(entry) + "\n")
     except OSError as error:
         raise StorageError(
             f"can't be written ({error.strerror or error})",
             file=log,
-            hint="Free space or choose a writable folder, then run the same command again",
+            hint="Free disk space or choose a writable folder, then run the same command again",
         ) from error

@@ -1,4 +1,4 @@
-"""`python -m methods.embedded.train --out DIR`: makes the embedded LLM and sentence encoder."""
+"""`python -m methods.embedded.train --out DIR`: train the embedded LLM and sentence encoder."""
 
 import argparse
 import json
@@ -16,17 +16,20 @@ from methods.embedded.vocabulary import TEXTS, train_tokenizer
 from methods.models.pretrained import device_of
 from tasks.common.errors import BenchError, ConfigError, StorageError
 from tasks.common.files import write_text
-from tasks.mini.pretraining import TASKS
+from tasks.mini.pretraining import TASK_NAMES
 
-MATCHING, CUES = 11 * ("LaMP-1",) + TASKS, 6 * ("LaMP-2",) + TASKS
-TWICE, HARD = ("LaMP-1",) + TASKS, ("LaMP-1", "LaMP-2", "LaMP-2", "LaMP-3") + TASKS
-AGAIN = 5 * ("LaMP-1",) + TASKS
-BRIEF = 3 * ("LaMP-2", "LaMP-3") + TASKS
-LOCAL = 4 * ("LaMP-1",) + 3 * ("LaMP-2",) + 2 * ("LaMP-3",) + TASKS
-SCALES, LAST = 9 * ("LaMP-3",) + TASKS, 5 * ("LaMP-3",) + 3 * ("LaMP-1",) + 2 * ("LaMP-2",) + TASKS
+MATCHING, CUES = 11 * ("LaMP-1",) + TASK_NAMES, 6 * ("LaMP-2",) + TASK_NAMES
+TWICE, HARD = ("LaMP-1",) + TASK_NAMES, ("LaMP-1", "LaMP-2", "LaMP-2", "LaMP-3") + TASK_NAMES
+AGAIN = 5 * ("LaMP-1",) + TASK_NAMES
+BRIEF = 3 * ("LaMP-2", "LaMP-3") + TASK_NAMES
+LOCAL = 4 * ("LaMP-1",) + 3 * ("LaMP-2",) + 2 * ("LaMP-3",) + TASK_NAMES
+SCALES, LAST = (
+    9 * ("LaMP-3",) + TASK_NAMES,
+    5 * ("LaMP-3",) + 3 * ("LaMP-1",) + 2 * ("LaMP-2",) + TASK_NAMES,
+)
 CITATIONS = ("LaMP-1",)
-FIELDS = 4 * ("LaMP-3",) + 3 * ("LaMP-1",) + 4 * ("LaMP-2",) + TASKS
-TASTES = 5 * ("LaMP-3",) + ("LaMP-1",) + 5 * ("LaMP-2",) + TASKS
+FIELDS = 4 * ("LaMP-3",) + 3 * ("LaMP-1",) + 4 * ("LaMP-2",) + TASK_NAMES
+TASTES = 5 * ("LaMP-3",) + ("LaMP-1",) + 5 * ("LaMP-2",) + TASK_NAMES
 CURRICULUM = (
     Lesson("stated", {"stated": 1}, 1000, 2e-3, batch_size=64),
     Lesson("citations", {"stated": 1}, 1000, 1e-3, batch_size=64, tasks=MATCHING),
@@ -119,27 +122,33 @@ CURRICULUM = (
         700, 1e-3, batch_size=64, longest=256, tasks=TASTES,
     ),
 )  # fmt: skip
-"""Three tasks need lessons of their own: LaMP-1 asks for matching topics and schools, which is
-learned far more slowly; LaMP-2's stated tastes name the very tags to choose from, so that they can
-be followed without reading the film's description; and LaMP-3's scales are inferred from scores
-only where these had been shown without likings of traits first. Which reference is of a title's
-field is learned from one noun, then from thinned titles; whose school is cited, from one item, then
-from few, then from profile prompts answered in words. A lesson's name seeds its batches: another
-name is another training. Demonstrations come after users of one taste, whose every item tells it,
-and after saying in words what demonstrations show.
+"""The lessons of the embedded LLM, in order. A lesson's name seeds its batches.
+
+Demonstrations come after users with a single taste, which every item reveals, and after answers
+that state in words what demonstrations show. Three tasks need lessons of their own. LaMP-1 requires
+matching topics and schools, which is learned far more slowly than the rest: the reference in a
+title's field is learned from single nouns and then from thinned titles, and the school that is
+cited from one item, then from several, then from profile prompts answered in words. In LaMP-2,
+stated tastes name the tags to choose from, so they can be followed without reading the film's
+description. In LaMP-3, scales are inferred from scores only if these were first shown without
+likings of traits.
 """
-LARGEST = 25_000_000
-"""Bytes that both folders may take together."""
+MAX_BYTES = 25_000_000
+"""Largest total size of both models."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that the weights depend on, beside this package and the machine's arithmetic.
+    """All that the weights depend on, apart from the code and the machine's arithmetic.
 
     Attributes:
-        encoder_batch: pairs a step, of which each has the others as negatives.
-        vocabulary_texts: in which words are counted.
-        shape: of the T5, in place of the defaults of `llm.untrained`.
+        lessons: of the LLM.
+        encoder_steps: number of optimizer steps of the encoder.
+        seed: of both models.
+        encoder_batch: pairs per step of the encoder; each has the others as negatives.
+        vocabulary_texts: number of texts from which the vocabulary is built.
+        shape: arguments of `llm.build_model` that replace its defaults.
+        measure_every: steps between entries of the log.
     """
 
     lessons: tuple[Lesson, ...] = CURRICULUM
@@ -152,59 +161,59 @@ class Recipe:
 
 
 def make(out: Path, recipe: Recipe, device: torch.device) -> None:
-    """`out`/llm and `out`/encoder, each made once, and `out`/log.jsonl.
+    """Train both models to `out`/llm and `out`/encoder, and log to `out`/log.jsonl.
 
-    Killed and started again, it goes on from its checkpoints in `out`/checkpoints.
+    If interrupted and started again, it resumes from the checkpoints in `out`/checkpoints.
 
     Raises:
-        ModelError: a loss that isn't finite, or a broken checkpoint.
-        ConfigError: `out` is of another recipe.
-        StorageError: `out` can't be written, or the two are larger than the package may carry.
+        ModelError: the loss is not finite, or a checkpoint is broken.
+        ConfigError: `out` belongs to another recipe.
+        StorageError: `out` can't be written, or the models are too large for the package.
     """
     _claim(out, recipe)
     tokenizer = train_tokenizer(recipe.seed, texts=recipe.vocabulary_texts)
-    trained = {
-        "llm": lambda part: _make_llm(part, out, recipe, tokenizer, device),
-        "encoder": lambda part: _make_encoder(part, out, recipe, tokenizer, device),
+    builders = {
+        "llm": lambda part: _train_llm(part, out, recipe, tokenizer, device),
+        "encoder": lambda part: _train_encoder(part, out, recipe, tokenizer, device),
     }
-    folders = [make_once(out / name, make_one) for name, make_one in trained.items()]
+    folders = [make_once(out / name, build) for name, build in builders.items()]
     check_size(folders)
 
 
 def _claim(out: Path, recipe: Recipe) -> None:
-    """Write the recipe to `out`/recipe.json; refuse a folder of another one."""
+    """Write the recipe to `out`/recipe.json; raise ConfigError if another one is there."""
     file = out / "recipe.json"
     text = json.dumps(asdict(recipe), indent=2) + "\n"
     if not file.exists():
         write_text(file, text)
     elif file.read_text(encoding="utf-8") != text:
         raise ConfigError(
-            "the folder is of another seed, other steps or another version of this package",
+            "the folder belongs to another seed, number of steps or version of this package",
             file=file,
-            hint="Name another folder with --out, or delete this one",
+            hint="Pass another folder to --out, or delete this one",
         )
 
 
-def check_size(folders: list[Path], largest: int = LARGEST) -> None:
-    """Raises StorageError where the folders' files take more than `largest` bytes together."""
-    taken = sum(bytes_of(folder) for folder in folders)
-    if taken > largest:
+def check_size(folders: list[Path], largest: int = MAX_BYTES) -> None:
+    """Raise StorageError if the folders take up more than `largest` bytes in total."""
+    size = sum(folder_size(folder) for folder in folders)
+    if size > largest:
         raise StorageError(
-            f"the models take {taken:,} bytes together, more than {largest:,}",
+            f"the models take up {size:,} bytes in total, more than {largest:,}",
             file=folders[0].parent,
             hint="Choose a smaller shape or vocabulary",
         )
 
 
-def bytes_of(folder: Path) -> int:
-    """What the folder's files take."""
+def folder_size(folder: Path) -> int:
+    """The total size of the folder's files in bytes."""
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def _make_llm(
+def _train_llm(
     part: Path, out: Path, recipe: Recipe, tokenizer: PreTrainedTokenizerFast, device: torch.device
 ) -> None:
-    model = llm.untrained(tokenizer, seed=recipe.seed, **dict(recipe.shape)).to(device)
+    model = llm.build_model(tokenizer, seed=recipe.seed, **dict(recipe.shape)).to(device)
     for number, lesson in enumerate(recipe.lessons):
         llm.teach(
             model,
@@ -219,10 +228,10 @@ def _make_llm(
     _save(model, tokenizer, part)
 
 
-def _make_encoder(
+def _train_encoder(
     part: Path, out: Path, recipe: Recipe, tokenizer: PreTrainedTokenizerFast, device: torch.device
 ) -> None:
-    model = sentence_encoder.untrained(tokenizer, seed=recipe.seed).to(device)
+    model = sentence_encoder.build_model(tokenizer, seed=recipe.seed).to(device)
     sentence_encoder.teach(
         model,
         tokenizer,
@@ -242,9 +251,9 @@ def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: Pa
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Entry point; a user's mistake is one message and exit code 1."""
+    """Entry point; user errors are printed as one message, with exit code 1."""
     parser = argparse.ArgumentParser(prog="python -m methods.embedded.train", description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder for both models")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write both models to")
     parser.add_argument(
         "--steps", type=int, nargs=len(CURRICULUM) + 1,
         metavar=(*(lesson.name.upper() for lesson in CURRICULUM), "ENCODER"),

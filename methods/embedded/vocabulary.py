@@ -1,4 +1,4 @@
-"""The tokenizer of the embedded models: whole words, and the official prompts' fixed phrases."""
+"""The tokenizer of the embedded models: whole words, and fixed phrases of the official prompts."""
 
 import re
 from collections import Counter
@@ -21,9 +21,9 @@ from tasks.mini.pretraining import corpus, pretraining_pairs
 
 PAD, EOS, UNKNOWN = "<pad>", "</s>", "<unk>"  # ids 0 and 1 as in T5
 SPACE = "\u0120"
-"""Before a token that begins a word: how the byte-level alphabet writes a space."""
+"""Prefix of tokens that begin a word: the byte-level alphabet's character for a space."""
 WITHIN = "\u2581"
-"""Before a token that goes on a word; no byte is written so by the byte-level alphabet."""
+"""Prefix of tokens that continue a word; not a character of the byte-level alphabet."""
 
 PHRASES = (
     "For an author who has written the paper with the title",
@@ -46,9 +46,9 @@ PHRASES = (
     "Paraphrase the following tweet without any explanation before or after it:",
     "are written by a person.",
 )  # fmt: skip
-"""What LaMP's prompts always say, and tags of several words: one token each.
+"""Fixed phrases of LaMP's prompts and tags of several words; each is a single token.
 
-So a prompt is a third shorter, and so is the time to read it.
+This makes a prompt, and the time to process it, a third shorter.
 """
 
 SIZE = 2500
@@ -56,18 +56,18 @@ TEXTS = 20_000
 
 
 def train_tokenizer(seed: int, *, size: int = SIZE, texts: int = TEXTS) -> PreTrainedTokenizerFast:
-    """The tokenizer of the language that `seed` draws.
+    """Train the tokenizer on the pretraining texts of `seed`.
 
-    Words are whole where they are common. Any other word falls apart into longer tokens and bytes,
-    so no text is unknown. White space, and spaces around punctuation, are not kept.
+    Common words are single tokens. Other words are split into shorter tokens and bytes, so no text
+    is unknown. White space, including spaces around punctuation, is not preserved.
 
     Args:
-        size: upper bound of the vocabulary, phrases and the 512 byte tokens included.
-        texts: to count words in.
+        size: upper bound of the vocabulary size, including phrases and the 512 byte tokens.
+        texts: number of texts to count words in.
     """
-    words = _word_splitter()
+    words = _build_word_splitter()
     counts = Counter(
-        word for text in _texts(seed, texts) for word, _ in words.pre_tokenize_str(text)
+        word for text in _draw_texts(seed, texts) for word, _ in words.pre_tokenize_str(text)
     )
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokens = [PAD, EOS, UNKNOWN, *letters, *(WITHIN + letter for letter in letters)]
@@ -93,16 +93,16 @@ def train_tokenizer(seed: int, *, size: int = SIZE, texts: int = TEXTS) -> PreTr
     )
 
 
-def capitalised(tokenizer: PreTrainedTokenizerFast) -> list[tuple[int, int]]:
-    """Ids of each word that the vocabulary has twice: (capital, lower-case)."""
+def find_capitalised(tokenizer: PreTrainedTokenizerFast) -> list[tuple[int, int]]:
+    """Ids of words that the vocabulary contains in both forms: (capitalised, lower-case)."""
     ids = tokenizer.get_vocab()
     words = {word: id for word, id in ids.items() if word.startswith(SPACE)}
     pairs = ((id, SPACE + word[1:2].lower() + word[2:]) for word, id in words.items())
     return sorted((id, ids[lower]) for id, lower in pairs if ids.get(lower, id) != id)
 
 
-def _word_splitter() -> pre_tokenizers.PreTokenizer:
-    """Words and runs of punctuation, each as bytes after a space of its own."""
+def _build_word_splitter() -> pre_tokenizers.PreTokenizer:
+    """Split text into words and runs of punctuation, each as bytes preceded by a space."""
     return pre_tokenizers.Sequence(
         [
             pre_tokenizers.WhitespaceSplit(),
@@ -112,7 +112,7 @@ def _word_splitter() -> pre_tokenizers.PreTokenizer:
     )
 
 
-def _texts(seed: int, number: int) -> Iterable[str]:
+def _draw_texts(seed: int, number: int) -> Iterable[str]:
     yield from islice(corpus(seed), number)
     phrases = re.compile("|".join(map(re.escape, sorted(PHRASES, key=len, reverse=True))))
     for input, output in islice(pretraining_pairs(seed, "stated"), number):

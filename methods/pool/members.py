@@ -17,7 +17,7 @@ from methods.prompt.method import PromptMethod
 from tasks.common.errors import ModelError
 from tasks.common.files import content_key, write_json
 from tasks.example import Behavior, Dataset, Example, Prediction
-from tasks.utility import utilities
+from tasks.metrics.utility import utilities
 
 VERSION = 1
 """Increase it to invalidate all stored predictions."""
@@ -189,7 +189,7 @@ class Pool:
     def utilities(
         self, answers: Sequence[Sequence[Prediction]], golds: Sequence[str]
     ) -> list[list[float]]:
-        """`tasks.utility` of answers [N][M] against N golds: [N][M]."""
+        """`tasks.metrics.utility` of answers [N][M] against N golds: [N][M]."""
         columns = [
             utilities(self.runtime.task, [answer.text for answer in column], golds)
             for column in zip(*answers, strict=True)

@@ -9,7 +9,7 @@ from methods.core.runtime import Runtime
 from methods.retrieval import Retriever
 from tasks.common.files import content_key
 from tasks.example import Behavior, Example
-from tasks.utility import utilities
+from tasks.metrics.utility import utilities
 
 KEY_DIGITS = 32
 
@@ -20,7 +20,7 @@ class Judged:
 
     Attributes:
         candidates: L behaviours of the example's history, as the first retriever ranks them.
-        utilities: L values in [0, 1], see `tasks.utility`.
+        utilities: L values in [0, 1], see `tasks.metrics.utility`.
     """
 
     example: Example

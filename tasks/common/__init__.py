@@ -1,1 +1,1 @@
-"""What all three floors need and none owns: errors, registry, seeds, files."""
+"""Code that all three floors need: errors, files, progress, the registry and seeds."""

@@ -1,13 +1,18 @@
-"""Errors that are the user's to hint: shown as text, never as a traceback."""
+"""Errors that the user can fix: shown as a message, never as a traceback."""
 
 from pathlib import Path
 
 
 class BenchError(Exception):
-    """A mistake in the user's input or surroundings.
+    """A problem with the user's input or environment.
 
-    Says what is wrong, where (file and id, if any) and how to hint it. The CLI prints it and exits
-    with status 2; a cell records it.
+    The CLI prints it and exits with status 2; a cell records it.
+
+    Args:
+        what: what is wrong, as a phrase without a full stop.
+        hint: how to fix it, as an imperative without a full stop.
+        file: the file concerned, if any.
+        id: the example concerned, if any.
     """
 
     def __init__(
@@ -27,16 +32,16 @@ class BenchError(Exception):
 
 
 class DataError(BenchError):
-    """A data file, or an item in it, is not what the task's format says."""
+    """A data file, or an item in it, does not follow the task's format."""
 
 
 class ConfigError(BenchError):
-    """bench.toml, a command-line option or a name is wrong."""
+    """bench.toml, a command-line option or a name is invalid."""
 
 
 class ModelError(BenchError):
-    """A model folder or hub name can't be loaded or doesn't fit."""
+    """A model folder or hub name can't be loaded, or doesn't fit its use."""
 
 
 class StorageError(BenchError):
-    """A result can't be written or read back."""
+    """A file can't be written or read back."""

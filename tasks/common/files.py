@@ -1,4 +1,4 @@
-"""Files that are either whole or absent."""
+"""Atomic file writes, and hashes of files and values."""
 
 import hashlib
 import json
@@ -13,11 +13,13 @@ from tasks.common.errors import StorageError
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that replaces it when the block ends well.
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Yield a temporary path in the same folder; it replaces `path` when the block succeeds.
 
-    Killed or failed at any point, `path` is as it was before. Raises StorageError where the disk is
-    full or the folder can't be written.
+    If the block raises or the process is killed, `path` is left as it was.
+
+    Raises:
+        StorageError: the disk is full or the folder is not writable.
     """
     temporary: Path | None = None
     try:
@@ -34,8 +36,8 @@ def writing(path: Path) -> Iterator[Path]:
         raise StorageError(
             f"can't be written ({error.strerror or error})",
             file=path,
-            hint="Free space or choose a writable folder, then run the same command again; "
-            "what was stored before is kept",
+            hint="Free disk space or choose a writable folder, then run the same command again; "
+            "earlier results are kept",
         ) from error
     finally:
         if temporary is not None:
@@ -43,13 +45,13 @@ def writing(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8, whole or not at all."""
-    with writing(path) as temporary:
+    """Write `text` as UTF-8, atomically."""
+    with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON, whole or not at all."""
+    """Write `value` as indented JSON, atomically."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
@@ -68,7 +70,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def content_key(value: Any, length: int = 16) -> str:
-    """The first `length` hex digits of the SHA-256 of a JSON value, whatever its key order."""
+    """The first `length` hex digits of a JSON value's SHA-256; the order of keys doesn't matter."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 

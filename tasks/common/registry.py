@@ -1,8 +1,8 @@
-"""Names → classes, found without importing them.
+"""Finds classes by name without importing them.
 
-Every class in a package's modules that carries `name = "..."` (a string literal) in its body is
-registered under that name; so is every entry point of the given group. Sources are parsed, not
-imported: listing names is fast and loads neither torch nor a broken plug-in.
+A class in a package's top-level modules is registered under the string literal that its body
+assigns to `name`; entry points of the given group are registered too. Sources are parsed, not
+imported, so listing names is fast and loads neither torch nor a broken plug-in.
 """
 
 import ast
@@ -19,27 +19,27 @@ from typing import Any, Generic, TypeVar
 from tasks.common.errors import ConfigError
 
 T = TypeVar("T")
-LISTED = 50
-"""Most names that an error lists."""
+MAX_LISTED = 50
+"""Number of names that an error message lists at most."""
 
 
 def did_you_mean(name: str, known: list[str]) -> str:
-    """Advice for a mistyped name: the nearest known one, or all of them (the first 50 of many)."""
+    """A hint for a mistyped name: the closest known name, or else the known names (at most 50)."""
     near = get_close_matches(name, known, n=1, cutoff=0.5)
     if near:
         return f"Did you mean {near[0]!r}"
-    more = f", … ({len(known)} in all)" if len(known) > LISTED else ""
-    return f"Known: {', '.join(sorted(known)[:LISTED]) or 'none'}{more}"
+    more = f", … ({len(known)} in total)" if len(known) > MAX_LISTED else ""
+    return f"Known: {', '.join(sorted(known)[:MAX_LISTED]) or 'none'}{more}"
 
 
 class Registry(Generic[T]):
     """The classes of one kind.
 
     Args:
-        kind: what a class is called in messages, e.g. "method".
-        base: the class that every registered one must be a subclass of.
-        package: the package whose top-level modules are searched.
-        group: the entry-point group for classes in other distributions.
+        kind: the word for a class in messages, e.g. "method".
+        base: the class that every registered class must extend.
+        package: the package whose top-level modules are scanned.
+        group: the entry-point group for classes of other distributions.
     """
 
     def __init__(self, kind: str, base: type[T], package: str, group: str) -> None:
@@ -47,26 +47,27 @@ class Registry(Generic[T]):
 
     @cached_property
     def targets(self) -> MappingProxyType[str, str]:
-        """name → "module:Class", frozen.
+        """Name → "module:Class", read-only and sorted by name.
 
-        Raises ConfigError where two classes claim one name, or a module is not readable Python.
+        Raises:
+            ConfigError: two classes claim the same name, or a module can't be parsed.
         """
         found: dict[str, str] = {}
         plugins = [(point.name, point.value) for point in entry_points(group=self.group)]
-        for name, target in [*self._in_package(), *plugins]:
+        for name, target in [*self._scan_package(), *plugins]:
             if found.setdefault(name, target) != target:
                 raise ConfigError(
                     f"two {self.kind}s are called {name!r}: {found[name]} and {target}",
-                    hint="Rename one of them",
+                    hint="Rename one of them, or uninstall the plug-in that is not needed",
                 )
         return MappingProxyType(dict(sorted(found.items())))
 
-    def _in_package(self) -> Iterator[tuple[str, str]]:
+    def _scan_package(self) -> Iterator[tuple[str, str]]:
         spec = importlib.util.find_spec(self.package)
         folders = list(spec.submodule_search_locations or []) if spec else []
         for path in sorted(path for folder in folders for path in Path(folder).glob("*.py")):
-            for node in _parsed(path).body:
-                if isinstance(node, ast.ClassDef) and (name := _name_of(node)) is not None:
+            for node in _parse(path).body:
+                if isinstance(node, ast.ClassDef) and (name := _read_name(node)) is not None:
                     yield name, f"{self.package}.{path.stem}:{node.name}"
 
     def names(self) -> list[str]:
@@ -74,10 +75,10 @@ class Registry(Generic[T]):
         return list(self.targets)
 
     def get(self, name: str) -> type[T]:
-        """The class called `name`; a "module:Class" target is taken too, for code outside.
+        """The class called `name`; also accepts "module:Class", for code outside the package.
 
         Raises:
-            ConfigError: unknown name (with the nearest known one), or a target of another class.
+            ConfigError: the name is unknown, its target can't be imported or doesn't extend `base`.
         """
         target = name if ":" in name else self.targets.get(name)
         if target is None:
@@ -90,27 +91,29 @@ class Registry(Generic[T]):
         except (ImportError, AttributeError) as error:
             raise ConfigError(
                 f"{self.kind} {name!r} can't be loaded from {target} ({error})",
-                hint="Install the package that holds it, or correct the target",
+                hint="Install the package that provides it, or correct the target",
             ) from error
         if not (isinstance(found, type) and issubclass(found, self.base)):
             raise ConfigError(
                 f"{target} is not a {self.base.__name__}",
-                hint=f"Make it a subclass of {self.base.__module__}.{self.base.__name__}",
+                hint=f"Make it extend {self.base.__module__}.{self.base.__name__}",
             )
         return found
 
 
-def _parsed(path: Path) -> ast.Module:
+def _parse(path: Path) -> ast.Module:
     try:
         return ast.parse(path.read_text(encoding="utf-8"), str(path))
     except (OSError, SyntaxError, ValueError) as error:
         raise ConfigError(
-            f"is not readable Python ({error})", file=path, hint="Correct it, or move it away"
+            f"can't be parsed as Python ({error})",
+            file=path,
+            hint="Fix the file, or move it elsewhere",
         ) from error
 
 
-def _name_of(node: ast.ClassDef) -> str | None:
-    """The literal assigned to `name` in a class body, or None."""
+def _read_name(node: ast.ClassDef) -> str | None:
+    """The string literal assigned to `name` in a class body, or None."""
     for statement in node.body:
         targets: list[ast.expr] = []
         if isinstance(statement, ast.Assign):

@@ -1,6 +1,6 @@
-"""Metrics by name: per-example rows, and their reduction to one value.
+"""Metrics by name; each computes statistics per example and reduces them to one value.
 
-`tasks.metrics.local` puts them behind `evaluate.Metric`'s face.
+`tasks.metrics.local` wraps a metric as a Hugging Face `evaluate.Metric`.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ __all__ = ["Metric", "create", "names"]
 
 
 def names(task: Task) -> tuple[str, ...]:
-    """The metrics that fit the task's kind of answer."""
+    """The names of the metrics for the task's kind of answer."""
     return {
         Kind.CLASSIFICATION: CLASSIFICATION,
         Kind.ORDINAL: ORDINAL,
@@ -34,15 +34,16 @@ def create(name: str, task: Task, scoring: Scoring = DEFAULT_SCORING) -> Metric:
     """The metric called `name`, set up for `task` under these scoring rules.
 
     Raises:
-        ConfigError: unknown name, or one that doesn't fit the task's kind; METEOR without its data.
+        ConfigError: the name is unknown or doesn't fit the task's kind, or METEOR's data are
+            missing.
     """
     known = names(task)
     if name not in known:
         raise ConfigError(
-            f"{task.name} ({task.kind}) has no metric {name!r}",
+            f"unknown metric {name!r} for {task.name} ({task.kind})",
             hint=did_you_mean(name, list(known)),
         )
-    makers: dict[str, Callable[[], Metric]] = {
+    factories: dict[str, Callable[[], Metric]] = {
         "accuracy": lambda: Accuracy(task.labels),
         "f1": lambda: MacroF1(task.labels),
         "mae": lambda: MeanAbsoluteError(task.labels, scoring.unparsed),
@@ -51,4 +52,4 @@ def create(name: str, task: Task, scoring: Scoring = DEFAULT_SCORING) -> Metric:
         "chrf": ChrF,
         "meteor": Meteor,
     }
-    return makers[name]() if name in makers else Rouge(name, scoring.aggregator)
+    return factories[name]() if name in factories else Rouge(name, scoring.aggregator)

@@ -1,21 +1,21 @@
-"""Accuracy and macro-F1 over the task's labels. Texts are compared stripped, in their own case."""
+"""Accuracy and macro-F1 over the task's labels; texts are stripped and case-sensitive."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from tasks.metrics.metric import Metric, Rows, column, mean, require_rows
+from tasks.metrics.metric import Metric, Rows, as_column, mean, require_rows
 
 
 class LabelMetric(Metric):
-    """A metric over a closed set of labels."""
+    """A metric for answers from a closed set of labels."""
 
     def __init__(self, labels: Sequence[str]) -> None:
         self.labels = tuple(labels)
         self._index = {label: index for index, label in enumerate(labels)}
 
     def index(self, text: str | None) -> int:
-        """The label's place; -1 for what is no label, or failed."""
+        """The index of the label; -1 for None and for text that is not a label."""
         return -1 if text is None else self._index.get(text.strip(), -1)
 
     def unparsed(self, prediction: str) -> bool:
@@ -23,13 +23,13 @@ class LabelMetric(Metric):
 
 
 class Accuracy(LabelMetric):
-    """Share of answers that are the gold label; rows [n, 1] of 0 and 1."""
+    """Fraction of answers that equal the gold label; rows [n, 1] of 0 and 1."""
 
     name = "accuracy"
 
     def rows(self, predictions: Sequence[str | None], references: Sequence[str]) -> Rows:
         pairs = zip(predictions, references, strict=True)
-        return column([float(p is not None and p.strip() == r.strip()) for p, r in pairs])
+        return as_column([float(p is not None and p.strip() == r.strip()) for p, r in pairs])
 
     def reduce(self, rows: Rows) -> float:
         return mean(rows)
@@ -38,10 +38,10 @@ class Accuracy(LabelMetric):
 class MacroF1(LabelMetric):
     """Unweighted mean of the labels' F1; rows [n, 2] of (gold, predicted) label indices.
 
-    The official convention: the mean runs over *all* labels of the task, and a label that is
-    neither gold nor predicted counts as 0 (scikit-learn: `labels=` all, `average="macro"`,
-    `zero_division=0`). An answer that is no label (index -1) is a miss of its gold label and no
-    false alarm of another.
+    As in LaMP's scripts, the mean is over *all* labels of the task, and a label that is neither
+    gold nor predicted counts as 0 (in scikit-learn: `labels=` all labels, `average="macro"`,
+    `zero_division=0`). An answer that is not a label (index -1) is a false negative of its gold
+    label, but a false positive of none.
     """
 
     name = "f1"
@@ -55,10 +55,11 @@ class MacroF1(LabelMetric):
         require_rows(rows)
         size = len(self.labels)
         gold, predicted = rows.astype(np.int64).T
-        true = _counts(gold[gold == predicted], size)
-        possible = _counts(gold, size) + _counts(predicted, size)
-        return float(np.mean(2 * true / np.maximum(possible, 1)))
+        correct = _count(gold[gold == predicted], size)
+        total = _count(gold, size) + _count(predicted, size)
+        return float(np.mean(2 * correct / np.maximum(total, 1)))
 
 
-def _counts(indices: np.ndarray, size: int) -> Rows:
+def _count(indices: np.ndarray, size: int) -> Rows:
+    """Occurrences of each label [size]; -1 is ignored."""
     return np.bincount(indices[indices >= 0], minlength=size).astype(np.float64)

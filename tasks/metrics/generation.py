@@ -1,4 +1,4 @@
-"""Overlap of a generated text with the gold one. A failed prediction is scored as an empty text."""
+"""Overlap of generated texts with their golds. A failed prediction is scored as an empty text."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 
 from tasks.common.errors import ConfigError
-from tasks.metrics.metric import Metric, Rows, column, mean, require_rows
+from tasks.metrics.metric import Metric, Rows, as_column, mean, require_rows
 from tasks.scoring import Aggregator
 
 BOOTSTRAP_SAMPLES = 1000
 
 
-def stripped(predictions: Sequence[str | None], references: Sequence[str]) -> list[tuple[str, str]]:
-    """(prediction, reference) pairs, stripped as in LaMP's scripts; None → ""."""
+def strip_pairs(
+    predictions: Sequence[str | None], references: Sequence[str]
+) -> list[tuple[str, str]]:
+    """(prediction, reference) pairs, stripped as in LaMP's scripts; None becomes ""."""
     return [
         ((prediction or "").strip(), reference.strip())
         for prediction, reference in zip(predictions, references, strict=True)
@@ -22,12 +24,13 @@ def stripped(predictions: Sequence[str | None], references: Sequence[str]) -> li
 
 
 class Rouge(Metric):
-    """ROUGE F-measure in [0, 1] by rouge-score, without stemming (the official scripts' default).
+    """ROUGE F-measure in [0, 1], computed by rouge-score without stemming, as in LaMP's scripts.
 
     Args:
         name: "rouge1", "rouge2" or "rougeL".
-        aggregator: "mean"; or "lamp": the median of bootstrap means (1,000 resamples, seeded here),
-            which `evaluate`'s ROUGE and so LaMP's scripts print. It differs in the 4th digit.
+        aggregator: "mean", or "lamp": the median of the means of 1,000 bootstrap resamples (with a
+            fixed seed). The latter is what `evaluate`'s ROUGE, and so LaMP's scripts, print; it
+            differs from the mean in about the 4th digit.
     """
 
     def __init__(self, name: str, aggregator: Aggregator) -> None:
@@ -41,10 +44,10 @@ class Rouge(Metric):
         return RougeScorer([self.name], use_stemmer=False)
 
     def rows(self, predictions: Sequence[str | None], references: Sequence[str]) -> Rows:
-        return column(
+        return as_column(
             [
                 self._scorer.score(target=reference, prediction=prediction)[self.name].fmeasure
-                for prediction, reference in stripped(predictions, references)
+                for prediction, reference in strip_pairs(predictions, references)
             ]
         )
 
@@ -59,16 +62,17 @@ class Rouge(Metric):
 
 
 class SacreBleuMetric(Metric):
-    """A corpus metric of sacrebleu in [0, 100]; rows are its per-segment sufficient statistics."""
+    """A corpus metric of sacrebleu in [0, 100]; rows are the sufficient statistics per segment."""
 
     @cached_property
     def _metric(self) -> Any:
         raise NotImplementedError
 
     def rows(self, predictions: Sequence[str | None], references: Sequence[str]) -> Rows:
-        pairs = stripped(predictions, references)
+        pairs = strip_pairs(predictions, references)
         hypotheses, golds = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-        # The two calls that sacrebleu's own resampling builds on; no public ones give statistics.
+        # Private methods, because sacrebleu's public API returns no statistics; its own bootstrap
+        # builds on the same two.
         statistics = self._metric._extract_corpus_statistics(hypotheses, [golds]) if pairs else []
         return np.array(statistics, dtype=np.float64).reshape(len(pairs), -1 if pairs else 0)
 
@@ -103,22 +107,22 @@ class ChrF(SacreBleuMetric):
 
 
 class Meteor(Metric):
-    """METEOR in [0, 1] by NLTK (α .9, β 3, γ .5), Treebank word tokens; rows [n, 1].
+    """METEOR in [0, 1] by NLTK (α .9, β 3, γ .5) on Treebank tokens; rows [n, 1].
 
-    Needs the extra `meteor` and NLTK's WordNet data. Raises ConfigError without them.
+    Raises ConfigError without the extra `meteor` or NLTK's WordNet data.
     """
 
     name = "meteor"
 
     def __init__(self, wordnet: Any = None) -> None:
-        """`wordnet`: a reader in place of NLTK's installed corpus."""
+        """`wordnet`: a corpus reader to use instead of NLTK's installed one."""
         try:
             from nltk.corpus import wordnet as installed
             from nltk.stem.porter import PorterStemmer
             from nltk.tokenize import NLTKWordTokenizer
         except ImportError as error:
             raise ConfigError(
-                "METEOR needs NLTK", hint="Install the extra: pip install 'pplug-bench[meteor]'"
+                "METEOR needs NLTK", hint="Install it with `pip install 'pplug-bench[meteor]'`"
             ) from error
         self._wordnet = installed if wordnet is None else wordnet
         self._tokenize = NLTKWordTokenizer().tokenize
@@ -128,11 +132,11 @@ class Meteor(Metric):
         except LookupError as error:
             raise ConfigError(
                 "METEOR needs NLTK's WordNet data",
-                hint="Run `python -m nltk.downloader wordnet`, or leave METEOR out",
+                hint="Run `python -m nltk.downloader wordnet`, or drop METEOR from the metrics",
             ) from error
 
     def stem(self, word: str) -> str:
-        """The Porter stem; a word on which NLTK's recursion runs out ("yyyy…") is its own stem."""
+        """The Porter stem, or the word itself if NLTK exceeds its recursion limit ("yyyy…")."""
         try:
             return str(self._stem(word))
         except RecursionError:
@@ -141,7 +145,7 @@ class Meteor(Metric):
     def rows(self, predictions: Sequence[str | None], references: Sequence[str]) -> Rows:
         from nltk.translate.meteor_score import single_meteor_score
 
-        return column(
+        return as_column(
             [
                 single_meteor_score(
                     self._tokenize(reference),
@@ -149,7 +153,7 @@ class Meteor(Metric):
                     stemmer=self,
                     wordnet=self._wordnet,
                 )
-                for prediction, reference in stripped(predictions, references)
+                for prediction, reference in strip_pairs(predictions, references)
             ]
         )
 

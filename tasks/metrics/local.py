@@ -1,4 +1,8 @@
-"""Metrics as `evaluate.Metric`s, without the hub. Apart from the rest: `evaluate` loads slowly."""
+"""Wraps the project's metrics as Hugging Face `evaluate.Metric` objects.
+
+The harness itself scores with `tasks.metrics`; this module is for code that expects `evaluate`'s
+`compute(predictions=…, references=…)`, and is the only one that imports `evaluate`, which is slow.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +14,9 @@ from tasks.metrics.metric import Metric
 
 
 class LocalMetric(evaluate.Metric):  # type: ignore[misc]  # evaluate has no types
-    """One of this project's metrics behind `evaluate`'s face; works offline, writes no files.
+    """One of the project's metrics with the interface of `evaluate.Metric`.
+
+    Unlike `evaluate.load`, it downloads no metric script, and it writes no files.
 
     >>> from tasks.lamp import LaMP3
     >>> from tasks.metrics import create

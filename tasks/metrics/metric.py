@@ -1,4 +1,4 @@
-"""What a metric is: one row of numbers per example, and a reduction of any rows to one value."""
+"""The Metric interface: a row of statistics per example, and a reduction of rows to one value."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -12,13 +12,14 @@ Rows = npt.NDArray[np.float64]
 
 
 class Metric(ABC):
-    """A metric in two steps, so that resampling needs no second look at the texts.
+    """A metric computed in two steps, so that resampling doesn't process the texts again.
 
-    `reduce(rows(predictions, references))` is the metric; `reduce(rows[sample])` is the metric of a
-    resample, exactly, also for metrics that are no mean of per-example values (F1, RMSE, BLEU).
+    `reduce(rows(predictions, references))` is the metric, and `reduce(rows[sample])` is exactly the
+    metric of a resample. This also holds for metrics that are not means over examples, such as F1,
+    RMSE and BLEU.
 
     Attributes:
-        name: as in a task's `metrics`.
+        name: the name in a task's `metrics`.
         higher_is_better: False for errors.
     """
 
@@ -27,25 +28,25 @@ class Metric(ABC):
 
     @abstractmethod
     def rows(self, predictions: Sequence[str | None], references: Sequence[str]) -> Rows:
-        """Per-example statistics, shape [n, c]; c depends on the metric alone.
+        """Statistics per example, shape [n, c]; c depends only on the metric.
 
-        A prediction of None (failed or missing) counts as wrong: never as absent.
+        A prediction of None (failed or missing) counts as wrong; it is never left out.
         """
 
     @abstractmethod
     def reduce(self, rows: Rows) -> float:
-        """The metric over rows [n, c], n ≥ 1. Raises ValueError for n = 0."""
+        """The metric over rows [n, c]. Raises ValueError if n = 0."""
 
     def unparsed(self, prediction: str) -> bool:  # noqa: ARG002
-        """Whether the prediction is no answer of the task. Any text answers a generation task."""
+        """Whether the prediction can't be read as an answer; never, for a generation task."""
         return False
 
     def score(self, predictions: Sequence[Prediction], golds: Mapping[str, str]) -> Score:
         """The metric over all golds, with its denominators and per-example rows, in one pass.
 
-        Raises ValueError as `aligned` does.
+        Raises ValueError as `align` does.
         """
-        texts = aligned(predictions, golds)
+        texts = align(predictions, golds)
         rows = self.rows(texts, list(golds.values()))
         return Score(
             metric=self.name,
@@ -58,11 +59,11 @@ class Metric(ABC):
         )
 
 
-def aligned(predictions: Sequence[Prediction], golds: Mapping[str, str]) -> list[str | None]:
-    """Predicted texts in the order of `golds`; None where one failed or is missing.
+def align(predictions: Sequence[Prediction], golds: Mapping[str, str]) -> list[str | None]:
+    """Predicted texts in the order of `golds`, with None for failed and missing predictions.
 
     Raises:
-        ValueError: two predictions for one id, or one for an id without a gold.
+        ValueError: an id has two predictions, or a prediction but no gold.
     """
     texts: dict[str, str | None] = {}
     for prediction in predictions:
@@ -75,17 +76,17 @@ def aligned(predictions: Sequence[Prediction], golds: Mapping[str, str]) -> list
 
 
 def mean(rows: Rows) -> float:
-    """The mean of the first column. Raises ValueError where there is no row."""
+    """The mean of the first column. Raises ValueError if there are no rows."""
     require_rows(rows)
     return float(rows[:, 0].mean())
 
 
 def require_rows(rows: Rows) -> None:
-    """Raise ValueError where there is nothing to reduce."""
+    """Raise ValueError if there are no rows."""
     if len(rows) == 0:
         raise ValueError("no examples to score")
 
 
-def column(values: Sequence[float]) -> Rows:
+def as_column(values: Sequence[float]) -> Rows:
     """Per-example values as rows [n, 1]."""
     return np.array(values, dtype=np.float64).reshape(-1, 1)

@@ -1,25 +1,26 @@
-"""Errors of answers on a scale (LaMP-3's 1 to 5).
+"""Mean absolute and root mean squared error of answers on a scale (LaMP-3's 1 to 5).
 
-What counts as an answer is an explicit mode, `unparsed`:
+An answer that is a number keeps its value; if that is not a label of the scale, it is also counted
+as unparsed. nan and infinities don't count as numbers. How other answers are scored depends on the
+mode `unparsed`:
 
-- "lamp": the whole answer as a number; what is none becomes the end of the scale that is farthest
-  from the gold (the upper one where both are as far), as in LaMP's evaluation script.
-- "pplug": the whole answer as a number, else its first digit, else 1, as in PPlug's released code.
+- "lamp": as the end of the scale farthest from the gold (the upper end if both are equally far), as
+  in LaMP's evaluation script.
+- "pplug": as the first digit in the answer, or 1 if there is none, as in PPlug's released code.
 
-nan and infinities are no numbers here. A failed prediction is the farthest end in both modes. An
-answer beyond the scale, or between its labels, keeps its value and is counted as unparsed.
+A failed prediction is scored as the farthest end in both modes.
 """
 
 import math
 import re
 from collections.abc import Sequence
 
-from tasks.metrics.metric import Metric, Rows, column, mean
+from tasks.metrics.metric import Metric, Rows, as_column, mean
 from tasks.scoring import Unparsed
 
 
 class OrdinalMetric(Metric):
-    """An error between numbers; rows [n, 1]."""
+    """An error between the predicted and the gold number; rows [n, 1]."""
 
     higher_is_better = False
 
@@ -28,15 +29,15 @@ class OrdinalMetric(Metric):
         self.mode = unparsed
 
     def unparsed(self, prediction: str) -> bool:
-        return _number(prediction) not in self.scale
+        return _parse_number(prediction) not in self.scale
 
     def value(self, prediction: str | None, gold: float) -> float:
-        """The number that the prediction stands for, given the gold one."""
+        """The number as which the prediction is scored; it may depend on the gold."""
         low, high = self.scale[0], self.scale[-1]
         farthest = low if abs(low - gold) > abs(high - gold) else high
         if prediction is None:
             return farthest
-        number = _number(prediction)
+        number = _parse_number(prediction)
         if number is not None:
             return number
         if self.mode == "lamp":
@@ -45,7 +46,7 @@ class OrdinalMetric(Metric):
         return float(digit.group()) if digit else 1.0
 
     def errors(self, predictions: Sequence[str | None], references: Sequence[str]) -> list[float]:
-        """Absolute errors, one per example."""
+        """The absolute error of each example."""
         golds = [float(reference) for reference in references]
         return [abs(self.value(p, g) - g) for p, g in zip(predictions, golds, strict=True)]
 
@@ -56,25 +57,26 @@ class MeanAbsoluteError(OrdinalMetric):
     name = "mae"
 
     def rows(self, predictions: Sequence[str | None], references: Sequence[str]) -> Rows:
-        return column(self.errors(predictions, references))
+        return as_column(self.errors(predictions, references))
 
     def reduce(self, rows: Rows) -> float:
         return mean(rows)
 
 
 class RootMeanSquaredError(OrdinalMetric):
-    """Square root of the mean squared error; rows are squared errors."""
+    """Square root of the mean squared error; rows hold squared errors."""
 
     name = "rmse"
 
     def rows(self, predictions: Sequence[str | None], references: Sequence[str]) -> Rows:
-        return column([error**2 for error in self.errors(predictions, references)])
+        return as_column([error**2 for error in self.errors(predictions, references)])
 
     def reduce(self, rows: Rows) -> float:
         return math.sqrt(mean(rows))
 
 
-def _number(text: str) -> float | None:
+def _parse_number(text: str) -> float | None:
+    """The finite number that the whole text spells, or None."""
     try:
         number = float(text)
     except ValueError:

@@ -1,1 +1,1 @@
-"""LaMP-mini: a generated world in LaMP's official files, whose users' preferences are known."""
+"""LaMP-mini: generated worlds in LaMP's official format, whose users' preferences are known."""

@@ -1,4 +1,4 @@
-"""LaMP-1: of two papers on one topic an author cites the one of the author's own school."""
+"""LaMP-1: of two papers on a topic, an author cites the one from their own school."""
 
 import random
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from tasks.lamp import LaMP1
 from tasks.mini.chance import Weighted, happens
-from tasks.mini.grammar import Grammar, sentences
+from tasks.mini.grammar import TaskGrammar, join_sentences
 from tasks.mini.lexicon import ASPECTS, QUALITIES, SCHOOLS, TOPICS, VERBS, nouns
 from tasks.mini.taste import Taste
 
@@ -19,14 +19,15 @@ TITLES = (
     "{quality} {first} {aspect} near the {second}",
     "on {first} {aspect} and the {quality} {second}",
 )
-STRANGE_FIELD = 0.3
-"""How often the other reference is of another field, so that no history is needed to tell."""
+OTHER_TOPIC_SHARE = 0.3
+"""How often the wrong reference is on another topic, so that the query is answerable without a
+history."""
 LABELS = {True: "[1]", False: "[2]"}
 
 
 @dataclass(frozen=True)
 class CitationTaste(Taste):
-    """The school whose tools the author works with and cites."""
+    """The school whose tools the author uses and cites."""
 
     school: str
 
@@ -35,12 +36,16 @@ class CitationTaste(Taste):
 
 @dataclass(frozen=True)
 class Citation:
-    """A paper, by the bare title that the query gives, and two candidate references.
+    """A paper and two candidate references.
 
     Attributes:
-        topics, schools: of the references; one reference is of the paper's topic and the author's
-            school, the other is neither or of the topic alone.
-        tool: place of the school's tool that the full title names.
+        title: as in the query, without the tool.
+        topic: of the paper.
+        references: titles of the candidates, with their tools.
+        topics, schools: of the candidates; one shares the paper's topic and the author's school,
+            the other has another school and may have another topic.
+        tool: index of the tool in the paper's full title among the tools of its school.
+        abstract: of the paper.
     """
 
     title: str
@@ -52,12 +57,12 @@ class Citation:
     abstract: str
 
 
-class Citations(Grammar[Citation, CitationTaste]):
-    """The title asked about leaves the school out; titles in profiles name one of its tools.
+class Citations(TaskGrammar[Citation, CitationTaste]):
+    """The query's title doesn't reveal the school; titles in profiles name one of its tools.
 
-    So the query's topic tells which part of the history to look at, and the history, which school:
-    the other reference is of a school that the author follows on another topic, where there is one.
-    Noise: the paper is of the other reference's school.
+    So the query's topic determines which part of the history matters, and that part determines the
+    school. If possible, the wrong reference is from a school that the author follows on another
+    topic. With noise, the paper belongs to the wrong reference's school.
     """
 
     task = LaMP1()
@@ -74,17 +79,17 @@ class Citations(Grammar[Citation, CitationTaste]):
         taste: CitationTaste,
         elsewhere: Sequence[CitationTaste],
     ) -> Citation:
-        strange = [other for other in sorted(TOPICS) if other != topic]
+        other_topics = [other for other in sorted(TOPICS) if other != topic]
         followed = {own.school for own in elsewhere} - {taste.school}
-        others = [school for school in SCHOOLS if school != taste.school]
-        other = (
-            rng.choice(strange) if happens(rng, STRANGE_FIELD) else topic,
-            rng.choice(sorted(followed) or others),
+        other_schools = [school for school in SCHOOLS if school != taste.school]
+        wrong = (
+            rng.choice(other_topics) if happens(rng, OTHER_TOPIC_SHARE) else topic,
+            rng.choice(sorted(followed) or other_schools),
         )
-        both = [(topic, taste.school), other]
+        both = [(topic, taste.school), wrong]
         rng.shuffle(both)
-        references = [_with_tool(_title(rng, t), rng.choice(SCHOOLS[s])) for t, s in both]
-        title, tool = _title(rng, topic), rng.randrange(3)
+        references = [_append_tool(_draw_title(rng, t), rng.choice(SCHOOLS[s])) for t, s in both]
+        title, tool = _draw_title(rng, topic), rng.randrange(3)
         third, fourth = rng.sample(nouns(topic), 2)
         abstract = (
             f"we {rng.choice(VERBS)} the {third} and show its {rng.choice(ASPECTS)} with a "
@@ -96,8 +101,8 @@ class Citations(Grammar[Citation, CitationTaste]):
         )
 
     @staticmethod
-    def asked(title: str, first: str, second: str) -> str:
-        """LaMP's prompt."""
+    def format_prompt(title: str, first: str, second: str) -> str:
+        """The official prompt."""
         return (
             f'For an author who has written the paper with the title "{title}", which '
             "reference is related? Just answer with [1] or [2] without explanation. "
@@ -108,16 +113,19 @@ class Citations(Grammar[Citation, CitationTaste]):
         return content.title
 
     def input(self, content: Citation) -> str:
-        return self.asked(content.title, *content.references)
+        return self.format_prompt(content.title, *content.references)
 
     @staticmethod
     def short_input(rng: random.Random, content: Citation, *, tools: bool = True) -> str:
-        """The prompt with every title cut to a word of its topic, references' tools kept or not."""
-        title, *cut = (rng.choice(nouns(topic)) for topic in (content.topic, *content.topics))
+        """The prompt with titles cut to a noun of their topic; `tools` keeps references' tools."""
+        title, *references = (
+            rng.choice(nouns(topic)) for topic in (content.topic, *content.topics)
+        )
         named = [reference.rpartition(" : ")[2] for reference in content.references]
         if tools:
-            cut = [_with_tool(noun, tool) for noun, tool in zip(cut, named, strict=True)]
-        return Citations.asked(title, *cut)
+            pairs = zip(references, named, strict=True)
+            references = [_append_tool(noun, tool) for noun, tool in pairs]
+        return Citations.format_prompt(title, *references)
 
     def answer(self, content: Citation, taste: CitationTaste) -> str:
         return LABELS[content.schools[0] == taste.school]
@@ -126,24 +134,24 @@ class Citations(Grammar[Citation, CitationTaste]):
         return LABELS[content.schools[0] != taste.school]
 
     def item(self, content: Citation, answer: str) -> dict[str, Any]:
-        """The paper under its full title, of the school that was cited."""
+        """The paper with its full title, which names a tool of the school that was cited."""
         school = content.schools[0 if answer == LABELS[True] else 1]
         return {
-            "title": _with_tool(content.title, SCHOOLS[school][content.tool]),
+            "title": _append_tool(content.title, SCHOOLS[school][content.tool]),
             "abstract": content.abstract,
         }
 
-    def brief(self, content: Citation, answer: str) -> str:
-        """A word of the topic, and the tool of the school that was cited."""
+    def abridge(self, content: Citation, answer: str) -> str:
+        """A noun of the topic, and the tool of the school that was cited."""
         topic = next(word for word in content.title.split() if word in nouns(content.topic))
         school = content.schools[0 if answer == LABELS[True] else 1]
         return f"{topic} {SCHOOLS[school][content.tool]}"
 
     def user_blind(self, content: Citation) -> str:
-        """The reference of the paper's own topic; of two such, that of the more popular school.
+        """The reference on the paper's topic; if both are, the one from the more popular school.
 
-        A pair of schools is the likelier to come from followers of the more popular one, whether
-        the other was drawn from their further schools or from all.
+        Given two schools, the author more likely follows the more popular one, whether the other
+        was drawn from the author's further schools or from all.
         """
         for label, topic in zip(LABELS.values(), reversed(content.topics), strict=True):
             if topic != content.topic:
@@ -154,9 +162,9 @@ class Citations(Grammar[Citation, CitationTaste]):
     def guess(self, rng: random.Random, content: Citation) -> str:  # noqa: ARG002
         return rng.choice(self.task.labels)
 
-    def stated(self, rng: random.Random, content: Citation, taste: CitationTaste) -> str:
+    def state_taste(self, rng: random.Random, content: Citation, taste: CitationTaste) -> str:
         first, second, _ = SCHOOLS[taste.school]
-        return sentences(
+        return join_sentences(
             rng,
             [
                 rng.choice(("on {} i work with {}", "about {} i cite {}")).format(
@@ -166,12 +174,12 @@ class Citations(Grammar[Citation, CitationTaste]):
         )
 
 
-def _title(rng: random.Random, topic: str) -> str:
+def _draw_title(rng: random.Random, topic: str) -> str:
     first, second = rng.sample(nouns(topic), 2)
     return rng.choice(TITLES).format(
         aspect=rng.choice(ASPECTS), quality=rng.choice(QUALITIES), first=first, second=second
     )
 
 
-def _with_tool(title: str, tool: str) -> str:
+def _append_tool(title: str, tool: str) -> str:
     return f"{title} : {tool}"

@@ -1,26 +1,28 @@
-"""What a task of LaMP-mini is: contents, and the answers that tastes give to them."""
+"""The interface of LaMP-mini's tasks: contents, and how users of a given taste answer them."""
 
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
-from tasks.base import LaMPTask
 from tasks.mini.taste import Taste
+from tasks.templates.lamp_task import LaMPTask
 
 C = TypeVar("C")
 T = TypeVar("T", bound=Taste)
 
 
-class Grammar(ABC, Generic[C, T]):
-    """One task: draws contents, and knows what a user of any taste answers to one.
+class TaskGrammar(ABC, Generic[C, T]):
+    """Draws the contents of one task, and knows how a user of any taste answers them.
 
-    A content is what a query and a profile item are about. It is drawn apart from noise and from
-    whose taste decides, so knobs of either kind leave the texts as they are.
+    A content is what a query or a profile item is about. It is drawn independently of noise and of
+    which taste applies, so options that change these leave the texts unchanged.
 
     Class attributes:
-        natural_share: how often a user's general taste decides where the world's `global_share` is
-            left open: what the original task is like.
+        task: the LaMP task whose prompts and fields are used.
+        taste: the class of its users' tastes.
+        natural_share: how often a user's general taste applies unless the world sets
+            `global_share`; chosen to resemble the original task.
     """
 
     task: ClassVar[LaMPTask]
@@ -29,62 +31,62 @@ class Grammar(ABC, Generic[C, T]):
 
     @abstractmethod
     def draw(self, rng: random.Random, topic: str) -> C:
-        """A content on a topic, of anybody."""
+        """Draw a content on a topic, independent of any user."""
 
     def draw_for(self, rng: random.Random, topic: str, taste: T, elsewhere: Sequence[T]) -> C:  # noqa: ARG002
-        """A content as it comes to a user: anybody's, but for LaMP-1, whose authors choose it.
+        """Draw a content for a user; only in LaMP-1 does it depend on the user.
 
         Args:
-            taste: the user's on this topic.
-            elsewhere: the same user's on other topics.
+            taste: the user's taste on this topic.
+            elsewhere: the user's tastes on their other topics.
         """
         return self.draw(rng, topic)
 
     @abstractmethod
     def text(self, content: C) -> str:
-        """The content in words, as the query gives them; no two in a world are equal."""
+        """The content as the query states it; unique within a world."""
 
     def input(self, content: C) -> str:
-        """The official prompt."""
+        """The official prompt about the content."""
         return f"{self.task.instruction} {self.text(content)}"
 
     @abstractmethod
     def answer(self, content: C, taste: T) -> str:
-        """What a user of this taste answers: the oracle."""
+        """The answer of a user with this taste, without noise: the oracle answer."""
 
     @abstractmethod
     def slip(self, rng: random.Random, content: C, taste: T) -> str:
-        """What such a user answers where noise strikes."""
+        """A noisy answer of a user with this taste."""
 
     @abstractmethod
     def item(self, content: C, answer: str) -> dict[str, Any]:
-        """The profile item that remains of a content answered, without id and date."""
+        """The profile item for a content and its answer, without id and date."""
 
     @abstractmethod
     def user_blind(self, content: C) -> str:
-        """The answer of the highest expected primary metric over the population of tastes."""
+        """The answer with the highest expected primary metric over the population of tastes."""
 
     @abstractmethod
     def guess(self, rng: random.Random, content: C) -> str:
-        """A random label of the task; in generation, the answer of a uniformly drawn taste."""
+        """A random label; in generation, the answer of a taste drawn uniformly."""
 
     @abstractmethod
-    def stated(self, rng: random.Random, content: C, taste: T) -> str:
-        """What of the taste decides on this content, in words."""
+    def state_taste(self, rng: random.Random, content: C, taste: T) -> str:
+        """The part of the taste that decides on this content, in words."""
 
-    def hinted(self, rng: random.Random, content: C, taste: T) -> str:
-        """The same in words that don't hold the answer itself. Default: as `stated`."""
-        return self.stated(rng, content, taste)
+    def hint_at_taste(self, rng: random.Random, content: C, taste: T) -> str:
+        """Like `state_taste`, but in words that don't contain the answer. Default: the same."""
+        return self.state_taste(rng, content, taste)
 
-    def brief(self, content: C, answer: str) -> str:  # noqa: ARG002
-        """What of a history item tells the taste. Default: the answer."""
+    def abridge(self, content: C, answer: str) -> str:  # noqa: ARG002
+        """The part of a history item that reveals the taste. Default: the answer."""
         return answer
 
-    def clear(self, content: C) -> bool:  # noqa: ARG002
-        """Whether one part of the taste alone decides on the content. Default: yes."""
+    def is_clear(self, content: C) -> bool:  # noqa: ARG002
+        """Whether a single part of the taste decides on the content. Default: yes."""
         return True
 
 
-def sentences(rng: random.Random, phrases: list[str]) -> str:
-    """Phrases in random order, each ended by a full stop of its own."""
+def join_sentences(rng: random.Random, phrases: list[str]) -> str:
+    """Join phrases in random order, ending each with a full stop."""
     return " ".join(f"{phrase} ." for phrase in rng.sample(phrases, len(phrases)))

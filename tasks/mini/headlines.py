@@ -1,4 +1,4 @@
-"""LaMP-4: headlines of news stories."""
+"""LaMP-4: headlines of news stories in an author's house style."""
 
 import random
 from typing import ClassVar
@@ -19,7 +19,7 @@ TEXTS = (
 
 
 class HeadlineStyle(TitleStyle):
-    """The house style of a newspaper's author."""
+    """The house style of a news author."""
 
     parts: ClassVar = {
         "form": Weighted({"plain": 4, "question": 3, "subtitle": 3, "how": 2}),
@@ -30,7 +30,7 @@ class HeadlineStyle(TitleStyle):
 
 
 class Headlines(Titles):
-    """Who does what, in the author's house style."""
+    """Headlines that say who does what."""
 
     task = LaMP4()
     taste = HeadlineStyle

@@ -1,7 +1,8 @@
-"""The words of LaMP-mini. Those of one list stand in no other: a word tells what it is there for.
-Punctuation stands apart in all texts, as retrievers split at spaces.
+"""The words of LaMP-mini.
 
-Topics, actors and qualities are shared by all tasks: what is near in one is near in another.
+No word occurs in two lists, so each word has one role. In all texts punctuation is surrounded by
+spaces, because retrievers split at spaces. Topics, actors and qualities are shared by all tasks, so
+that similarity learned in one task carries over to the others.
 """
 
 TOPICS = {
@@ -76,7 +77,7 @@ SCHOOLS = {
     "learning": ("networks", "classifiers", "embeddings"),
     "history": ("archives", "chronicles", "manuscripts"),
 }
-"""How scholars work: school → its tools. A paper's title names one."""
+"""School of thought → its tools; the full title of a paper names one of them."""
 ASPECTS = (
     "growth", "decline", "quality", "design", "safety", "behaviour", "control", "structure",
     "stability", "diversity", "timing", "origin", "failure", "use", "loss", "recovery",
@@ -86,14 +87,14 @@ MOODS = (
     "jealous", "lucky", "sleepy", "curious", "grumpy", "shy",
 )  # fmt: skip
 ASK_TASTE = "what i prefer ?"
-"""Before a prompt: the taste is asked for, in words that the language has anyway."""
+"""Put before a prompt to ask for the taste, using words that the language already has."""
 
 
 def nouns(topic: str) -> list[str]:
-    """The words by which a topic is known."""
+    """The nouns of a topic."""
     return TOPICS[topic].split()
 
 
 def cues(tag: str) -> list[str]:
-    """The phrases that make a tag evident in a film's description."""
+    """The phrases by which a film's description shows a tag."""
     return CUES[tag].split(", ")

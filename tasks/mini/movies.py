@@ -1,4 +1,4 @@
-"""LaMP-2: three tags are evident in a film's description, the user's order of kinds decides."""
+"""LaMP-2: three tags fit a film; the user's ranking of kinds of film decides which one is given."""
 
 import random
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from tasks.lamp import LaMP2
 from tasks.mini.chance import Weighted
-from tasks.mini.grammar import Grammar, sentences
+from tasks.mini.grammar import TaskGrammar, join_sentences
 from tasks.mini.lexicon import ACTORS, QUALITIES, TAG_FAMILIES, VERBS, cues, nouns
 from tasks.mini.taste import Taste
 
@@ -24,7 +24,7 @@ PREFERENCES = ("i like {} more than {}", "i prefer {} to {}")
 
 @dataclass(frozen=True)
 class MovieTaste(Taste):
-    """Kinds of film, the best liked first; tags of one kind are liked alike."""
+    """A ranking of kinds of film, the favourite first; tags of the same kind rank equally."""
 
     order: tuple[str, ...]
 
@@ -35,14 +35,14 @@ class MovieTaste(Taste):
 
 @dataclass(frozen=True)
 class Movie:
-    """A description, and the tags evident in it, each of another kind."""
+    """A description and the three tags that fit it, each of a different kind."""
 
     description: str
     tags: tuple[str, ...]
 
 
-class Movies(Grammar[Movie, MovieTaste]):
-    """The user names the evident tag of the best liked kind; noise, one of the other two."""
+class Movies(TaskGrammar[Movie, MovieTaste]):
+    """The user gives the fitting tag of their favourite kind; with noise, one of the other two."""
 
     task = LaMP2()
     taste = MovieTaste
@@ -74,22 +74,22 @@ class Movies(Grammar[Movie, MovieTaste]):
         return {"description": content.description, "tag": answer}
 
     def user_blind(self, content: Movie) -> str:
-        """The evident tag of the most popular kind: by Luce's axiom the likeliest choice."""
+        """The fitting tag of the most popular kind, by Luce's axiom the most likely choice."""
         kind = POPULARITY.most_common([FAMILY[tag] for tag in content.tags])
         return next(tag for tag in content.tags if FAMILY[tag] == kind)
 
     def guess(self, rng: random.Random, content: Movie) -> str:  # noqa: ARG002
         return rng.choice(self.task.labels)
 
-    def stated(self, rng: random.Random, content: Movie, taste: MovieTaste) -> str:
-        """The best tag before the others; now and then by tags of the same kinds in their stead."""
-        return self._ordered(rng, content, taste, by_kind=rng.randrange(4) == 0)
+    def state_taste(self, rng: random.Random, content: Movie, taste: MovieTaste) -> str:
+        """Prefers the answer to the other tags; 1 in 4 times, names tags of the same kinds."""
+        return self._state_preferences(rng, content, taste, by_kind=rng.randrange(4) == 0)
 
-    def hinted(self, rng: random.Random, content: Movie, taste: MovieTaste) -> str:
-        """By tags of the same kinds: only with the description do they tell the answer."""
-        return self._ordered(rng, content, taste, by_kind=True)
+    def hint_at_taste(self, rng: random.Random, content: Movie, taste: MovieTaste) -> str:
+        """Names tags of the same kinds, which give the answer only along with the description."""
+        return self._state_preferences(rng, content, taste, by_kind=True)
 
-    def _ordered(
+    def _state_preferences(
         self, rng: random.Random, content: Movie, taste: MovieTaste, *, by_kind: bool
     ) -> str:
         best = self.answer(content, taste)
@@ -100,4 +100,4 @@ class Movies(Grammar[Movie, MovieTaste]):
                     rng.choice(TAG_FAMILIES[FAMILY[t]]) if by_kind else t for t in (best, other)
                 ]
                 phrases.append(rng.choice(PREFERENCES).format(*named))
-        return sentences(rng, phrases)
+        return join_sentences(rng, phrases)

@@ -1,4 +1,4 @@
-"""The best answer to a population of users, for tasks that ROUGE scores."""
+"""The best single answer for a population of users, in tasks scored by ROUGE."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -10,13 +10,13 @@ import numpy as np
 T = TypeVar("T")
 
 TOKEN = re.compile(r"[a-z0-9]+")
-"""What ROUGE sees of a text, after lower-casing."""
+"""A token of ROUGE, after lower-casing."""
 
 
-def best_for_most(texts: Sequence[str], weights: Sequence[int]) -> int:
-    """Position of the text with the highest expected ROUGE-1 F against one drawn by weight.
+def argmax_expected_rouge(texts: Sequence[str], weights: Sequence[int]) -> int:
+    """Index of the text with the highest expected ROUGE-1 F against a text drawn by weight.
 
-    Exact: whole numbers and fractions only; the first of equals.
+    Computed exactly with integers and fractions; ties go to the first.
     """
     bags = [TOKEN.findall(text.lower()) for text in texts]
     column = {word: i for i, word in enumerate(dict.fromkeys(w for bag in bags for w in bag))}
@@ -40,5 +40,7 @@ def best_for_most(texts: Sequence[str], weights: Sequence[int]) -> int:
 def best_taste(population: Sequence[tuple[T, int]], answer: Callable[[T], str]) -> T:
     """The taste whose answer has the highest expected ROUGE-1 F over a weighted population."""
     tastes = [taste for taste, _ in population]
-    best = best_for_most([answer(taste) for taste in tastes], [weight for _, weight in population])
+    best = argmax_expected_rouge(
+        [answer(taste) for taste in tastes], [weight for _, weight in population]
+    )
     return tastes[best]

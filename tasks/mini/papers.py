@@ -1,4 +1,4 @@
-"""LaMP-5: titles of papers."""
+"""LaMP-5: titles of papers in a scholar's house style."""
 
 import random
 from typing import ClassVar
@@ -30,7 +30,7 @@ class PaperStyle(TitleStyle):
 
 
 class Papers(Titles):
-    """What is explained by what, in the scholar's house style."""
+    """Titles that say what is explained by which tool."""
 
     task = LaMP5()
     taste = PaperStyle

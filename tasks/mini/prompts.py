@@ -1,4 +1,4 @@
-"""A user's acts as items of a history and as queries, and the prompts of both."""
+"""Turns a user's acts into behaviours, examples and prompts for pretraining."""
 
 import random
 from collections.abc import Iterable, Sequence
@@ -8,11 +8,11 @@ from tasks.mini.lexicon import ASK_TASTE
 from tasks.mini.life import Act, Life
 
 MAX_WORDS = 400
-"""Of a pretraining prompt: no item is cut."""
+"""The longest pretraining prompt, in words; long enough that no item is truncated."""
 
 
-class Words:
-    """A `tasks.Tokenizer` whose tokens are what spaces separate: an LLM's is not yet made."""
+class WordTokenizer:
+    """A `tasks.Tokenizer` that splits at spaces, used before the LLM's own tokenizer exists."""
 
     def count(self, text: str) -> int:
         return len(text.split())
@@ -22,30 +22,30 @@ class Words:
 
 
 def behavior(life: Life, act: Act, number: int) -> Behavior:
-    """The act as an item of the user's history, whose id is the number."""
+    """The act as a behaviour in the user's history, with `number` as its id."""
     item = life.grammar.item(act.content, act.answer)
     return life.grammar.task.behavior({"id": str(number), **item})
 
 
 def example(life: Life, act: Act, history: tuple[Behavior, ...]) -> Example:
-    """The act as a query after that history."""
+    """The act as a query after `history`."""
     task, input = life.grammar.task, life.grammar.input(act.content)
     return Example("query", "user", input, task.query(input), task.subject(input), history)
 
 
 def profile_prompt(life: Life, act: Act, shown: Sequence[Behavior], max_words: int) -> str:
-    """The official prompt of the act after items of the history, cut to so many words."""
+    """The official profile prompt of the act, at most `max_words` words long."""
     asked = example(life, act, tuple(shown))
-    return life.grammar.task.personalized_prompt(asked, shown, Words(), max_words)
+    return life.grammar.task.personalized_prompt(asked, shown, WordTokenizer(), max_words)
 
 
-def in_brief(life: Life, shown: Iterable[tuple[Act, str]]) -> str:
-    """Acts and what was answered, cut to what tells the taste."""
-    items = (life.grammar.brief(act.content, answer) for act, answer in shown)
+def list_abridged(life: Life, shown: Iterable[tuple[Act, str]]) -> str:
+    """List acts with their answers, abridged to what reveals the taste."""
+    items = (life.grammar.abridge(act.content, answer) for act, answer in shown)
     return f"i say {' , '.join(items)} ."
 
 
-def explained(life: Life, act: Act, prompt: str) -> tuple[str, str]:
-    """The prompt after ASK_TASTE, and the taste in words as far as the act shows it."""
+def ask_taste(life: Life, act: Act, prompt: str) -> tuple[str, str]:
+    """(ASK_TASTE and the prompt, the part of the taste that decides on the act in words)."""
     same_wording = random.Random(0)
-    return f"{ASK_TASTE} {prompt}", life.grammar.stated(same_wording, act.content, act.taste)
+    return f"{ASK_TASTE} {prompt}", life.grammar.state_taste(same_wording, act.content, act.taste)

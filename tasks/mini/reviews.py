@@ -1,4 +1,4 @@
-"""LaMP-3: the words tell the opinion; the user's scale, and likes of traits, make the score."""
+"""LaMP-3: a review expresses an opinion; the user's scale and liking of traits set the score."""
 
 import random
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from tasks.lamp import LaMP3
 from tasks.mini.chance import Weighted
-from tasks.mini.grammar import Grammar, sentences
+from tasks.mini.grammar import TaskGrammar, join_sentences
 from tasks.mini.lexicon import ACTORS, OPINIONS, QUALITIES, TRAITS, VERBS, nouns
 from tasks.mini.taste import Taste
 
@@ -21,7 +21,7 @@ SCALES = {
     "mild": (2, 3, 3, 3, 4),
     "extreme": (1, 1, 3, 5, 5),
 }
-"""Scale → the score of an opinion of 1, 2, 3, 4, 5."""
+"""Scale → scores for opinions 1 to 5."""
 LIKING = {"likes": 1, "tolerates": 0, "dislikes": -1}
 TEXTS = (
     "the {0} i got with the {1} from my {7} is {5} and the {4} {2} is {6}{8} , so we {9} the {3}",
@@ -33,7 +33,7 @@ TEXTS = (
 
 @dataclass(frozen=True)
 class ReviewTaste(Taste):
-    """How opinions become scores, and which traits please or displease (one point each)."""
+    """How opinions map to scores, and which traits raise or lower the score by one point."""
 
     scale: str
     loud: str
@@ -52,15 +52,15 @@ class ReviewTaste(Taste):
 
 @dataclass(frozen=True)
 class Review:
-    """A text, the opinion in it (1 to 5), and the trait it mentions, if any."""
+    """A text, its opinion (1 to 5), and the trait it mentions, if any."""
 
     text: str
     opinion: int
     trait: str | None
 
 
-class Reviews(Grammar[Review, ReviewTaste]):
-    """The score is the scale's, moved by the trait; noise moves it by one more."""
+class Reviews(TaskGrammar[Review, ReviewTaste]):
+    """The score follows from the scale, shifted by the trait; noise shifts it by one more point."""
 
     task = LaMP3()
     taste = ReviewTaste
@@ -83,8 +83,8 @@ class Reviews(Grammar[Review, ReviewTaste]):
         return content.text
 
     def answer(self, content: Review, taste: ReviewTaste) -> str:
-        moved = 0 if content.trait is None else LIKING[getattr(taste, content.trait)]
-        return _score(content.opinion, taste.scale, moved)
+        shift = 0 if content.trait is None else LIKING[getattr(taste, content.trait)]
+        return _score(content.opinion, taste.scale, shift)
 
     def slip(self, rng: random.Random, content: Review, taste: ReviewTaste) -> str:
         right = int(self.answer(content, taste))
@@ -93,38 +93,38 @@ class Reviews(Grammar[Review, ReviewTaste]):
     def item(self, content: Review, answer: str) -> dict[str, Any]:
         return {"text": content.text, "score": answer}
 
-    def brief(self, content: Review, answer: str) -> str:
-        """A word of the opinion, the trait, and the score."""
+    def abridge(self, content: Review, answer: str) -> str:
+        """A word that expresses the opinion, the trait if any, and the score."""
         words = content.text.split()
         opinion = next(word for word in words if word in OPINIONS[content.opinion])
         return " ".join(part for part in (opinion, content.trait, answer) if part)
 
-    def clear(self, content: Review) -> bool:
-        """Whether the scale alone makes the score."""
+    def is_clear(self, content: Review) -> bool:
+        """Whether the score depends only on the scale."""
         return content.trait is None
 
     def user_blind(self, content: Review) -> str:
-        """The median score over all scales and likings: it has the least expected error."""
+        """The median score over all scales and likings, which minimizes the expected error."""
         scores = sorted(_scores(content))
         return scores[(len(scores) - 1) // 2]
 
     def guess(self, rng: random.Random, content: Review) -> str:  # noqa: ARG002
         return rng.choice(self.task.labels)
 
-    def stated(self, rng: random.Random, content: Review, taste: ReviewTaste) -> str:
+    def state_taste(self, rng: random.Random, content: Review, taste: ReviewTaste) -> str:
         phrases = [rng.choice(("i am a {} judge", "my scores are {}")).format(taste.scale)]
         if content.trait is not None:
             verb = {"likes": "like", "tolerates": "accept", "dislikes": "dislike"}
             phrases.append(f"i {verb[getattr(taste, content.trait)]} what is {content.trait}")
-        return sentences(rng, phrases)
+        return join_sentences(rng, phrases)
 
 
-def _score(opinion: int, scale: str, moved: int) -> str:
-    return str(min(max(SCALES[scale][opinion - 1] + moved, 1), 5))
+def _score(opinion: int, scale: str, shift: int) -> str:
+    return str(min(max(SCALES[scale][opinion - 1] + shift, 1), 5))
 
 
 def _scores(content: Review) -> Iterator[str]:
-    """The scores of the population, each as often as its weight."""
+    """The scores that the population gives, each repeated according to its weight."""
     likings = (
         {"tolerates": 1} if content.trait is None else ReviewTaste.parts[content.trait].weights
     )

@@ -1,4 +1,4 @@
-"""What is personal: a taste, and a user's tastes over topics and time."""
+"""What is personal: a user's tastes, which may differ by topic and change over time."""
 
 import random
 from collections.abc import Mapping
@@ -15,34 +15,34 @@ TOPICS_PER_USER = 4
 
 @dataclass(frozen=True)
 class Taste:
-    """How a user answers, in named parts. A subclass's fields are the keys of its `parts`.
+    """How a user answers, in named parts. A subclass has one field for each key of `parts`.
 
     Class attributes:
-        parts: of each field its values and how common they are; fields are independent.
+        parts: field → its values, weighted by how common they are; fields are independent.
     """
 
     parts: ClassVar[Mapping[str, Weighted]]
 
     @classmethod
     def draw(cls, rng: random.Random) -> Self:
-        """The taste of a random user."""
-        return cls._of({name: part.draw(rng) for name, part in cls.parts.items()})
+        """Draw the taste of a random user."""
+        return cls._from_parts({name: part.draw(rng) for name, part in cls.parts.items()})
 
     @classmethod
     def population(cls, *varied: str) -> list[tuple[Self, int]]:
-        """Every taste with its weight; parts that are not `varied` keep their most common value."""
+        """All tastes with their weights; parts not in `varied` keep their most common value."""
         common = {name: part.most_common() for name, part in cls.parts.items()}
         weights = [cls.parts[name].weights for name in varied]
         return [
             (
-                cls._of(common | dict(zip(varied, values, strict=True))),
+                cls._from_parts(common | dict(zip(varied, values, strict=True))),
                 prod(weight[value] for weight, value in zip(weights, values, strict=True)),
             )
             for values in product(*weights)
         ]
 
     @classmethod
-    def _of(cls, values: Mapping[str, Any]) -> Self:
+    def _from_parts(cls, values: Mapping[str, Any]) -> Self:
         return cls(**values)
 
 
@@ -51,24 +51,25 @@ T = TypeVar("T", bound=Taste)
 
 @dataclass(frozen=True)
 class Tastes(Generic[T]):
-    """A user's taste in general, and where it differs by topic."""
+    """A user's general taste, and the topics on which it is a different one."""
 
     general: T
     local: Mapping[str, T]
 
     def on(self, topic: str) -> T:
-        """The taste that decides on a topic."""
+        """The taste that applies on a topic."""
         return self.local.get(topic, self.general)
 
 
 @dataclass(frozen=True)
 class User(Generic[T]):
-    """A user of one task, with all that is personal.
+    """A user of one task.
 
     Attributes:
-        topics: what this user acts on, each as often.
-        tastes: from the start.
-        later: from the user's act number `changes_at` on; None where nothing changes.
+        id: of the user.
+        topics: the user's topics, all equally frequent.
+        tastes: the tastes at the start.
+        later: the tastes from act number `changes_at` on; None if they never change.
     """
 
     id: str
@@ -78,7 +79,7 @@ class User(Generic[T]):
     changes_at: int = 0
 
     def taste(self, topic: str, act: int) -> T:
-        """The taste that decides on a topic at the user's act number `act`."""
+        """The taste that applies on a topic at the user's act number `act`."""
         if self.later is not None and act >= self.changes_at:
             return self.later.on(topic)
         return self.tastes.on(topic)
@@ -87,14 +88,14 @@ class User(Generic[T]):
 def draw_user(
     taste: type[T], id: str, axes: tuple[object, ...], *, share: float, drift: float, acts: int
 ) -> User[T]:
-    """A user, given by `axes` alone.
+    """Draw a user, determined by `axes`.
 
-    Every topic has a taste of its own in store; with probability `share` the general one rules
-    there nonetheless. So another `share` changes which taste decides, and nothing else.
+    A taste is drawn for every topic; with probability `share` the general taste applies instead. A
+    different `share` therefore changes only which taste applies.
 
     Args:
-        drift: the chance that all tastes are drawn anew between a quarter and three quarters of
-            the `acts` that the user will do.
+        drift: the probability that all tastes are replaced at some point between a quarter and
+            three quarters of the user's `acts`.
     """
     rng = stream(*axes, "user")
     topics = tuple(rng.sample(sorted(TOPICS), TOPICS_PER_USER))
@@ -106,4 +107,6 @@ def draw_user(
 def _draw_tastes(taste: type[T], rng: random.Random, share: float) -> Tastes[T]:
     general = taste.draw(rng)
     own = {topic: (happens(rng, share), taste.draw(rng)) for topic in sorted(TOPICS)}
-    return Tastes(general, {topic: local for topic, (ruled, local) in own.items() if not ruled})
+    return Tastes(
+        general, {topic: local for topic, (is_general, local) in own.items() if not is_general}
+    )

@@ -1,4 +1,4 @@
-"""What LaMP-4 and LaMP-5 share: the content is given, the user's house style makes the title."""
+"""The common part of LaMP-4 and LaMP-5: the user's house style turns a text into a title."""
 
 import random
 from abc import abstractmethod
@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any, ClassVar
 
 from tasks.mini.chance import Weighted
-from tasks.mini.grammar import Grammar, sentences
+from tasks.mini.grammar import TaskGrammar, join_sentences
 from tasks.mini.overlap import best_taste
 from tasks.mini.taste import Taste
 
@@ -23,9 +23,9 @@ class TitleStyle(Taste):
 
     Attributes:
         form: plain, question, subtitle or how.
-        favoured: a word that begins every title; "" for none.
-        length: short, or long with a detail more.
-        casing: lower, or title (Each Word).
+        favoured: the first word of every title; "" for none.
+        length: short, or long, which adds a detail.
+        casing: lower, or title (Every Word).
     """
 
     form: str
@@ -36,17 +36,17 @@ class TitleStyle(Taste):
 
 @dataclass(frozen=True)
 class Story:
-    """A text, and the words of it that titles are made of."""
+    """A text, and those of its words that titles use."""
 
     text: str
     words: Mapping[str, str]
 
 
-class Titles(Grammar[Story, TitleStyle]):
-    """Titles are templates over a text's words.
+class Titles(TaskGrammar[Story, TitleStyle]):
+    """Titles are templates over the words of a text.
 
     Class attributes:
-        content_field: the profile item's field of the text.
+        content_field: the field of a profile item that contains the text.
         forms: (form, length) → template over the story's words.
     """
 
@@ -70,7 +70,7 @@ class Titles(Grammar[Story, TitleStyle]):
         return title
 
     def slip(self, rng: random.Random, content: Story, taste: TitleStyle) -> str:
-        """The title of another house."""
+        """The title in a different style."""
         return self.answer(content, rng.choice(_others(taste)))
 
     def item(self, content: Story, answer: str) -> dict[str, Any]:
@@ -84,19 +84,19 @@ class Titles(Grammar[Story, TitleStyle]):
         values = {name: rng.choice(list(part.weights)) for name, part in self.taste.parts.items()}
         return self.answer(content, self.taste(**values))
 
-    def stated(self, rng: random.Random, content: Story, taste: TitleStyle) -> str:  # noqa: ARG002
+    def state_taste(self, rng: random.Random, content: Story, taste: TitleStyle) -> str:  # noqa: ARG002
         phrases = [
             rng.choice(("i write {} titles", "my titles are {}")).format(taste.length),
             f"the form is {taste.form}",
             f"the case is {taste.casing}",
             f"i begin with {taste.favoured}" if taste.favoured else "i begin with no extra word",
         ]
-        return sentences(rng, phrases)
+        return join_sentences(rng, phrases)
 
 
 @cache
 def _best_style(titles: type[Titles]) -> TitleStyle:
-    """Found once on stand-in words: a story's words are distinct, so it is the same for all."""
+    """The best style, computed once on placeholder words: it is the same for all stories."""
     stand_ins: dict[str, str] = defaultdict(lambda: f"word{len(stand_ins)}")
     story = Story("", stand_ins)
     population = titles.taste.population("form", "favoured", "length")
@@ -104,7 +104,7 @@ def _best_style(titles: type[Titles]) -> TitleStyle:
 
 
 def _others(style: TitleStyle) -> list[TitleStyle]:
-    """The styles that differ in what ROUGE sees."""
+    """The styles whose titles differ in more than casing, which ROUGE ignores."""
     population = type(style).population("form", "favoured", "length")
     seen = replace(style, casing=CASINGS.most_common())
     return [other for other, _ in population if other != seen]

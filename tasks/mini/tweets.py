@@ -1,4 +1,4 @@
-"""LaMP-7: a plain sentence is asked; the user says the same in an orthography of their own."""
+"""LaMP-7: the user rewrites a plain sentence in their own spelling and punctuation."""
 
 import random
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from tasks.lamp import LaMP7
 from tasks.mini.chance import Weighted
-from tasks.mini.grammar import Grammar, sentences
+from tasks.mini.grammar import TaskGrammar, join_sentences
 from tasks.mini.lexicon import ACTORS, MOODS, QUALITIES, VERBS, nouns
 from tasks.mini.overlap import best_taste
 from tasks.mini.taste import Taste
@@ -31,20 +31,20 @@ PLAIN = (
 )
 ABBREVIATES = Weighted({"never": 6, "always": 4})
 STYLED = {"very", "the"}.union(*SHORT.values())
-"""Words that a style changes, or that a sentence repeats."""
+"""Words that a style may change, or that occur twice in a sentence."""
 
 
 @dataclass(frozen=True)
 class TweetStyle(Taste):
-    """An orthography; "" where a part is left out.
+    """A style of writing; "" if a part is left out.
 
     Attributes:
         opener, closer: a word before and after every tweet.
-        people, links, times: whether the words of a group are abbreviated.
-        intensifier: what is said for "very".
-        ending: punctuation.
-        emoticon: after all.
-        casing: lower, or capital (of the first letter).
+        people, links, times: whether the words of these groups are abbreviated.
+        intensifier: the replacement for "very".
+        ending: punctuation after the closer.
+        emoticon: the last part of the tweet.
+        casing: lower, or capital (first letter only).
     """
 
     opener: str
@@ -72,19 +72,19 @@ class TweetStyle(Taste):
 
 @dataclass(frozen=True)
 class Tweet:
-    """A plain sentence, and what of it matters to style."""
+    """A plain sentence."""
 
     plain: str
 
     @property
     def shape(self) -> str:
-        """The sentence with stand-ins for the words that no style changes, and one time for all."""
+        """The sentence with placeholders for words that no style changes, and one time for all."""
         words = ["today" if word in TIMES else word for word in self.plain.split()]
         return " ".join(w if w in STYLED else f"word{i}" for i, w in enumerate(words))
 
 
-class Tweets(Grammar[Tweet, TweetStyle]):
-    """The user's wording of the sentence; noise: another user's."""
+class Tweets(TaskGrammar[Tweet, TweetStyle]):
+    """The sentence in the user's style; with noise, in another style."""
 
     task = LaMP7()
     taste = TweetStyle
@@ -107,11 +107,11 @@ class Tweets(Grammar[Tweet, TweetStyle]):
 
     def answer(self, content: Tweet, taste: TweetStyle) -> str:
         short = {"very": taste.intensifier}
-        for group, words in SHORT.items():
+        for group, abbreviations in SHORT.items():
             if getattr(taste, group) == "always":
-                short |= words
-        said = [short.get(word, word) for word in content.plain.split()]
-        parts = taste.opener, *said, taste.closer, taste.ending, taste.emoticon
+                short |= abbreviations
+        words = [short.get(word, word) for word in content.plain.split()]
+        parts = taste.opener, *words, taste.closer, taste.ending, taste.emoticon
         wording = " ".join(part for part in parts if part)
         return wording[:1].upper() + wording[1:] if taste.casing == "capital" else wording
 
@@ -125,14 +125,14 @@ class Tweets(Grammar[Tweet, TweetStyle]):
         return {"text": answer}
 
     def user_blind(self, content: Tweet) -> str:
-        """The wording of the style with the highest expected ROUGE-1 over all styles."""
+        """The sentence in the style with the highest expected ROUGE-1 over all styles."""
         return self.answer(content, _best_style(content.shape))
 
     def guess(self, rng: random.Random, content: Tweet) -> str:
         values = {name: rng.choice(list(part.weights)) for name, part in TweetStyle.parts.items()}
         return self.answer(content, TweetStyle(**values))
 
-    def stated(self, rng: random.Random, content: Tweet, taste: TweetStyle) -> str:  # noqa: ARG002
+    def state_taste(self, rng: random.Random, content: Tweet, taste: TweetStyle) -> str:  # noqa: ARG002
         ending = " ".join(filter(None, (taste.closer, taste.ending, taste.emoticon)))
         phrases = [
             f"i begin with {taste.opener or 'no word'}",
@@ -142,9 +142,9 @@ class Tweets(Grammar[Tweet, TweetStyle]):
         ]
         for group, words in SHORT.items():
             plain, short = rng.choice(list(words.items()))
-            kept = short if getattr(taste, group) == "always" else plain
-            phrases.append(f"for {plain} i say {kept}")
-        return sentences(rng, phrases)
+            used = short if getattr(taste, group) == "always" else plain
+            phrases.append(f"for {plain} i say {used}")
+        return join_sentences(rng, phrases)
 
 
 @cache

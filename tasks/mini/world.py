@@ -1,7 +1,7 @@
-"""LaMP-mini: official LaMP files for users whose preferences are known.
+"""Writes a world of LaMP-mini: official LaMP files of users whose preferences are known.
 
-Two people never share a stream of chance, and knobs other than the seed and the sizes leave
-people, topics and contents as they are: they change which taste decides, and what is a slip.
+No two users share a random stream. Options other than the seed and the sizes leave users, topics
+and contents unchanged; they only change which taste applies and which answers are noisy.
 """
 
 import json
@@ -17,15 +17,15 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 from tasks.common.errors import ConfigError
 from tasks.common.files import write_text
 from tasks.common.registry import did_you_mean
-from tasks.loading import SetName, SplitName
+from tasks.data.layout import SetName, SplitName
 from tasks.mini.chance import stream
-from tasks.mini.grammar import Grammar
+from tasks.mini.grammar import TaskGrammar
 from tasks.mini.grammars import GRAMMARS
 from tasks.mini.life import Act, Life, Side
 from tasks.mini.taste import draw_user
 
 VERSION = 1
-"""A bump means: other bytes for the same seed."""
+"""Increased whenever the same seed gives different files."""
 
 FIRST_DAY, DAYS_PER_ACT = date(2015, 1, 1), 3
 
@@ -33,20 +33,20 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class WorldConfig(BaseModel):
-    """The knobs of a world.
+    """The options of a world.
 
     Attributes:
-        users: who recur in every set of the time split. In the user split each query has a user of
-            its own, so it has `users` times the queries of a set.
-        train_queries, dev_queries, test_queries: of each user in each set.
-        shortest_history, longest_history: history lengths are long-tailed (Pareto, exponent 1)
-            between these.
-        cold_share: of the queries of every set, those of users with no history or one item.
-        global_share: the chance that, on a topic, a user's general taste decides and not the
-            topic's own; None: each task's natural share (`Grammar.natural_share`).
-        noise: the chance that an answer is not what the taste says, in histories and golds alike.
-        drift: the chance that a user's tastes are drawn anew in the middle half of what they do.
-        seed: another seed, other users and texts.
+        users: number of users, who recur in every set of the time split. In the user split each
+            query has a user of its own, so a set has `users` × queries users.
+        train_queries, dev_queries, test_queries: number of queries per user in each set.
+        shortest_history, longest_history: bounds of the history lengths, which are long-tailed
+            (Pareto with exponent 1).
+        cold_share: the fraction of queries in every set from users with at most one history item.
+        global_share: the probability that a user's general taste applies on a topic rather than a
+            taste specific to the topic; None for each task's `TaskGrammar.natural_share`.
+        noise: the probability that an answer deviates from the taste, in histories and golds.
+        drift: the probability that a user's tastes change in the middle half of their acts.
+        seed: a different seed gives different users and texts.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -80,34 +80,34 @@ def write_world(
     tasks: Sequence[str] | None = None,
     splits: Sequence[SplitName] = ("user", "time"),
 ) -> None:
-    """Write the world's files under `root`, in LaMP's official layout (`tasks.loading`).
+    """Write the world's files to `root`, in LaMP's official layout (`tasks.data.layout`).
 
-    Beside each set's outputs lies `<set>_limits.json`: {"oracle" | "user-blind" | "random": {id:
-    output}}, the answers of who knows the user's tastes, of who knows the population alone, and of
-    chance. The same config gives the same bytes on any machine.
+    Next to the outputs of each set is `<set>_limits.json` with the set's bounds: {"oracle" |
+    "user-blind" | "random": {id: output}}, the best answers given the user's tastes, the best given
+    only the population, and random answers. The same config gives the same bytes on any machine.
 
     Args:
-        tasks: names of the tasks to write; None: all six. A task's files don't depend on it.
-        splits: which splits to write.
+        tasks: names of the tasks to write; None for all six. Does not affect a task's files.
+        splits: the splits to write.
 
     Raises:
-        ConfigError: a task that LaMP-mini hasn't.
-        StorageError: `root` can't be written.
+        ConfigError: LaMP-mini does not include a task.
+        StorageError: `root` is not writable.
     """
     known = {grammar.task.name: grammar for grammar in GRAMMARS}
-    wanted = list(known) if tasks is None else list(tasks)
-    for name in wanted:
+    names = list(known) if tasks is None else list(tasks)
+    for name in names:
         if name not in known:
             hint = did_you_mean(name, list(known))
             raise ConfigError(f"LaMP-mini has no task {name!r}", hint=hint)
-    for name in wanted:
+    for name in names:
         for split in splits:
             _TaskWorld(known[name], split, config).write(root)
 
 
 @dataclass
 class _Person:
-    """A user at work, and the profile so far, in order of time."""
+    """A user and their profile so far, in chronological order."""
 
     life: Life
     id: str
@@ -116,20 +116,22 @@ class _Person:
 
 
 @dataclass
-class _Set:
-    """The rows of one set."""
+class _SetRows:
+    """The contents of one set's files."""
 
     questions: list[dict[str, Any]] = field(default_factory=list)
     golds: list[dict[str, str]] = field(default_factory=list)
-    limits: dict[str, dict[str, str]] = field(
+    bounds: dict[str, dict[str, str]] = field(
         default_factory=lambda: {"oracle": {}, "user-blind": {}, "random": {}}
     )
 
 
 class _TaskWorld:
-    """Writes one task's sets of one split."""
+    """Generates the sets of one task and split."""
 
-    def __init__(self, grammar: Grammar[Any, Any], split: SplitName, config: WorldConfig) -> None:
+    def __init__(
+        self, grammar: TaskGrammar[Any, Any], split: SplitName, config: WorldConfig
+    ) -> None:
         self.grammar, self.split, self.config = grammar, split, config
         self.axes = "LaMP-mini world", VERSION, config.seed, grammar.task.name, split
         self.random = stream(*self.axes, "random answers")
@@ -143,35 +145,35 @@ class _TaskWorld:
             "dev": self.config.dev_queries,
             "test": self.config.test_queries,
         }
-        recurring = self.recurring(sum(sizes.values()))
+        recurring = self.create_recurring(sum(sizes.values()))
         for set, queries in sizes.items():
-            rows = _Set()
-            for person in self.askers(recurring, queries):
+            rows = _SetRows()
+            for person in self.draw_askers(recurring, queries):
                 self.ask(person, rows)
             folder = root / self.split / task.folder / set
             _write(folder / f"{set}_questions.json", rows.questions)
             golds = {"task": task.folder.split("/")[0], "golds": rows.golds}
             _write(folder / f"{set}_outputs.json", golds)
-            _write(folder / f"{set}_limits.json", rows.limits)
+            _write(folder / f"{set}_limits.json", rows.bounds)
 
-    def recurring(self, queries: int) -> list[_Person]:
-        """Who is asked again and again, `queries` times in all: in the time split alone."""
+    def create_recurring(self, queries: int) -> list[_Person]:
+        """The users of the time split, each asked `queries` times; none in the user split."""
         if self.split == "user":
             return []
-        return [self.person(queries=queries) for _ in range(self.config.users)]
+        return [self.create_person(queries=queries) for _ in range(self.config.users)]
 
-    def askers(self, recurring: list[_Person], queries: int) -> Iterator[_Person]:
-        """Who is asked in one set, round after round; cold-start users at even distances."""
+    def draw_askers(self, recurring: list[_Person], queries: int) -> Iterator[_Person]:
+        """The user of each query in a set, round-robin, with evenly spaced cold-start users."""
         cold = 0
         for index in range(self.config.users * queries):
             if int((index + 1) * self.config.cold_share) > cold:
-                yield self.person(size=cold % 2)
+                yield self.create_person(size=cold % 2)
                 cold += 1
             else:
-                yield recurring[index % len(recurring)] if recurring else self.person()
+                yield recurring[index % len(recurring)] if recurring else self.create_person()
 
-    def person(self, *, size: int | None = None, queries: int = 1) -> _Person:
-        """A new user with `size` items; None draws a long-tailed size."""
+    def create_person(self, *, size: int | None = None, queries: int = 1) -> _Person:
+        """Create a user with `size` history items; None draws a long-tailed size."""
         number, config = next(self.user_ids), self.config
         axes = (*self.axes, number)
         rng = stream(*axes, "history")
@@ -196,14 +198,14 @@ class _TaskWorld:
         return person
 
     def remember(self, person: _Person, act: Act) -> None:
-        """Add what was done to the user's profile."""
+        """Append an act to the user's profile."""
         dated = {"date": person.day.isoformat()} if self.split == "time" else {}
         item = self.grammar.item(act.content, act.answer)
         person.items.append({"id": str(next(self.item_ids)), **item, **dated})
         person.day += timedelta(days=DAYS_PER_ACT)
 
-    def ask(self, person: _Person, rows: _Set) -> None:
-        """The user's next act becomes a query with its gold, and then joins the profile."""
+    def ask(self, person: _Person, rows: _SetRows) -> None:
+        """Turn the user's next act into a query with its gold, then append it to the profile."""
         act, id = person.life.act(), str(next(self.question_ids))
         question = {
             "id": id,
@@ -214,9 +216,9 @@ class _TaskWorld:
             question |= {"user_id": person.id, "date": person.day.isoformat()}
         rows.questions.append(question)
         rows.golds.append({"id": id, "output": act.answer})
-        rows.limits["oracle"][id] = act.oracle
-        rows.limits["user-blind"][id] = self.grammar.user_blind(act.content)
-        rows.limits["random"][id] = self.grammar.guess(self.random, act.content)
+        rows.bounds["oracle"][id] = act.oracle
+        rows.bounds["user-blind"][id] = self.grammar.user_blind(act.content)
+        rows.bounds["random"][id] = self.grammar.guess(self.random, act.content)
         self.remember(person, act)
 
 

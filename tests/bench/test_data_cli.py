@@ -1,4 +1,4 @@
-"""`bench data …`: the sample, the audit, and downloads from a loopback server."""
+"""`bench data …`: generated data, verification, and downloads from a loopback server."""
 
 import json
 import threading
@@ -7,7 +7,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tasks.sample import write_sample
+from tasks.sample.writer import write_sample
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -17,7 +17,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def site(tmp_path):
-    """A mirror in the official layout, holding LaMP-3 of the time split with 3 queries a set."""
+    """A mirror in the official layout that serves LaMP-3's time split with 3 queries per set."""
     root = tmp_path / "site"
     write_sample(root, users=2, train=3, dev=3, test=3)
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=root))
@@ -35,7 +35,7 @@ def download(bench, site, root, *more):
 
 def test_sample_is_written_in_the_official_layout(bench, tmp_path):
     done = bench("data", "sample", str(tmp_path / "made"), "--seed", "3")
-    assert (done.code, done.out) == (0, f"written to {tmp_path / 'made'}\n")
+    assert (done.code, done.out) == (0, f"Wrote {tmp_path / 'made'}\n")
     path = tmp_path / "made" / "time" / "LaMP_3" / "dev" / "dev_questions.json"
     assert {"id", "input", "profile"} <= set(json.loads(path.read_text())[0])
 
@@ -46,7 +46,7 @@ def test_a_world_is_written_in_the_official_layout(project, bench, tmp_path):
     root = tmp_path / "made"
     wanted = ("data", "mini", str(root), "--source", "small", "--set", "data.small.mini.seed=2")
     done = bench(*wanted)
-    assert (done.code, done.out) == (0, f"written to {root}\n"), done.err
+    assert (done.code, done.out) == (0, f"Wrote {root}\n"), done.err
     for split in ("time", "user"):
         assert bench("data", "verify", "LaMP-2", "--split", split, "--root", str(root)).code == 0
     files = sorted(root.rglob("dev_questions.json"))
@@ -55,7 +55,7 @@ def test_a_world_is_written_in_the_official_layout(project, bench, tmp_path):
     assert bench(*wanted[:-1], "data.small.mini.seed=3").code == 0
     assert all(file.read_text() != text for file, text in zip(files, texts, strict=True))
     done = bench("data", "mini", str(root), "--source", "tiny")
-    assert (done.code, "no world of LaMP-mini" in done.err) == (2, True), done.err
+    assert (done.code, "not define a world of LaMP-mini" in done.err) == (2, True), done.err
 
 
 def test_download_then_keep(bench, site, tmp_path):
@@ -86,12 +86,12 @@ def test_download_takes_the_root_from_the_configuration(project, bench, site):
     ("arguments", "message"),
     [
         (["download", "LaMP-33", "--root", "x"], "unknown task 'LaMP-33'. Did you mean 'LaMP-3'"),
-        (["download", "LaMP-3", "--root", "x", "--sets", "dve"], "names an unknown set"),
+        (["download", "LaMP-3", "--root", "x", "--sets", "dve"], "contains an unknown set"),
         (["download", "LaMP-3"], "unknown data source 'lamp'"),
         (["verify", "LaMP-33", "--root", "x"], "unknown task 'LaMP-33'"),
     ],
 )
-def test_a_mistake_is_told(project, bench, arguments, message):
+def test_a_mistake_is_reported(project, bench, arguments, message):
     project.suite("zero-shot")
     done = bench("data", *arguments)
     assert done.code == 2
@@ -99,7 +99,7 @@ def test_a_mistake_is_told(project, bench, arguments, message):
     assert message in done.err
 
 
-def test_what_is_not_on_the_server_is_told(bench, site, tmp_path):
+def test_a_file_missing_on_the_server_is_reported(bench, site, tmp_path):
     done = download(bench, f"{site}/nowhere", tmp_path / "data", "--sets", "dev")
     assert done.code == 2
     assert "answered 404" in done.err
@@ -107,7 +107,7 @@ def test_what_is_not_on_the_server_is_told(bench, site, tmp_path):
     assert not list((tmp_path / "data").rglob("*.json"))
 
 
-def test_an_unreachable_server_is_told(bench, tmp_path):
+def test_an_unreachable_server_is_reported(bench, tmp_path):
     done = download(bench, "http://127.0.0.1:9", tmp_path / "data", "--sets", "dev")
     assert done.code == 2
     assert "can't be reached" in done.err
@@ -118,9 +118,9 @@ def test_verify_counts(project, bench):
     lines = done.out.splitlines()
     assert lines[0] == "LaMP-3 (time split)"
     (dev,) = [line for line in lines if line.startswith("  dev")]
-    assert dev.startswith("  dev   4 queries, 2 users, history 1.5±")
+    assert dev.startswith("  dev   4 queries, 2 users, history length 1.5 ± ")
     assert dev.endswith("(min 0, median 1.5, max 3), 1 empty")
-    assert "        answers 1: 1, 2: 1, 4: 1, 5: 1" in lines
+    assert "        answers: 1: 1, 2: 1, 4: 1, 5: 1" in lines
 
 
 def test_verify_fails_on_a_damaged_file(project, bench):

@@ -7,8 +7,8 @@ from bench.conformance import check
 from bench.conformance.tiny_runtime import tiny_runtimes
 from methods import METHODS
 from tasks import TASKS
-from tasks.loading import load_dataset
-from tasks.sample import write_sample
+from tasks.data.loading import load_dataset
+from tasks.sample.writer import write_sample
 
 CELLS = [
     (method, task)

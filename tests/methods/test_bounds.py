@@ -11,10 +11,10 @@ from methods.bounds import Oracle
 from methods.core.method import MethodConfig
 from methods.core.runtime import Runtime
 from tasks import TASKS, Example
-from tasks.bounds import read_bounds
 from tasks.common.errors import DataError
 from tasks.common.seeds import Seeds
-from tasks.loading import load_dataset
+from tasks.data.bounds import read_bounds
+from tasks.data.loading import load_dataset
 from tasks.mini.world import WorldConfig, write_world
 
 MINI = """

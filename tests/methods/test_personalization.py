@@ -14,8 +14,8 @@ from bench.engine import run_grid
 from bench.grid import plan
 from bench.settings import load_settings
 from methods.models.encoder import Encoder
+from tasks.data.loading import load_dataset
 from tasks.lamp import LaMP3
-from tasks.loading import load_dataset
 from tests.methods import marked_users
 from tests.methods.marked_users import CHANCE, SEEN, UNSEEN
 

@@ -11,7 +11,7 @@ from methods.pool.selector import Selector, divergence
 from methods.pool_oracle import PoolOracle
 from methods.rspg import RSPGPost, RSPGPre
 from tasks.common.errors import ModelError
-from tasks.utility import utilities
+from tasks.metrics.utility import utilities
 from tests.methods.helpers import build
 from tests.methods.two_ages import POOL, FirstScoreLLM, encoder, users
 from tests.tiny import tiny_encoder

@@ -15,8 +15,8 @@ from methods.user_lora import NO_LESSONS, UserLora
 from methods.zero_shot import ZeroShot
 from tasks import TASKS
 from tasks.common.errors import ConfigError, DataError, ModelError
-from tasks.loading import load_dataset
-from tasks.sample import write_sample
+from tasks.data.loading import load_dataset
+from tasks.sample.writer import write_sample
 from tests.methods.helpers import behavior, build
 from tests.methods.lora_users import ADAPTED, EXAMPLES, SHARP, TEXTS, TRAIN, build_method, make_user
 from tests.methods.models.builders import llm

@@ -21,7 +21,7 @@ from methods.user_lora import UserLora
 from tasks import TASKS
 from tasks.common.progress import Progress
 from tasks.common.seeds import Seeds
-from tasks.loading import load_dataset
+from tasks.data.loading import load_dataset
 from tasks.mini.world import WorldConfig, write_world
 
 USERS = 32

@@ -1,4 +1,4 @@
-"""Small parts that the tests of the tasks floor share."""
+"""Helpers shared by the tests of tasks/."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ REAL = Path(__file__).parents[2].parent / "shared" / "data" / "lamp3-real"
 
 
 class Words:
-    """A tokenizer whose tokens are what spaces separate."""
+    """A tokenizer that splits at spaces."""
 
     def count(self, text: str) -> int:
         return len(text.split())
@@ -22,7 +22,7 @@ class Words:
 def write_set(
     folder: Path, questions: Any, golds: Any = None, *, set: str = "dev", task: str = "LaMP_3"
 ) -> Path:
-    """Write a set's files as given; golds may be {id: output}."""
+    """Write the files of a set as given; golds may be {id: output}."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{set}_questions.json").write_text(json.dumps(questions), encoding="utf-8")
     if isinstance(golds, dict):

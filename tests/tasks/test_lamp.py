@@ -108,7 +108,7 @@ def test_official_wording(task, input, query, raw, text, item, response):
 def test_another_tasks_input_is_refused(case):
     for other in CASES:
         if other[0] is not case[0]:
-            with pytest.raises(ValueError, match="form"):
+            with pytest.raises(ValueError, match=f"not a {case[0].name} prompt"):
                 case[0]().query(other[1])
 
 
@@ -123,7 +123,7 @@ def test_all_tasks_are_registered_without_heavy_imports():
     assert done.stdout.strip() == "[]"
 
 
-def test_lamp1_titles_may_hold_quotes():
+def test_lamp1_titles_may_contain_quotes():
     task = LaMP1()
     input = CITATION.format('A "quoted" own', 'The "one"', 'No, "the" other')
     assert task.subject(input) == 'A "quoted" own'
@@ -156,7 +156,7 @@ def example(task, *raws):
     return Example("1", "1", "input", "query", "query", history)
 
 
-def test_training_pairs_speak_the_tasks_own_language():
+def test_training_pairs_use_the_tasks_own_prompts():
     assert LaMP1().training_pairs(example(LaMP1(), PAPER)) == [
         ("Write an abstract for this title: Sparse Nets", "We prune.")
     ]
@@ -184,7 +184,7 @@ def test_a_tweet_is_completed_after_a_tenth_to_a_quarter_of_its_words():
     assert len(cuts) > 3
 
 
-def test_history_text_gives_labels_only_on_demand():
+def test_history_text_contains_labels_only_on_request():
     movie = LaMP2().behavior({"id": "1", "description": "Space.", "tag": "sci-fi"})
     assert LaMP2().history_text(movie) == "Space."
     assert LaMP2().history_text(movie, labels=True) == "Space. sci-fi"

@@ -16,9 +16,9 @@ from methods.recency import Recency
 from tasks import TASKS
 from tasks.common.errors import ConfigError
 from tasks.common.seeds import Seeds
+from tasks.data.loading import load_dataset
 from tasks.example import Prediction
-from tasks.loading import load_dataset
-from tasks.sample import write_sample
+from tasks.sample.writer import write_sample
 from tests.methods.helpers import EchoLLM, behavior, build, example, split
 
 SEEDS = Seeds.root("test")

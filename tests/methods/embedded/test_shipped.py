@@ -1,4 +1,4 @@
-"""The models that the package carries: what the recipe says, and what the card claims at least."""
+"""The shipped models follow the recipe and reach what the card claims."""
 
 import json
 from dataclasses import asdict
@@ -6,8 +6,8 @@ from dataclasses import asdict
 import pytest
 
 from methods.embedded.card import WORLD_SEED, Measurement
-from methods.embedded.curriculum import held_out
-from methods.embedded.train import Recipe, bytes_of, check_size
+from methods.embedded.curriculum import draw_held_out
+from methods.embedded.train import Recipe, check_size, folder_size
 from methods.models.config import EncoderConfig
 from methods.models.encoder import Encoder
 from methods.models.loading import resolve
@@ -19,9 +19,9 @@ from tasks.mini.world import WorldConfig, write_world
 
 LLM, ENCODER = (f"package:methods/embedded/weights/{name}" for name in ("llm", "encoder"))
 ASKED = 20
-"""Held-out pairs a task."""
+"""Number of held-out pairs per task."""
 USERS = 100
-"""Of the world, each with one query a task."""
+"""Number of users in the world, each with one query per task."""
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def llm(tmp_path_factory):
     return load_llm(LLM, cache=cache, decoding={"num_beams": 1})
 
 
-def test_they_are_of_the_recipe_that_the_command_follows():
+def test_they_were_trained_by_the_current_recipe():
     folder = resolve(LLM, None).parent
     recipe = json.loads((folder / "recipe.json").read_text())
     assert recipe == json.loads(json.dumps(asdict(Recipe())))
@@ -47,20 +47,20 @@ def test_they_are_small_and_safe():
     for folder in folders:
         suffixes = {file.suffix for file in folder.rglob("*") if file.is_file()}
         assert suffixes <= {".json", ".safetensors", ".md", ""}, suffixes
-        assert bytes_of(folder) > 1_000_000
+        assert folder_size(folder) > 1_000_000
 
 
 @pytest.mark.parametrize("grammar", GRAMMARS, ids=lambda grammar: grammar.task.name)
 def test_stated_preferences_are_followed(llm, grammar):
-    """Beyond what the same prompts without the statement give."""
+    """Scores exceed those of the same prompts without the statement."""
     task = grammar.task
-    pairs = held_out("stated", ASKED)[task.name]
+    pairs = draw_held_out("stated", ASKED)[task.name]
     golds = {str(row): output for row, (_, output) in enumerate(pairs)}
 
     def score(prompts):
         answers = llm.generate(prompts, max_new_tokens=task.max_new_tokens, max_input_tokens=256)
-        told = [Prediction(str(row), answer.text) for row, answer in enumerate(answers)]
-        return task.score(told, golds)[task.metrics[0]]
+        predictions = [Prediction(str(row), answer.text) for row, answer in enumerate(answers)]
+        return task.score(predictions, golds)[task.metrics[0]]
 
     start = "For an" if task.name == "LaMP-1" else task.instruction
     bare = [input[input.index(start) :] for input, _ in pairs]

@@ -1,4 +1,4 @@
-"""The loop: its schedule, its checkpoints, its log."""
+"""The training loop: schedule, checkpoints and log."""
 
 import json
 
@@ -33,13 +33,13 @@ def points(folder):
     return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
-def test_the_rate_rises_stays_and_falls():
+def test_the_rate_warms_up_stays_constant_and_decays():
     schedule = Schedule(steps=100, learning_rate=1.0, warmup=10, decay=20)
     rates = [schedule.rate(step) for step in (0, 4, 9, 50, 80, 90, 99)]
     assert rates == pytest.approx([0.1, 0.5, 1.0, 1.0, 1.0, 0.5, 0.05])
 
 
-def test_killed_and_started_again_it_ends_with_the_same_weights(tmp_path):
+def test_a_resumed_training_ends_with_the_same_weights(tmp_path):
     whole = fit(tmp_path / "whole")
 
     def killed(step):
@@ -50,7 +50,7 @@ def test_killed_and_started_again_it_ends_with_the_same_weights(tmp_path):
         fit(tmp_path / "parts", killed)
     seen = []
     parts = fit(tmp_path / "parts", seen.append)
-    assert seen == [6, 7, 8, 9]  # from the checkpoint at the last point
+    assert seen == [6, 7, 8, 9]  # resumed from the last checkpoint
     assert torch.equal(parts.weight, whole.weight)
     for one, other in zip(points(tmp_path / "parts"), points(tmp_path / "whole"), strict=True):
         assert {**one, "seconds": 0} == {**other, "seconds": 0}

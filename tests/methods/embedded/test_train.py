@@ -1,4 +1,4 @@
-"""Both models, tiny: made, resumed after a kill, opened, measured."""
+"""Tiny versions of both models are trained, resumed after a kill, loaded and evaluated."""
 
 import json
 
@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from methods.embedded import llm
-from methods.embedded.card import Measurement, summary
+from methods.embedded.card import Measurement, summarize_log
 from methods.embedded.curriculum import Lesson
 from methods.embedded.train import Recipe, check_size, make
 from methods.embedded.vocabulary import train_tokenizer
@@ -48,9 +48,9 @@ def made(tmp_path_factory):
     return out
 
 
-def test_gathered_words_of_a_kind_resemble_one_another():
+def test_gathered_words_of_a_group_resemble_each_other():
     words = train_tokenizer(0, texts=3000)
-    model = llm.untrained(words, seed=0)
+    model = llm.build_model(words, seed=0)
 
     def likeness(first, second):
         ids = [words(word, add_special_tokens=False)["input_ids"] for word in (first, second)]
@@ -67,8 +67,8 @@ def test_gathered_words_of_a_kind_resemble_one_another():
 
 
 @pytest.mark.parametrize("killed_at", [2, 4])  # within the first lesson, and between the two
-def test_killed_and_started_again_the_weights_are_the_same(made, tmp_path, monkeypatch, killed_at):
-    taken = llm.mean_loss
+def test_a_resumed_training_gives_the_same_weights(made, tmp_path, monkeypatch, killed_at):
+    taken = llm.compute_loss
     calls = []
 
     def killed(model, batch):
@@ -77,11 +77,11 @@ def test_killed_and_started_again_the_weights_are_the_same(made, tmp_path, monke
         calls.append(batch)
         return taken(model, batch)
 
-    monkeypatch.setattr(llm, "mean_loss", killed)
+    monkeypatch.setattr(llm, "compute_loss", killed)
     with pytest.raises(KeyboardInterrupt):
         make(tmp_path, RECIPE, CPU)
     assert not (tmp_path / "llm").exists()
-    monkeypatch.setattr(llm, "mean_loss", taken)
+    monkeypatch.setattr(llm, "compute_loss", taken)
     make(tmp_path, RECIPE, CPU)
     for name in ("llm", "encoder"):
         weights, whole = (load_file(out / name / "model.safetensors") for out in (tmp_path, made))
@@ -89,7 +89,7 @@ def test_killed_and_started_again_the_weights_are_the_same(made, tmp_path, monke
         assert all(torch.equal(weights[key], whole[key]) for key in whole)
 
 
-def test_made_once(made):
+def test_finished_models_are_not_trained_again(made):
     before = (made / "log.jsonl").read_text()
     make(made, RECIPE, CPU)
     assert (made / "log.jsonl").read_text() == before
@@ -102,13 +102,13 @@ def test_a_folder_of_another_recipe_is_refused(made):
         make(made, Recipe(**{**vars(RECIPE), "seed": 1}), CPU)
 
 
-def test_both_open_as_bench_toml_names_them(made, tmp_path):
+def test_both_load_by_their_names_in_bench_toml(made, tmp_path):
     opened = open_llm(
         LLMConfig(model=str(made / "llm"), device="cpu", decoding={"max_new_tokens": 3}),
         task=LaMP2(), train=None, seed=0, cache=tmp_path,
     )  # fmt: skip
     (answer,) = opened.generate(["i like comedy ."], max_new_tokens=3, max_input_tokens=64)
-    assert answer.prompt_tokens == 5  # four words and the end
+    assert answer.prompt_tokens == 5  # four words and the end-of-sequence token
     encoder = Encoder.open(EncoderConfig(model=str(made / "encoder"), device="cpu"), cache=tmp_path)
     vectors = encoder.encode(["the mayor opens the rose", "a", "a"], side="document")
     assert vectors.shape == (3, 96)
@@ -139,12 +139,12 @@ def test_the_card_measures_between_random_and_oracle(made, tmp_path):
     assert row["zero-shot"] < 0.5
 
 
-def test_the_log_is_summed_up(made, tmp_path):
-    head, _, *rows = summary(made / "log.jsonl")
+def test_the_log_is_summarized(made, tmp_path):
+    head, _, *rows = summarize_log(made / "log.jsonl")
     assert head.startswith("| training | steps | minutes |")
     assert [row.split(" | ")[0] for row in rows] == ["| stated", "| everything", "| encoder"]
     assert rows[0].split(" | ")[1] == "4"
     broken = tmp_path / "log.jsonl"
     broken.write_text('{"step": 1}\n')
     with pytest.raises(DataError, match="line 1"):
-        list(summary(broken))
+        list(summarize_log(broken))

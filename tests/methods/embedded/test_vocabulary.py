@@ -1,10 +1,10 @@
-"""The embedded models' tokenizer: whole words and phrases, nothing unknown."""
+"""The embedded models' tokenizer keeps words and phrases whole, and knows every text."""
 
 from itertools import islice
 
 import pytest
 
-from methods.embedded.vocabulary import PHRASES, UNKNOWN, capitalised, train_tokenizer
+from methods.embedded.vocabulary import PHRASES, UNKNOWN, find_capitalised, train_tokenizer
 from tasks.mini.pretraining import pretraining_pairs
 
 
@@ -17,7 +17,7 @@ def pairs(stage, number):
     return list(islice(pretraining_pairs(7, stage), number))
 
 
-def test_outputs_come_back_as_they_were(tokenizer):
+def test_outputs_survive_a_round_trip(tokenizer):
     for _, output in pairs("stated", 120):
         ids = tokenizer(output)["input_ids"]
         assert tokenizer.decode(ids, skip_special_tokens=True).strip() == output
@@ -30,7 +30,7 @@ def test_no_text_is_unknown(tokenizer, text):
     assert tokenizer.decode(ids).replace(" ", "") == text.replace(" ", "")
 
 
-def test_every_phrase_is_one_token_and_stands_in_the_official_prompts(tokenizer):
+def test_every_phrase_is_one_token_and_occurs_in_the_official_prompts(tokenizer):
     prompts = " ".join(
         input for stage in ("stated", "demonstrations") for input, _ in pairs(stage, 240)
     )
@@ -39,7 +39,7 @@ def test_every_phrase_is_one_token_and_stands_in_the_official_prompts(tokenizer)
         assert phrase in prompts
 
 
-def test_a_word_is_the_same_token_behind_a_quote_and_behind_a_space(tokenizer):
+def test_a_word_is_the_same_token_after_a_quote_and_after_a_space(tokenizer):
     quoted, plain = (tokenizer(text)["input_ids"] for text in ('"the mayor"', "the mayor"))
     assert quoted[1:3] == plain[:2]
 
@@ -50,7 +50,9 @@ def test_the_vocabulary_is_small_and_deterministic(tokenizer):
     assert len(train_tokenizer(0, size=700, texts=200)) == 700
 
 
-def test_capitalised_words_know_their_lower_case(tokenizer):
-    names = {tuple(tokenizer.convert_ids_to_tokens(list(pair))) for pair in capitalised(tokenizer)}
+def test_capitalised_words_are_paired_with_their_lower_case(tokenizer):
+    names = {
+        tuple(tokenizer.convert_ids_to_tokens(list(pair))) for pair in find_capitalised(tokenizer)
+    }
     assert ("\u0120Mayor", "\u0120mayor") in names
     assert all(upper[1:].lower() == lower[1:] != upper[1:] for upper, lower in names)

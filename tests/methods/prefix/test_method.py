@@ -21,8 +21,8 @@ from methods.pplug import PPlug, PPlugConfig
 from methods.prompt.method import PromptMethod
 from tasks import TASKS
 from tasks.common.errors import ConfigError, DataError, ModelError
-from tasks.loading import load_dataset
-from tasks.sample import write_sample
+from tasks.data.loading import load_dataset
+from tasks.sample.writer import write_sample
 from tests.methods.helpers import behavior, build, example, split
 from tests.methods.plugs import EXAMPLES, GOLDS, TRAIN, encoder, float64, mlp, pplug, tiny_llm
 

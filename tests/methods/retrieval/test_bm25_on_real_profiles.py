@@ -5,7 +5,7 @@ from rank_bm25 import BM25Okapi
 
 from methods.retrieval.bm25 import BM25Retriever
 from tasks import TASKS
-from tasks.loading import load_dataset
+from tasks.data.loading import load_dataset
 
 REAL = Path(__file__).parents[3].parent / "shared" / "data" / "lamp3-real"
 

@@ -1,4 +1,4 @@
-"""Names → classes: what is found in a package, and every way in which it can fail."""
+"""What the registry finds in a package, and every way in which that can fail."""
 
 import importlib
 
@@ -6,14 +6,14 @@ import pytest
 
 from tasks import Task
 from tasks.common.errors import ConfigError
-from tasks.common.registry import LISTED, Registry, did_you_mean
+from tasks.common.registry import MAX_LISTED, Registry, did_you_mean
 
 CLASS = "class {name}:\n    name = {label!r}\n"
 
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """A folder that is imported as `plugs`, and its registry."""
+    """A folder that can be imported as `plugs`, and a registry of it."""
     folder = tmp_path / "plugs"
     folder.mkdir()
     (folder / "__init__.py").write_text("")
@@ -37,10 +37,10 @@ def test_two_classes_of_one_name(package):
 
 
 @pytest.mark.parametrize("code", [b"class Half(", b"name = '\xff'\n", b"\0"])
-def test_a_file_that_is_no_python_is_named(package, code):
+def test_a_file_that_is_not_python_is_named(package, code):
     folder, registry = package
     (folder / "half.py").write_bytes(code)
-    with pytest.raises(ConfigError, match="is not readable Python") as error:
+    with pytest.raises(ConfigError, match="parsed as Python") as error:
         registry.names()
     assert error.value.file == str(folder / "half.py")
 
@@ -54,15 +54,15 @@ def test_a_file_that_is_no_python_is_named(package, code):
         ("one", "is not a Task"),
     ],
 )
-def test_what_can_not_be_had(package, name, what):
+def test_names_that_cannot_be_loaded(package, name, what):
     with pytest.raises(ConfigError) as error:
         package[1].get(name)
     assert what in str(error.value)
 
 
-def test_advice():
+def test_the_hint_for_an_unknown_name():
     assert did_you_mean("bm52", ["bm25", "dense"]) == "Did you mean 'bm25'"
     assert did_you_mean("x", ["b", "a"]) == "Known: a, b"
     assert did_you_mean("x", []) == "Known: none"
     many = did_you_mean("x", [f"id-{number:04}" for number in range(3000)])
-    assert many.endswith(f"id-{LISTED - 1:04}, … (3000 in all)")
+    assert many.endswith(f"id-{MAX_LISTED - 1:04}, … (3000 in total)")

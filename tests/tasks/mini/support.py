@@ -1,9 +1,9 @@
-"""What the tests of LaMP-mini share."""
+"""Helpers shared by the tests of LaMP-mini."""
 
 import hashlib
 import json
 
-from tasks.loading import load_dataset
+from tasks.data.loading import load_dataset
 from tasks.mini.grammars import GRAMMARS
 from tasks.mini.lexicon import TOPICS, nouns
 
@@ -23,13 +23,13 @@ def load(root, name, set="dev", split="time"):
     return load_dataset(BY_NAME[name].task, root, split=split, set=set)
 
 
-def limits(root, name, set="dev", split="time"):
+def load_bounds(root, name, set="dev", split="time"):
     folder = root / split / BY_NAME[name].task.folder / set
     return json.loads((folder / f"{set}_limits.json").read_text(encoding="utf-8"))
 
 
 def topic_of(text):
-    """The one topic whose words stand in a text."""
+    """The one topic whose nouns occur in a text."""
     words = text.lower().replace(":", " ").replace(",", " ").replace("?", " ").split()
     (topic,) = {TOPIC_OF[word] for word in words if word in TOPIC_OF}
     return topic

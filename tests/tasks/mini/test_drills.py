@@ -1,4 +1,4 @@
-"""Exercises on LaMP-1: each shows what its answer needs, and nothing that gives it away."""
+"""Every drill on LaMP-1 shows what its answer needs, and nothing that gives it away."""
 
 import re
 from itertools import islice
@@ -8,7 +8,7 @@ import pytest
 
 from tasks.mini.drills import DRILLS, Drill
 from tasks.mini.lexicon import ASK_TASTE, SCHOOLS
-from tasks.mini.pretraining import pretraining_pairs, tasks_of
+from tasks.mini.pretraining import pretraining_pairs, stage_tasks
 from tests.tasks.mini.support import TOPIC_OF, topic_of
 
 SCHOOL_OF = {tool: school for school, tools in SCHOOLS.items() for tool in tools}
@@ -19,7 +19,7 @@ def pairs(drill, number):
 
 
 def parts(input):
-    """Items that are shown, the title, and the references."""
+    """The shown items, the title and the references of a prompt."""
     said, _, asked = input.rpartition("For an author")
     items = said.removesuffix(" . ").partition("i say ")[2].split(" , ")
     *shown, title, first, second = re.findall('"([^"]*)"', asked)
@@ -29,13 +29,13 @@ def parts(input):
 @pytest.mark.parametrize("drill", DRILLS)
 def test_drills_are_of_one_task_and_deterministic(drill):
     assert drill in get_args(Drill)
-    assert tasks_of(drill) == ("LaMP-1",)
+    assert stage_tasks(drill) == ("LaMP-1",)
     assert pairs(drill, 40) == pairs(drill, 40)
     assert len({input for input, _ in pairs(drill, 40)}) > 35
 
 
 @pytest.mark.parametrize("drill", ["field", "short field", "thin field"])
-def test_the_field_alone_tells_the_reference(drill):
+def test_the_field_determines_the_reference(drill):
     for input, output in pairs(drill, 60):
         items, title, references = parts(input)
         of_the_field = [topic_of(reference) == topic_of(title) for reference in references]
@@ -77,7 +77,7 @@ def test_titles_are_one_noun_or_whole_or_thinned_from_one_to_the_other(drill, of
 
 
 def untooled(text):
-    """A title without the tool that stands behind it."""
+    """A title without the tool at its end."""
     words = [word for word in text.split() if word != ":"]
     return " ".join(words[:-1] if words[-1] in SCHOOL_OF else words)
 
@@ -85,7 +85,7 @@ def untooled(text):
 @pytest.mark.parametrize(
     ("drill", "most"), [("one", 1), ("few", 4), ("thin few", 4), ("items", 4), ("thin items", 4)]
 )
-def test_the_item_on_the_querys_topic_tells_the_school_that_is_cited(drill, most):
+def test_the_item_on_the_querys_topic_determines_the_cited_school(drill, most):
     numbers = set()
     for input, output in pairs(drill, 100):
         items, title, references = parts(input)
@@ -99,7 +99,7 @@ def test_the_item_on_the_querys_topic_tells_the_school_that_is_cited(drill, most
     assert numbers == set(range(1, most + 1))
 
 
-def test_items_on_other_topics_speak_for_the_other_reference_too():
+def test_items_on_other_topics_also_suggest_the_wrong_reference():
     rival = 0
     for input, output in pairs("few", 200):
         items, title, references = parts(input)

@@ -1,4 +1,4 @@
-"""What users answer, and the answers that know nobody: hand-made cases and brute force."""
+"""Users' answers and user-blind answers, checked by hand and by brute force."""
 
 import random
 from dataclasses import replace
@@ -11,7 +11,7 @@ from tasks.mini.chance import Weighted, happens, stream
 from tasks.mini.citations import Citation, Citations, CitationTaste
 from tasks.mini.headlines import Headlines, HeadlineStyle
 from tasks.mini.movies import Movie, Movies, MovieTaste
-from tasks.mini.overlap import best_for_most
+from tasks.mini.overlap import argmax_expected_rouge
 from tasks.mini.papers import Papers, PaperStyle
 from tasks.mini.reviews import Review, Reviews, ReviewTaste
 from tasks.mini.titles import Story
@@ -102,7 +102,7 @@ def test_citations():
     assert Citations().item(paper, "[2]") == {"title": "bare : proofs", "abstract": "we"}
 
 
-def test_the_other_reference_is_of_a_school_followed_elsewhere():
+def test_the_wrong_reference_is_from_a_school_followed_elsewhere():
     own, elsewhere = CitationTaste("theory"), [CitationTaste("history"), CitationTaste("theory")]
     rng = stream("references")
     papers = [Citations().draw_for(rng, "money", own, elsewhere) for _ in range(200)]
@@ -111,10 +111,12 @@ def test_the_other_reference_is_of_a_school_followed_elsewhere():
     assert strange == pytest.approx(60, abs=20)
 
 
-def test_best_for_most_by_hand():
+def test_argmax_expected_rouge_by_hand():
     # Against "a b" (weight 2) and "c" (3): "a b" .4, "c" .6, "a c" (2 * 1/2 + 3 * 2/3) / 5 = .6
-    assert best_for_most(["a b", "c", "a c"], [2, 3, 0]) == 1
-    assert best_for_most(["a b", "c", "a b c"], [2, 3, 0]) == 2  # (2 * 4/5 + 3 * 2/4) / 5 = .62
+    assert argmax_expected_rouge(["a b", "c", "a c"], [2, 3, 0]) == 1
+    assert (
+        argmax_expected_rouge(["a b", "c", "a b c"], [2, 3, 0]) == 2
+    )  # (2 * 4/5 + 3 * 2/4) / 5 = .62
 
 
 @pytest.mark.parametrize("name", ["LaMP-4", "LaMP-5"])
@@ -152,7 +154,7 @@ def test_no_wording_of_a_sample_beats_the_user_blind_tweet():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_small_language_of_new_sentences(name):
-    """Every text within 6 to 32 words, every answer within 14 (tweets 25), no text twice."""
+    """Texts have 6 to 32 words, answers at most 14 (tweets 25), and no text occurs twice."""
     grammar, rng = BY_NAME[name], stream("language")
     texts, answers = [], []
     for _ in range(1000):
@@ -167,7 +169,7 @@ def test_a_small_language_of_new_sentences(name):
     assert len({word for text in texts for word in text.split()}) < 400
 
 
-def test_a_word_stands_in_one_list():
+def test_a_word_occurs_in_one_list():
     lists = [
         *(lexicon.nouns(topic) for topic in lexicon.TOPICS), lexicon.ACTORS, lexicon.QUALITIES,
         lexicon.VERBS, lexicon.MONTHS, lexicon.TRAITS, lexicon.ASPECTS, lexicon.MOODS,

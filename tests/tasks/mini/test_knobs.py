@@ -1,4 +1,4 @@
-"""The dial, drift and noise move what they should, and leave the rest as it is."""
+"""The dial, drift and noise change what they should, and nothing else."""
 
 from collections import Counter
 
@@ -8,7 +8,7 @@ from tasks.mini.lexicon import SCHOOLS
 from tasks.mini.life import Life, Side
 from tasks.mini.taste import draw_user
 from tasks.mini.world import WorldConfig, write_world
-from tests.tasks.mini.support import BY_NAME, NAMES, limits, load, topic_of
+from tests.tasks.mini.support import BY_NAME, NAMES, load, load_bounds, topic_of
 
 SCHOOL_OF = {tool: school for school, tools in SCHOOLS.items() for tool in tools}
 
@@ -19,7 +19,7 @@ def user(name, number, share=0.5, drift=0.0):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_dial_says_how_many_topics_follow_the_general_taste(name):
+def test_the_dial_sets_how_many_topics_follow_the_general_taste(name):
     local = {
         share: sum(len(user(name, number, share).tastes.local) for number in range(100))
         for share in (0.0, 0.3, 1.0)
@@ -30,7 +30,7 @@ def test_the_dial_says_how_many_topics_follow_the_general_taste(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_turning_the_dial_changes_which_taste_decides_and_no_taste(name):
+def test_turning_the_dial_changes_which_taste_applies_but_no_taste(name):
     none, half, all = (user(name, 7, share) for share in (0.0, 0.5, 1.0))
     assert none.tastes.general == half.tastes.general == all.tastes.general
     assert none.topics == half.topics == all.topics
@@ -52,7 +52,7 @@ def test_drift_redraws_all_tastes_in_the_middle_of_a_life():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_noise_alone_parts_answers_from_the_oracle(name):
+def test_answers_differ_from_the_oracle_only_by_noise(name):
     def acts(noise):
         life = Life(
             BY_NAME[name], user(name, 3), ("test",), noise=noise, side=Side.WORLD, taken=set()
@@ -76,17 +76,17 @@ def dialled(tmp_path_factory):
     return folders
 
 
-def test_the_dial_leaves_the_texts_as_they_are(dialled):
+def test_the_dial_leaves_the_texts_unchanged(dialled):
     for name in ("LaMP-3", "LaMP-4"):  # a citation shows the author's school
         first, second = (load(dialled[share], name, split="user") for share in (0.0, 1.0))
         assert [e.input for e in first.examples] == [e.input for e in second.examples]
         assert first.golds != second.golds
-        blind = [limits(root, name, split="user")["user-blind"] for root in dialled.values()]
+        blind = [load_bounds(root, name, split="user")["user-blind"] for root in dialled.values()]
         assert blind[0] == blind[1]
 
 
 def school(example, items):
-    """The first reference if its school is the commoner one in the items' titles."""
+    """The first reference, if its school is the more common one in the items' titles."""
     counts = Counter(SCHOOL_OF[item.content.split(": ")[-1]] for item in items)
     first, second = (
         SCHOOL_OF[part.split('"')[1].split(": ")[-1]]
@@ -105,8 +105,8 @@ def asks(example, items):
 
 @pytest.mark.parametrize("name", ["LaMP-1", "LaMP-4"])
 def test_local_tastes_show_only_in_history_close_to_the_query(dialled, name):
-    """Counting over the whole history against counting over the query's topic."""
-    read, told = {"LaMP-1": (school, str), "LaMP-4": (asks, form)}[name]
+    """Counting over the whole history is compared with counting over the query's topic."""
+    read, expect = {"LaMP-1": (school, str), "LaMP-4": (asks, form)}[name]
     accuracy = {}
     for share, root in dialled.items():
         hits = Counter()
@@ -116,8 +116,8 @@ def test_local_tastes_show_only_in_history_close_to_the_query(dialled, name):
             near = [item for item in example.history if topic_of(item.text) == topic]
             if near:
                 rows += 1
-                hits["whole"] += read(example, example.history) == told(gold)
-                hits["near"] += read(example, near) == told(gold)
+                hits["whole"] += read(example, example.history) == expect(gold)
+                hits["near"] += read(example, near) == expect(gold)
         accuracy[share] = {how: count / rows for how, count in hits.items()}
     assert accuracy[1.0]["whole"] >= accuracy[1.0]["near"] > 0.85
     assert accuracy[0.0]["near"] > 0.85

@@ -1,4 +1,4 @@
-"""What the embedded models learn from: endless, deterministic, and of no world."""
+"""Pretraining data is infinite, deterministic, and disjoint from every world."""
 
 from itertools import islice
 
@@ -7,7 +7,7 @@ import pytest
 from tasks.mini.lexicon import ASK_TASTE, TRAITS
 from tasks.mini.life import Side
 from tasks.mini.pretraining import corpus, positive_pairs, pretraining_pairs
-from tasks.mini.prompts import Words
+from tasks.mini.prompts import WordTokenizer
 from tasks.mini.world import WorldConfig, write_world
 from tests.tasks.mini.support import BY_NAME, NAMES, load, topic_of
 
@@ -22,7 +22,7 @@ def pairs(stage, number, seed=0):
 
 
 def task_of(input):
-    """Name and query of the official prompt that ends an input."""
+    """The task's name and the query of the official prompt at the end of an input."""
     for name in NAMES:
         task = BY_NAME[name].task
         lead = "For an author" if name == "LaMP-1" else task.lead
@@ -40,7 +40,7 @@ def test_the_same_seed_gives_the_same_pairs(stage):
     ] * 2  # fmt: skip
 
 
-def test_stated_tastes_stand_before_the_official_prompt():
+def test_stated_tastes_precede_the_official_prompt():
     for input, output in pairs("stated", 120):
         name, prompt = task_of(input)
         stated = input.removesuffix(prompt)
@@ -56,15 +56,15 @@ def test_stated_tastes_stand_before_the_official_prompt():
 def test_demonstrations_are_official_profile_prompts():
     for input, output in pairs("demonstrations", 120):
         assert output
-        assert Words().count(input) <= 200
+        assert WordTokenizer().count(input) <= 200
         name, prompt = task_of(input)
         if name == "LaMP-2":
             shown = input.removesuffix(prompt).count("the tag for the movie: ")
             assert 1 <= shown <= 6
 
 
-def test_hints_of_movie_tastes_do_not_hold_the_answer():
-    """They name tags of the evident ones' kinds; by chance one in three is the evident one."""
+def test_hints_of_movie_tastes_do_not_contain_the_answer():
+    """They name tags of the right kinds; by chance, one in three is the fitting tag."""
     hinted = [pair for pair in pairs("hinted", 600) if task_of(pair[0])[0] == "LaMP-2"]
     held = [output in input.removesuffix(task_of(input)[1]) for input, output in hinted]
     assert 0.1 < sum(held) / len(held) < 0.6
@@ -74,7 +74,7 @@ def test_hints_of_movie_tastes_do_not_hold_the_answer():
 
 
 def test_demonstrations_of_one_taste_show_the_answers_casing():
-    """Noise aside: a shown title may be of another style."""
+    """Except for noise: a shown title may have another style."""
     alike = []
     for input, output in pairs("uniform", 300):
         name, prompt = task_of(input)
@@ -86,7 +86,7 @@ def test_demonstrations_of_one_taste_show_the_answers_casing():
 
 
 def test_clear_reviews_name_no_trait():
-    """Brief ones may: then liking it or not moves the score."""
+    """Brief reviews may name one, and liking it or not then shifts the score."""
 
     def reviews_with_traits(stage):
         reviews = [input for input, _ in pairs(stage, 300) if task_of(input)[0] == "LaMP-3"]
@@ -116,13 +116,13 @@ def test_the_populations_answer_does_not_depend_on_the_user():
     assert len(openers) <= 1 < len({o.split()[0] for i, o in random if o.split()[0] not in i})
 
 
-def test_tasks_come_in_turn_as_often_as_they_are_named():
+def test_tasks_alternate_as_often_as_they_are_named():
     rows = islice(pretraining_pairs(0, "plain", tasks=("LaMP-2", "LaMP-2", "LaMP-7")), 6)
     names = [task_of(input)[0] for input, _ in rows]
     assert names == ["LaMP-2", "LaMP-2", "LaMP-7"] * 2
 
 
-def test_everything_holds_plain_prompts_too():
+def test_everything_includes_plain_prompts():
     kinds = [task_of(input)[1] == input for input, _ in pairs("everything", 300)]
     plain = [
         input for input, _ in pairs("everything", 300) if input.startswith("What is the score")
@@ -142,7 +142,7 @@ def test_no_text_of_a_world_is_ever_pretrained_on(tmp_path):
         for input, _ in pairs(stage, 60):
             name, prompt = task_of(input)
             task = BY_NAME[name].task
-            if name != "LaMP-1":  # demonstrations stand within its prompt
+            if name != "LaMP-1":  # its demonstrations are inside the prompt
                 assert Side.PRETRAINING.owns(task.query(prompt))
 
 

@@ -1,4 +1,4 @@
-"""LaMP-mini's files: the same bytes for a config, clean by the audit, with their limits."""
+"""LaMP-mini's files are deterministic, pass the audit, and come with bounds."""
 
 import hashlib
 import json
@@ -8,10 +8,10 @@ import pytest
 from pydantic import ValidationError
 
 from tasks import TASKS, Prediction
-from tasks.audit import audit
 from tasks.common.errors import ConfigError
+from tasks.data.audit import audit
 from tasks.mini.world import WorldConfig, write_world
-from tests.tasks.mini.support import BY_NAME, NAMES, digests, limits, load, topic_of
+from tests.tasks.mini.support import BY_NAME, NAMES, digests, load, load_bounds, topic_of
 
 SMALL = WorldConfig(users=30, train_queries=2)
 SHA256 = "4785cf3b61fa31cb4a70a7e812eea793df0288d907d4efafafb634b43eba4335"
@@ -31,7 +31,7 @@ def small(tmp_path_factory):
     return folder
 
 
-def test_the_same_config_gives_the_bytes_recorded_here(small):
+def test_the_same_config_gives_the_recorded_bytes(small):
     found = digests(small)
     assert len(found) == 6 * 2 * 9
     assert hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest() == SHA256
@@ -63,7 +63,7 @@ def test_an_unknown_task_is_refused(tmp_path):
 @pytest.mark.parametrize(
     "knobs", [{"noise": 1.1}, {"global_share": -0.1}, {"user": 3}, {"shortest_history": 41}]
 )
-def test_impossible_knobs_are_refused(knobs):
+def test_invalid_options_are_refused(knobs):
     with pytest.raises(ValidationError, match=next(iter(knobs))):
         WorldConfig(**knobs)
 
@@ -92,7 +92,7 @@ def test_histories_are_long_tailed_and_of_the_users_topics(root, name):
         assert len(topics | {topic_of(example.subject)}) <= 4
 
 
-def test_users_recur_in_the_time_split_alone(root):
+def test_users_recur_only_in_the_time_split(root):
     users = {
         (split, set): {e.user_id for e in load(root, "LaMP-7", set, split).examples}
         for split in ("user", "time")
@@ -109,13 +109,13 @@ def test_users_recur_in_the_time_split_alone(root):
 
 def scores(root, name, set="train", split="time"):
     task, golds = BY_NAME[name].task, load(root, name, set, split).golds
-    sign = 1 if name != "LaMP-3" else -1  # of LaMP-3 the error is the primary metric
+    sign = 1 if name != "LaMP-3" else -1  # LaMP-3's primary metric is an error
     found = {}
-    for limit, outputs in limits(root, name, set, split).items():
+    for bound, outputs in load_bounds(root, name, set, split).items():
         assert outputs.keys() == golds.keys()
         score = task.score([Prediction(*pair) for pair in outputs.items()], golds)
         assert score[task.metrics[0]].n_unparsed == 0
-        found[limit] = sign * score[task.metrics[0]].value
+        found[bound] = sign * score[task.metrics[0]].value
     return found
 
 
@@ -159,6 +159,6 @@ def test_without_noise_the_oracle_is_perfect_even_under_drift(noiseless, name):
 
 @pytest.mark.parametrize("name", ["LaMP-1", "LaMP-2", "LaMP-3"])
 def test_noise_is_the_oracles_error(root, name):
-    """One slip costs one: 250 queries at 5% noise."""
+    """Each noisy answer costs one error: 250 queries at 5% noise."""
     oracle = scores(root, name)["oracle"]
     assert abs(oracle if name == "LaMP-3" else 1 - oracle) == pytest.approx(0.05, abs=0.03)

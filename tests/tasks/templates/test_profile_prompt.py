@@ -1,4 +1,4 @@
-"""The official profile prompt and its truncation, against budgets computed by hand."""
+"""The official profile prompt and its truncation, compared with hand-computed budgets."""
 
 import pytest
 from hypothesis import given, settings
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tasks import Behavior, Example
 from tasks.lamp import LaMP1, LaMP2, LaMP3, LaMP4, LaMP5, LaMP7
-from tasks.prompts import cut_item
+from tasks.templates.profile_prompt import cut_item
 from tests.tasks.support import Words
 
 
@@ -26,7 +26,7 @@ def prompt(task, items, limit, content="a b c"):
     return task().personalized_prompt(asked(task, content), items, Words(), limit)
 
 
-def test_without_behaviors_the_input_stays_as_it_is():
+def test_without_behaviors_the_input_is_unchanged():
     assert prompt(LaMP3, [], 3) == f"{LaMP3.instruction} a b c"
 
 
@@ -47,7 +47,7 @@ def test_lamp1_items_become_further_titles():
     )
 
 
-def test_lamp5_and_lamp7_say_that_patterns_are_to_be_followed():
+def test_lamp5_and_lamp7_ask_to_follow_the_patterns():
     assert prompt(LaMP5, behaviors("x", response="T"), 500) == (
         f'"T" is a title for "x" . Following the given patterns {LaMP5.instruction} a b c'
     )
@@ -92,13 +92,13 @@ def test_labels_are_never_cut_so_the_inputs_share_steps_down():
     assert Words().count(found) == 50
 
 
-def test_where_no_share_fits_the_plain_input_remains():
+def test_if_no_share_fits_the_plain_input_remains():
     title = " ".join(f"t{index}" for index in range(300))
     assert prompt(LaMP4, behaviors("x", response=title), 50) == f"{LaMP4.instruction} a b c"
     assert Words().count(prompt(LaMP4, behaviors("x", response=title), 5)) == 5
 
 
-def test_one_item_alone_is_cut_to_its_tokens():
+def test_a_single_item_is_truncated_to_its_tokens():
     (movie,) = behaviors("a b c d e f", response="true story")
     assert LaMP2().demonstration(movie, 14, Words()) == (
         'the tag for the movie: "a b c d" is "true story"'

@@ -1,4 +1,4 @@
-"""The audit finds what was planted, and nothing in a clean set."""
+"""The audit finds planted faults, and none in a clean set."""
 
 import json
 
@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks import TASKS
-from tasks.audit import audit
-from tasks.download import MANIFEST
+from tasks.data.audit import audit
+from tasks.data.download import MANIFEST
+from tasks.data.near_duplicates import find_equal, find_near_duplicates, normalize_text
 from tasks.lamp import LaMP1, LaMP2, LaMP3, LaMP4, LaMP7
-from tasks.near_duplicates import equal_texts, near_duplicates, normalized
-from tasks.sample import write_sample
+from tasks.sample.writer import write_sample
 from tests.tasks.support import REAL, review, write_set
 
 
@@ -23,7 +23,7 @@ def findings(root, task=LaMP3, split="time"):
     return {(f.kind, f.set): f for f in audit(task(), root, split).findings}
 
 
-def test_facts(tmp_path):
+def test_statistics(tmp_path):
     questions = [
         review("1", "One.", [], user_id="u"),
         review("2", "Two.", [item("a")], user_id="u"),
@@ -94,7 +94,7 @@ def test_generated_golds_in_the_profile(tmp_path):
     assert set(findings(tmp_path, LaMP7)) == {("target-in-profile", "dev")}
 
 
-def test_between_sets(tmp_path):
+def test_findings_across_sets(tmp_path):
     words = [f"w{n}" for n in range(20)]
     near = [*words[:-1], "other"]  # Jaccard 19 / 21 ≥ .9
     train = [review("t1", " ".join(words), user_id="u"), review("t2", "Hello there", user_id="v")]
@@ -131,7 +131,7 @@ def test_a_file_that_changed_since_its_download(tmp_path):
 
 
 def jaccard(first, second):
-    one, other = set(normalized(first).split()), set(normalized(second).split())
+    one, other = set(normalize_text(first).split()), set(normalize_text(second).split())
     return len(one & other) / len(one | other)
 
 
@@ -152,8 +152,8 @@ def test_near_duplicates_equal_the_comparison_of_all_pairs(texts, threshold):
         for j in positions
         if i < j and jaccard(texts[i], texts[j]) >= threshold - 1e-12
     }
-    assert set(near_duplicates(texts, threshold)) == expected
-    assert {j for _, j in equal_texts(texts)} == {
+    assert set(find_near_duplicates(texts, threshold)) == expected
+    assert {j for _, j in find_equal(texts)} == {
         j for j, text in enumerate(texts) if text and firsts[text] != j
     }
 

@@ -1,4 +1,4 @@
-"""Metrics against values computed by hand, scikit-learn and the libraries' own corpus calls."""
+"""Metrics compared with hand-computed values, scikit-learn and the libraries' corpus functions."""
 
 import math
 import sys
@@ -35,7 +35,7 @@ def test_accuracy_compares_stripped_texts_and_counts_failures_as_wrong():
     assert found == 0.25
 
 
-def test_f1_runs_over_all_labels_of_the_task():
+def test_f1_averages_over_all_labels_of_the_task():
     # [1]: tp 1, fp 1, fn 0 → 2/3; [2]: tp 0, fp 0, fn 1 → 0.
     assert value("f1", LaMP1, ["[1]", "[1]"], ["[1]", "[2]"]) == pytest.approx(1 / 3)
     # One class absent from golds and answers: still in the mean, as 0.
@@ -191,7 +191,7 @@ def test_a_score_is_its_rows_reduced(task, aggregator):
 def test_unknown_and_unfit_metrics_are_refused():
     with pytest.raises(ConfigError, match="Did you mean 'accuracy'"):
         create("acuracy", LaMP1())
-    with pytest.raises(ConfigError, match=r"LaMP-4 .generation. has no metric 'mae'"):
+    with pytest.raises(ConfigError, match=r"unknown metric 'mae' for LaMP-4 .generation."):
         create("mae", LaMP4())
 
 

@@ -1,8 +1,8 @@
-"""The official profile prompt: items cut to a token budget, joined, put before the input.
+"""The official profile prompt: item prompts truncated to a token budget, joined with the input.
 
 Source: LaMP's released prompt code (`LaMP/prompts/prompts.py`, `create_prompt_generator`).
-Lengths here are text tokens. The official code counts each tokenizer call's special token too, so
-it leaves its texts a token or two shorter at the same limit.
+Lengths here count text tokens. The official code also counts the special token that each tokenizer
+call adds, so its texts come out a token or two shorter at the same limit.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,11 +12,11 @@ from tasks.example import Behavior
 from tasks.task import Tokenizer
 
 INPUT_SHARES = (0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0)
-"""Largest shares of the limit that the input may reserve, tried in this order."""
+"""Shares of the limit that the input may take up at most, tried in this order."""
 
 
 class Item(Protocol):
-    """One behaviour as an item prompt whose content is given: `item(behavior, content)`."""
+    """Formats a behaviour as an item prompt with the given content: `item(behavior, content)`."""
 
     def __call__(self, behavior: Behavior, content: str) -> str: ...
 
@@ -24,13 +24,15 @@ class Item(Protocol):
 def cut_item(
     item: Item, behavior: Behavior, tokens: int | None, tokenizer: Tokenizer
 ) -> tuple[str, int]:
-    """The item prompt with its content cut so that the whole takes at most `tokens` tokens.
+    """Format an item prompt of at most `tokens` tokens by truncating its content.
 
-    Labels and titles are never cut. Returns the prompt and the tokens it left unused (0 where
-    `tokens` is None: nothing is cut).
+    Labels and titles are never truncated. If `tokens` is None, nothing is.
+
+    Returns:
+        The item prompt, and the number of tokens it leaves unused (0 if `tokens` is None).
 
     Raises:
-        ValueError: the item takes more than `tokens` even without any content.
+        ValueError: the item takes more than `tokens` tokens even without content.
     """
     if tokens is None:
         return item(behavior, behavior.content), 0
@@ -48,10 +50,10 @@ def cut_item(
 def cut_items(
     item: Item, behaviors: Sequence[Behavior], tokens: int, tokenizer: Tokenizer
 ) -> list[str]:
-    """Item prompts of together at most about `tokens` tokens, two a joint counted in.
+    """Item prompts that together take about `tokens` tokens at most, with two for each joint.
 
-    Each gets an equal share; what one leaves unused rolls over to those after it. Raises ValueError
-    as `cut_item` does.
+    Each item gets an equal share; tokens that one leaves unused roll over to the next ones. Raises
+    ValueError as `cut_item` does.
     """
     share = (tokens - 2 * (len(behaviors) - 1)) // len(behaviors)
     prompts, saved = [], 0
@@ -71,15 +73,17 @@ def profile_prompt(
     tokenizer: Tokenizer,
     max_length: int,
 ) -> str:
-    """The official profile prompt of at most `max_length` tokens.
+    """The official profile prompt, at most `max_length` tokens long.
 
-    The input reserves its own length, but no more than .6 of the limit; the items share the rest
-    less `reserve` (tokens of the assembly's own words). Where a label or title doesn't fit, the
-    input's share steps down by .1; below 0 the plain input remains. The result is cut on the right,
-    so it is the end of a long input that is lost.
+    The input takes up its own length, but at most 60% of the limit; the items share the rest, minus
+    `reserve`. If a label or title doesn't fit, the input's share is lowered in steps of 10%; if
+    nothing fits at 0% either, the prompt is the plain input. The result is truncated on the right,
+    so a long input loses its end.
 
     Args:
+        item: formats one behaviour.
         assemble: (item prompts, input) → prompt.
+        reserve: number of tokens set aside for the words that `assemble` adds.
     """
     prompt = input
     length = tokenizer.count(input)

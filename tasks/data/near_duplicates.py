@@ -1,4 +1,4 @@
-"""Pairs of texts that say the same thing, without comparing every pair."""
+"""Finds equal and nearly equal texts without comparing every pair."""
 
 import math
 import re
@@ -8,32 +8,32 @@ from collections.abc import Iterator, Sequence
 WORD = re.compile(r"\w+")
 
 
-def normalized(text: str) -> str:
-    """Lower-case words, one space apart: what is left when punctuation and layout don't count."""
+def normalize_text(text: str) -> str:
+    """The words of a text in lower case, separated by one space, without punctuation."""
     return " ".join(WORD.findall(text.lower()))
 
 
-def equal_texts(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """(first, later) positions of texts equal when normalized; each later one once.
+def find_equal(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Yield (position of the first, position of a later one) for texts equal when normalized.
 
-    Texts without any word are left out.
+    Each later text is yielded once. Texts without any word are ignored.
     """
     first: dict[str, int] = {}
-    for position, text in enumerate(map(normalized, texts)):
+    for position, text in enumerate(map(normalize_text, texts)):
         if text and first.setdefault(text, position) != position:
             yield first[text], position
 
 
-def near_duplicates(texts: Sequence[str], threshold: float = 0.9) -> Iterator[tuple[int, int]]:
-    """Positions (i, j), i < j, of texts that differ but whose word sets' Jaccard is ≥ threshold.
+def find_near_duplicates(texts: Sequence[str], threshold: float = 0.9) -> Iterator[tuple[int, int]]:
+    """Yield positions (i, j), i < j, of texts whose word sets' Jaccard similarity is ≥ threshold.
 
-    Of texts equal when normalized only the first is looked at. Prefix filtering: with words ordered
-    from rare to common, two sets that similar share one of their first |x| - ⌈threshold·|x|⌉ + 1
-    words, so only texts that meet in such a word are compared (Chaudhuri et al., ICDE 2006).
+    Of texts that are equal when normalized, only the first is considered. Candidates are found by
+    prefix filtering (Chaudhuri et al., ICDE 2006): with words ordered from rare to common, two sets
+    x that are this similar share one of their first |x| - ⌈threshold·|x|⌉ + 1 words.
     """
     seen: set[str] = set()
     sets: dict[int, frozenset[str]] = {}
-    for position, text in enumerate(map(normalized, texts)):
+    for position, text in enumerate(map(normalize_text, texts)):
         if text and text not in seen:
             seen.add(text)
             sets[position] = frozenset(text.split())

@@ -1,4 +1,4 @@
-"""The grammar of the generated sample: habits of a user, and what such a user writes."""
+"""The grammar of the sample: a user's habits, and the texts that follow from them."""
 
 import random
 from abc import ABC, abstractmethod
@@ -43,7 +43,15 @@ RATES = ["weekly", "seasonal", "local", "modern", "simple", "hidden", "early", "
 
 @dataclass(frozen=True)
 class Habits:
-    """What is personal: topics written about, tags by preference, rating offset, style."""
+    """What is personal about a user.
+
+    Attributes:
+        topics: the two topics that the user writes about.
+        tags: all movie tags, the favourite first.
+        offset: added to the score of every review.
+        style: template of the user's titles.
+        signature: last words of the user's tweets.
+    """
 
     topics: tuple[str, ...]
     tags: tuple[str, ...]
@@ -53,7 +61,7 @@ class Habits:
 
     @classmethod
     def draw(cls, rng: random.Random) -> "Habits":
-        """The habits of a new user."""
+        """Draw the habits of a new user."""
         return cls(
             topics=tuple(rng.sample(sorted(TOPICS), 2)),
             tags=tuple(rng.sample(sorted(THEMES), len(THEMES))),
@@ -64,120 +72,120 @@ class Habits:
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """One thing a user did: as a query with its gold, and as a profile item (without id)."""
+class SampleAct:
+    """Something that a user wrote, as a query with its gold and as a profile item without id."""
 
     input: str
     gold: str
     item: dict[str, Any]
 
 
-class Grammar(ABC):
-    """What users of one task write."""
+class SampleGrammar(ABC):
+    """Draws the texts of one task."""
 
     folder: str
 
     @abstractmethod
-    def draw(self, rng: random.Random, habits: Habits) -> Drawn:
-        """The next thing that a user of these habits does."""
+    def draw(self, rng: random.Random, habits: Habits) -> SampleAct:
+        """Draw the next act of a user with these habits."""
 
 
-class Citations(Grammar):
-    """LaMP-1: an author cites the paper of one of the author's own topics."""
+class SampleCitations(SampleGrammar):
+    """LaMP-1: an author cites the paper on one of their own topics."""
 
     folder = "LaMP_1"
 
-    def draw(self, rng: random.Random, habits: Habits) -> Drawn:
+    def draw(self, rng: random.Random, habits: Habits) -> SampleAct:
         own = rng.choice(habits.topics)
         other = rng.choice([topic for topic in sorted(TOPICS) if topic not in habits.topics])
-        title = paper_title(rng, rng.choice((own, rng.choice(sorted(TOPICS)))))
+        title = draw_title(rng, rng.choice((own, rng.choice(sorted(TOPICS)))))
         cited = rng.randrange(2)
-        references = [paper_title(rng, other), paper_title(rng, other)]
-        references[cited] = paper_title(rng, own)
-        return Drawn(
+        references = [draw_title(rng, other), draw_title(rng, other)]
+        references[cited] = draw_title(rng, own)
+        return SampleAct(
             input=(
                 f'For an author who has written the paper with the title "{title}", which '
                 "reference is related? Just answer with [1] or [2] without explanation. "
                 f'[1]: "{references[0]}" [2]: "{references[1]}"'
             ),
             gold=f"[{cited + 1}]",
-            item={"title": title, "abstract": sentence(rng, own)},
+            item={"title": title, "abstract": draw_sentence(rng, own)},
         )
 
 
-class Movies(Grammar):
-    """LaMP-2: of a film's two themes the user names the one liked better."""
+class SampleMovies(SampleGrammar):
+    """LaMP-2: of a film's two themes, the user names the one they prefer."""
 
     folder = LaMP2.folder
 
-    def draw(self, rng: random.Random, habits: Habits) -> Drawn:
+    def draw(self, rng: random.Random, habits: Habits) -> SampleAct:
         tags = rng.sample(sorted(THEMES), 2)
         words = [word for tag in tags for word in rng.sample(THEMES[tag].split(), 2)]
         rng.shuffle(words)
-        setting = sentence(rng, rng.choice(sorted(TOPICS)))
+        setting = draw_sentence(rng, rng.choice(sorted(TOPICS)))
         description = f"A {words[0]} and a {words[1]}, a {words[2]} and a {words[3]}; {setting}"
         tag = min(tags, key=habits.tags.index)
-        return Drawn(
+        return SampleAct(
             input=f"{LaMP2.instruction} {description}",
             gold=tag,
             item={"description": description, "tag": tag},
         )
 
 
-class Reviews(Grammar):
-    """LaMP-3: the words tell the opinion, the user's offset moves the score."""
+class SampleReviews(SampleGrammar):
+    """LaMP-3: the text expresses an opinion, and the user's offset shifts the score."""
 
     folder = LaMP3.folder
 
-    def draw(self, rng: random.Random, habits: Habits) -> Drawn:
+    def draw(self, rng: random.Random, habits: Habits) -> SampleAct:
         opinion = rng.choice((1, 2, 3, 3, 4, 4, 5, 5))
         first, second = rng.sample(OPINIONS[opinion].split(), 2)
-        text = f"A {first} thing and {second} too. {sentence(rng, rng.choice(habits.topics))}"
+        text = f"A {first} thing and {second} too. {draw_sentence(rng, rng.choice(habits.topics))}"
         score = str(min(max(opinion + habits.offset, 1), 5))
-        return Drawn(
+        return SampleAct(
             input=f"{LaMP3.instruction} {text}", gold=score, item={"text": text, "score": score}
         )
 
 
-class Titles(Grammar):
-    """LaMP-4, 5, 6: the title names two of the text's words in the user's style."""
+class SampleTitles(SampleGrammar):
+    """LaMP-4, 5 and 6: the title puts two words of the text into the user's style."""
 
     def __init__(self, folder: str, instruction: str, content: str) -> None:
         self.folder, self.instruction, self.content = folder, instruction, content
 
-    def draw(self, rng: random.Random, habits: Habits) -> Drawn:
+    def draw(self, rng: random.Random, habits: Habits) -> SampleAct:
         topic = rng.choice(habits.topics)
         first, second = rng.sample(TOPICS[topic].split(), 2)
-        text = f"The {first} {rng.choice(ACTIONS)} the {second}. {sentence(rng, topic)}"
+        text = f"The {first} {rng.choice(ACTIONS)} the {second}. {draw_sentence(rng, topic)}"
         title = habits.style.format(first, second)
-        return Drawn(
+        return SampleAct(
             input=f"{self.instruction} {text}",
             gold=title,
             item={self.content: text, "title": title},
         )
 
 
-class Tweets(Grammar):
-    """LaMP-7: the plain wording is asked; the user's own is terse and has a signature."""
+class SampleTweets(SampleGrammar):
+    """LaMP-7: the user shortens a plain sentence and adds a signature."""
 
     folder = LaMP7.folder
 
-    def draw(self, rng: random.Random, habits: Habits) -> Drawn:
-        plain = sentence(rng, rng.choice(habits.topics))
+    def draw(self, rng: random.Random, habits: Habits) -> SampleAct:
+        plain = draw_sentence(rng, rng.choice(habits.topics))
         words = [word for word in plain.rstrip(".").lower().split() if word not in FILLERS]
         tweet = f"{' '.join(words)} {habits.signature}"
-        return Drawn(input=f"{LaMP7.instruction} {plain}", gold=tweet, item={"text": tweet})
+        return SampleAct(input=f"{LaMP7.instruction} {plain}", gold=tweet, item={"text": tweet})
 
 
-def paper_title(rng: random.Random, topic: str) -> str:
-    """A paper's title on a topic."""
+def draw_title(rng: random.Random, topic: str) -> str:
+    """Draw the title of a paper on a topic."""
     first, second = rng.sample(TOPICS[topic].split(), 2)
     rates, action = rng.sample(RATES, 2), rng.choice(ACTIONS)
     return f"{rates[0].capitalize()} {first} {action} {rates[1]} {second}"
 
 
-def sentence(rng: random.Random, topic: str) -> str:
-    """A sentence of 17 words, five of them of the topic."""
+def draw_sentence(rng: random.Random, topic: str) -> str:
+    """Draw a sentence of 17 words, five of which are nouns of the topic."""
     nouns = rng.sample(TOPICS[topic].split(), 5)
     acts, rates = rng.sample(ACTIONS, 2), rng.sample(RATES, 3)
     manners, link = rng.sample(MANNERS, 2), rng.choice(LINKS)
@@ -187,12 +195,12 @@ def sentence(rng: random.Random, topic: str) -> str:
     )
 
 
-GRAMMARS: tuple[Grammar, ...] = (
-    Citations(),
-    Movies(),
-    Reviews(),
-    Titles(LaMP4.folder, LaMP4.instruction, "text"),
-    Titles(LaMP5.folder, LaMP5.instruction, "abstract"),
-    Titles(LaMP6.folder, LaMP6.instruction, "text"),
-    Tweets(),
+GRAMMARS: tuple[SampleGrammar, ...] = (
+    SampleCitations(),
+    SampleMovies(),
+    SampleReviews(),
+    SampleTitles(LaMP4.folder, LaMP4.instruction, "text"),
+    SampleTitles(LaMP5.folder, LaMP5.instruction, "abstract"),
+    SampleTitles(LaMP6.folder, LaMP6.instruction, "text"),
+    SampleTweets(),
 )

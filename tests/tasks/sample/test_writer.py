@@ -1,13 +1,13 @@
-"""The generated sample: the same bytes for a seed, the official layout, habits that matter."""
+"""The generated sample is deterministic, in the official layout, and its habits matter."""
 
 import hashlib
 
 import pytest
 
 from tasks import TASKS
+from tasks.data.loading import load_dataset
 from tasks.lamp import LaMP3
-from tasks.loading import load_dataset
-from tasks.sample import write_sample
+from tasks.sample.writer import write_sample
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_every_set_loads(root, name, split):
         assert all(len(b.text.split()) <= 40 for e in loaded.examples for b in e.history)
 
 
-def test_users_recur_in_the_time_split_alone(root):
+def test_users_recur_only_in_the_time_split(root):
     def users(split, set):
         loaded = load_dataset(LaMP3(), root, split=split, set=set)
         return {example.user_id for example in loaded.examples}
@@ -57,7 +57,7 @@ def test_users_recur_in_the_time_split_alone(root):
 
 
 def test_a_users_offset_moves_the_scores(root):
-    """A user's mean score tells something about the user's golds."""
+    """A user's mean score in the history predicts the user's golds."""
     pairs = [
         (sum(int(b.response) for b in example.history) / len(example.history), int(gold))
         for example, gold in load_dataset(LaMP3(), root, split="time", set="train").pairs()

@@ -1,12 +1,12 @@
-"""The official layout, and every fault that a file can have."""
+"""The official layout, and every fault that a data file can have."""
 
 import json
 
 import pytest
 
 from tasks.common.errors import DataError
+from tasks.data.loading import load_dataset
 from tasks.lamp import LaMP2, LaMP3, LaMP6
-from tasks.loading import load_dataset
 from tests.tasks.support import REAL, review, write_set
 
 ITEM = {"id": "p1", "text": "Broke.", "score": "1"}
@@ -23,10 +23,10 @@ def test_official_layout(tmp_path):
         review("b", "Bad."),
     ]  # fmt: skip
     write_set(tmp_path / "time" / "LaMP_3" / "dev", questions, {"b": "1", "1": "5"})
-    split = load(tmp_path)
-    first, second = split.examples
-    assert (split.task, split.set, len(split)) == ("LaMP-3", "dev", 2)
-    assert split.golds == {"1": "5", "b": "1"}
+    dataset = load(tmp_path)
+    first, second = dataset.examples
+    assert (dataset.task, dataset.set, len(dataset)) == ("LaMP-3", "dev", 2)
+    assert dataset.golds == {"1": "5", "b": "1"}
     assert (first.id, first.user_id, first.query, first.date) == ("1", "9", "Good.", "2020-02-03")
     assert [item.id for item in first.history] == ["p1", "2"]
     assert (first.history[1].response, first.history[1].date) == ("3", "2019-01-02")
@@ -35,7 +35,7 @@ def test_official_layout(tmp_path):
 
 
 @pytest.mark.parametrize("place", ["time/LaMP_3/dev", "time/LaMP_3", "."])
-def test_places(tmp_path, place):
+def test_candidate_folders(tmp_path, place):
     write_set(tmp_path / place, [review("1")], {"1": "5"})
     assert len(load(tmp_path)) == 1
 
@@ -44,7 +44,7 @@ def movie(id="1", **more):
     return {"id": id, "input": f"{LaMP2.instruction} A film.", "profile": [], **more}
 
 
-def test_movies_are_looked_for_in_new_first(tmp_path):
+def test_movies_are_searched_in_new_first(tmp_path):
     write_set(tmp_path / "user/LaMP_2/new/dev", [movie("n")], {"n": "comedy"}, task="LaMP_2")
     write_set(tmp_path / "user/LaMP_2/dev", [movie("o")], {"o": "comedy"}, task="LaMP_2")
     assert load(tmp_path, LaMP2, split="user").examples[0].id == "n"
@@ -64,7 +64,7 @@ def test_deprecated_news_files_are_refused(tmp_path):
     assert error.value.id == "1"
 
 
-def test_the_known_fault_of_lamp2_is_dropped_or_kept_by_choice(tmp_path):
+def test_the_known_fault_of_lamp2_can_be_dropped_or_kept(tmp_path):
     corrupt = {"id": "110", "input": "garbage without the instruction", "profile": []}
     golds = {"110": "comedy", "1": "action"}
     write_set(tmp_path / "user/LaMP_2/new/dev", [corrupt, movie()], golds, task="LaMP_2")
@@ -77,7 +77,7 @@ def test_the_known_fault_of_lamp2_is_dropped_or_kept_by_choice(tmp_path):
     assert dropped.fingerprint != kept.fingerprint
 
     write_set(tmp_path / "time/LaMP_2/new/dev", [corrupt, movie()], golds, task="LaMP_2")
-    with pytest.raises(DataError, match="id '110': the input is not of LaMP-2's form"):
+    with pytest.raises(DataError, match="id '110': the input is not a LaMP-2 prompt"):
         load(tmp_path, LaMP2, known_faults="drop")
 
 
@@ -90,10 +90,10 @@ def test_avocado_ids_are_refused(tmp_path):
 
 def test_a_test_set_needs_no_golds(tmp_path):
     write_set(tmp_path, [review("1")], set="test")
-    split = load(tmp_path, set="test")
-    assert split.golds is None
+    dataset = load(tmp_path, set="test")
+    assert dataset.golds is None
     with pytest.raises(ValueError, match="no golds"):
-        list(split.pairs())
+        list(dataset.pairs())
     write_set(tmp_path, [review("1")], {"1": "5"}, set="test")
     assert load(tmp_path, set="test").golds == {"1": "5"}
 
@@ -108,7 +108,7 @@ def test_limit_and_fingerprint(tmp_path):
     assert load(tmp_path).fingerprint != whole.fingerprint
 
 
-def test_repeated_profile_ids_are_told_apart(tmp_path):
+def test_repeated_profile_ids_are_numbered(tmp_path):
     write_set(tmp_path, [review("1", profile=[ITEM, ITEM, {**ITEM, "text": "x"}])], {"1": "5"})
     assert [item.id for item in load(tmp_path).examples[0].history] == ["p1", "p1#2", "p1#3"]
 
@@ -123,35 +123,35 @@ def one(**changes):
     return [{**review("1", profile=[ITEM]), **changes}]
 
 
-# questions, golds, what is said, id
+# questions, golds, expected message, expected id
 FAULTS = {
-    "duplicate id": ([review("1"), review(1)], {"1": "5"}, "two questions have this id", "1"),
+    "duplicate id": ([review("1"), review(1)], {"1": "5"}, "two questions share this id", "1"),
     "question without output": ([review("1"), review("2")], {"1": "5"}, "1 of 2 are questions without", "2"),
     "output without question": ([review("1")], {"1": "5", "2": "5"}, "1 of 2 are outputs without", "2"),
     "id mismatch": ([review("1")], {"2": "5"}, "without an output", "1"),
     "unknown label": ([review("1")], {"1": "6"}, "unknown label '6'", "1"),
-    "output of a wrong type": ([review("1")], {"1": None}, "there is no 'output'", "1"),
+    "output of a wrong type": ([review("1")], {"1": None}, "field 'output' is missing", "1"),
     "outputs of another task": ([review("1")], {"task": "LaMP_4", "golds": [{"id": "1", "output": "5"}]}, "task 'LaMP_4', not of 'LaMP_3'", None),
     "outputs not an object": ([review("1")], [1], "outputs are not", None),
     "questions not a list": ("x", {"1": "5"}, "questions are str, not a list", None),
     "question not an object": ([3], {"1": "5"}, "question 0 is int", None),
-    "no questions": ([], {"1": "5"}, "there is no question in the file", None),
+    "no questions": ([], {"1": "5"}, "the file contains no question", None),
     "no id": ([{"input": "x"}], {"1": "5"}, "question 0 has no id", None),
     "id of a wrong type": (one(id=[1]), {"1": "5"}, "field 'id' is list", "[1]"),
     "path as id": (one(id="../../x"), {"../../x": "5"}, "path separator", "../../x"),
-    "dots as id": (one(id=".."), {"..": "5"}, "is empty or holds", ".."),
+    "dots as id": (one(id=".."), {"..": "5"}, "is empty, or contains", ".."),
     "newline in id": (one(id="a\nb"), {"a\nb": "5"}, "control character", "a\nb"),
     "path as user": (one(user_id="a/b"), {"1": "5"}, "user_id 'a/b'", "1"),
-    "no input": (one(input=None), {"1": "5"}, "there is no 'input'", "1"),
+    "no input": (one(input=None), {"1": "5"}, "field 'input' is missing", "1"),
     "input of a wrong type": (one(input=5), {"1": "5"}, "field 'input' is int", "1"),
     "no profile": (one(profile=None), {"1": "5"}, "the profile is missing", "1"),
     "item of a wrong type": (one(profile=["x"]), {"1": "5"}, "profile item 0 is str", "1"),
-    "item without its text": (one(profile=[ITEM, {"id": "2", "score": "1"}]), {"1": "5"}, "profile item 1 has no 'text'", "1"),
-    "item without an id": (one(profile=[{"text": "a", "score": "1"}]), {"1": "5"}, "profile item 0 has no 'id'", "1"),
+    "item without its text": (one(profile=[ITEM, {"id": "2", "score": "1"}]), {"1": "5"}, "profile item 1 has no field 'text'", "1"),
+    "item without an id": (one(profile=[{"text": "a", "score": "1"}]), {"1": "5"}, "profile item 0 has no field 'id'", "1"),
     "item's text of a wrong type": (one(profile=[{**ITEM, "text": 3}]), {"1": "5"}, "profile item 0: field 'text' is int", "1"),
-    "half a character": (one(profile=[{**ITEM, "text": "\ud83d"}]), {"1": "5"}, "profile item 0: field 'text' holds half a character", "1"),
-    "half a character in an id": (one(id="\ud83d"), {"\ud83d": "5"}, "field 'id' holds half a character", "\ud83d"),
-    "another task's input": (one(input=f"{LaMP2.instruction} x"), {"1": "5"}, "These are LaMP-2's files", "1"),
+    "half a character": (one(profile=[{**ITEM, "text": "\ud83d"}]), {"1": "5"}, "profile item 0: field 'text' contains half a character", "1"),
+    "half a character in an id": (one(id="\ud83d"), {"\ud83d": "5"}, "field 'id' contains half a character", "\ud83d"),
+    "another task's input": (one(input=f"{LaMP2.instruction} x"), {"1": "5"}, "These are files of LaMP-2", "1"),
 }  # fmt: skip
 
 
@@ -197,11 +197,13 @@ def test_missing_files(tmp_path):
     with pytest.raises(DataError, match=r"no dev set of LaMP-3 .*bench data download LaMP-3"):
         load(tmp_path)
     write_set(tmp_path, [review("1")])
-    with pytest.raises(DataError, match=r"missing, though dev_questions\.json is there") as error:
+    with pytest.raises(
+        DataError, match=r"is missing, although dev_questions\.json exists"
+    ) as error:
         load(tmp_path)
     assert error.value.file.endswith("dev_outputs.json")
     (tmp_path / "dev_questions.json").rename(tmp_path / "dev_outputs.json")
-    with pytest.raises(DataError, match=r"missing, though dev_outputs\.json is there"):
+    with pytest.raises(DataError, match=r"is missing, although dev_outputs\.json exists"):
         load(tmp_path)
 
 

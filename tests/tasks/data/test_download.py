@@ -10,9 +10,9 @@ import pytest
 
 from tasks.common.errors import DataError, StorageError
 from tasks.common.files import sha256_of
-from tasks.download import CHUNK_BYTES, MANIFEST, download
+from tasks.data.download import CHUNK_BYTES, MANIFEST, download
+from tasks.data.loading import load_dataset
 from tasks.lamp import LaMP2, LaMP3
-from tasks.loading import load_dataset
 from tests.tasks.support import review
 
 QUESTIONS = json.dumps([review(str(n), "x" * 2000) for n in range(300)]).encode()
@@ -22,7 +22,7 @@ OUTPUTS = json.dumps(
 
 
 class Site(ThreadingHTTPServer):
-    """Files by path, and how the server is to misbehave."""
+    """Files by path, and how the server misbehaves."""
 
     daemon_threads = True
 
@@ -39,11 +39,11 @@ class Site(ThreadingHTTPServer):
         self.stall = threading.Event()
         self.stalls = False  # keep the connection open instead
         self.ranges = True
-        self.shift = 0  # how far a partial answer misses the first byte asked for
+        self.shift = 0  # offset of a partial response from the requested first byte
         self.etag = '"v1"'
 
     def handle_error(self, request, client_address):
-        """A client that went away is part of the test."""
+        """Ignore clients that disconnect, which is part of the tests."""
 
     @property
     def url(self):
@@ -139,7 +139,7 @@ def test_movies_come_from_new(site, tmp_path):
     assert (tmp_path / "user/LaMP_2/new/dev/dev_questions.json").exists()
 
 
-def test_what_is_there_is_not_fetched_again(site, tmp_path):
+def test_existing_files_are_not_fetched_again(site, tmp_path):
     fetch(site, tmp_path)
     site.requests.clear()
     assert [item.status for item in fetch(site, tmp_path)] == ["kept", "kept"]
@@ -160,7 +160,7 @@ def test_a_truncated_answer_is_refused_and_resumed(site, tmp_path):
     assert "truncated" in error.what
     kept = part(tmp_path).stat().st_size
     assert 100_000 - CHUNK_BYTES < kept <= 100_000
-    assert f"{kept:,} bytes are kept" in error.hint
+    assert f"resume after {kept:,} bytes" in error.hint
     assert not part(tmp_path).with_suffix("").exists()
     fetch(site, tmp_path)
     assert site.requests[0][1] == f"bytes={kept}-"
@@ -175,7 +175,7 @@ def test_a_server_without_ranges_starts_over(site, tmp_path):
     assert part(tmp_path).with_suffix("").read_bytes() == QUESTIONS
 
 
-def test_another_piece_than_asked_for_starts_over(site, tmp_path):
+def test_the_wrong_range_starts_over(site, tmp_path):
     broken(site, tmp_path)
     site.shift = 7
     fetch(site, tmp_path)
@@ -216,7 +216,7 @@ def test_a_lost_note_about_the_part_starts_over(site, tmp_path):
 def test_a_stall_ends_in_time_and_keeps_the_part(site, tmp_path):
     site.send_only, site.stalls = 300_000, True
     start = time.monotonic()
-    with pytest.raises(DataError, match=r"no byte came for 0\.3 s"):
+    with pytest.raises(DataError, match=r"received no data for 0\.3 s"):
         fetch(site, tmp_path, timeout=0.3)
     assert time.monotonic() - start < 5
     assert 0 < part(tmp_path).stat().st_size <= 300_000
@@ -226,7 +226,7 @@ def test_a_stall_ends_in_time_and_keeps_the_part(site, tmp_path):
 
 
 @pytest.mark.parametrize("status", [404, 403, 500])
-def test_an_error_status_is_told_with_its_address(site, tmp_path, status):
+def test_an_error_status_is_reported_with_its_address(site, tmp_path, status):
     site.files["/LaMP_3/dev/dev_questions.json"] = status
     with pytest.raises(DataError, match=f"/LaMP_3/dev/dev_questions.json answered {status}"):
         fetch(site, tmp_path)
@@ -235,7 +235,7 @@ def test_an_error_status_is_told_with_its_address(site, tmp_path, status):
 
 def test_an_html_page_is_refused_and_not_resumed(site, tmp_path):
     site.files["/LaMP_3/dev/dev_questions.json"] = b"<html>moved</html>"
-    with pytest.raises(DataError, match="something else than a JSON file"):
+    with pytest.raises(DataError, match="did not return a JSON file"):
         fetch(site, tmp_path)
     assert not list(tmp_path.rglob("dev_questions*"))
 

@@ -1,0 +1,132 @@
+"""Audits a data folder for `bench data verify`: statistics of each set, and findings."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, median, pstdev
+
+from tasks.common.errors import DataError
+from tasks.common.files import sha256_of
+from tasks.data.download import MANIFEST, read_manifest
+from tasks.data.findings import Finding, check_across_sets, check_set
+from tasks.data.layout import SETS, SetName, SplitName, candidate_folders
+from tasks.data.loading import KNOWN_FAULTS, load_dataset
+from tasks.example import Dataset
+from tasks.task import Kind, Task
+
+__all__ = ["Audit", "Finding", "SetStatistics", "audit"]
+
+
+@dataclass(frozen=True)
+class SetStatistics:
+    """Statistics of one set.
+
+    Attributes:
+        set: "train", "dev" or "test".
+        examples: number of queries.
+        users: number of distinct users; a query that names no user counts as a user of its own.
+        has_golds: whether the set has an outputs file.
+        fingerprint: of the files, see `Dataset`.
+        history_min, history_median, history_mean, history_sd, history_max: of the history lengths,
+            in items per query.
+        empty_histories: number of queries without any history.
+        answers: gold → count; {} for generation.
+    """
+
+    set: str
+    examples: int
+    users: int
+    has_golds: bool
+    fingerprint: str
+    history_min: int
+    history_median: float
+    history_mean: float
+    history_sd: float
+    history_max: int
+    empty_histories: int
+    answers: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The audit of one task and split: statistics of each readable set, and all findings."""
+
+    task: str
+    split: str
+    sets: tuple[SetStatistics, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether no finding is an error."""
+        return all(finding.severity != "error" for finding in self.findings)
+
+
+def audit(task: Task, root: Path, split: SplitName) -> Audit:
+    """Load and check every set of a task that `root` contains.
+
+    A fault in the data becomes a finding, never an exception.
+    """
+    datasets: dict[str, Dataset] = {}
+    findings: list[Finding] = []
+    for set in SETS:
+        if not _has_set(task, root, split, set):
+            continue
+        try:
+            datasets[set] = load_dataset(task, root, split=split, set=set, known_faults="keep")
+        except DataError as error:
+            ids = () if error.id is None else (error.id,)
+            findings.append(Finding("error", "unreadable", set, str(error), ids))
+    if not datasets and not findings:
+        message = f"found no files of {task.name} ({split} split) under {root}"
+        findings.append(Finding("error", "missing", "", message))
+    findings.extend(_check_downloads(task, root, split))
+    for set_name, dataset in datasets.items():
+        known = KNOWN_FAULTS.get((task.name, split, set_name), {})
+        findings.extend(check_set(task, dataset, known))
+    findings.extend(check_across_sets(datasets, users_may_recur=split == "time"))
+    statistics = tuple(_describe(task, dataset) for dataset in datasets.values())
+    return Audit(task.name, split, statistics, tuple(findings))
+
+
+def _has_set(task: Task, root: Path, split: SplitName, set: SetName) -> bool:
+    return any(
+        (folder / f"{set}_{kind}.json").exists()
+        for folder in candidate_folders(task, root, split, set)
+        for kind in ("questions", "outputs")
+    )
+
+
+def _describe(task: Task, dataset: Dataset) -> SetStatistics:
+    lengths = [len(example.history) for example in dataset.examples] or [0]
+    golds = {} if task.kind is Kind.GENERATION else dataset.golds or {}
+    return SetStatistics(
+        set=dataset.set,
+        examples=len(dataset),
+        users=len({example.user_id for example in dataset.examples}),
+        has_golds=dataset.golds is not None,
+        fingerprint=dataset.fingerprint,
+        history_min=min(lengths),
+        history_median=median(lengths),
+        history_mean=fmean(lengths),
+        history_sd=pstdev(lengths),
+        history_max=max(lengths),
+        empty_histories=lengths.count(0),
+        answers=dict(sorted(Counter(gold.strip() for gold in golds.values()).items())),
+    )
+
+
+def _check_downloads(task: Task, root: Path, split: SplitName) -> Iterator[Finding]:
+    """Warn about files that have changed since they were downloaded."""
+    folder = root / split / task.folder
+    try:
+        manifest = read_manifest(folder)
+    except DataError as error:
+        yield Finding("warning", "unreadable-manifest", "", str(error))
+        return
+    for name, record in manifest.items():
+        path = folder / name
+        if path.exists() and sha256_of(path) != record.get("sha256"):
+            message = f"the SHA-256 of {path} differs from the one recorded in {MANIFEST}"
+            yield Finding("warning", "changed-since-download", name.split("/")[0], message)

@@ -1,0 +1,206 @@
+"""Checks of one set, and across sets, for whatever could make scores on them misleading."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+from typing import Literal
+
+from tasks.data.near_duplicates import find_equal, find_near_duplicates, normalize_text
+from tasks.example import Behavior, Dataset, Example
+from tasks.task import Kind, Task
+
+Severity = Literal["error", "warning", "info"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something a reader of results should know.
+
+    Attributes:
+        severity: "error" if the set can't be used, "warning" if scores on it may be misleading,
+            else "info".
+        kind: a stable name, e.g. "target-in-profile".
+        set: the set concerned, e.g. "train"; "train+dev" if it concerns two; "" if none.
+        message: a description with the number of occurrences.
+        ids: ids of the examples concerned, in file order; pairs are written "a ~ b".
+    """
+
+    severity: Severity
+    kind: str
+    set: str
+    message: str
+    ids: tuple[str, ...] = ()
+
+
+def check_set(task: Task, dataset: Dataset, known_faults: Mapping[str, str]) -> Iterator[Finding]:
+    """Findings within one set."""
+    golds = dataset.golds or {}
+    checks: list[tuple[Severity, str, str, list[str]]] = [
+        (
+            "warning",
+            "known-fault",
+            "the official row is corrupt: " + "; ".join(known_faults.values()),
+            [item.id for item in dataset.examples if item.id in known_faults],
+        ),
+        (
+            "warning",
+            "target-in-profile",
+            "the profile contains the text that the query asks about",
+            [item.id for item in dataset.examples if _holds_target(task, item, golds.get(item.id))],
+        ),
+        (
+            "info",
+            "gold-in-profile",
+            "the gold appears verbatim as an answer in the profile",
+            [item.id for item in dataset.examples if _holds_gold(task, item, golds.get(item.id))],
+        ),
+        (
+            "warning",
+            "unknown-label-in-profile",
+            "an answer in the profile is not a label of the task",
+            [item.id for item in dataset.examples if _holds_unknown_label(task, item)],
+        ),
+        (
+            "warning",
+            "date-after-query",
+            "a profile item is later than the query",
+            [item.id for item in dataset.examples if _holds_later_item(item)],
+        ),
+        (
+            "info",
+            "history-not-in-time-order",
+            "the profile is not in chronological order, so its file order does not mean recency",
+            [item.id for item in dataset.examples if _is_out_of_order(item)],
+        ),
+        (
+            "warning",
+            "empty-text-in-profile",
+            "a profile item contains no text",
+            [i.id for i in dataset.examples if any(not b.text.strip() for b in i.history)],
+        ),
+        (
+            "info",
+            "duplicate-profile-ids",
+            "ids repeat within the profile (read as id#2, …)",
+            [item.id for item in dataset.examples if _repeats_ids(item)],
+        ),
+        (
+            "info",
+            "empty-history",
+            "the profile is empty",
+            [item.id for item in dataset.examples if not item.history],
+        ),
+    ]
+    for severity, kind, what, ids in checks:
+        if ids:
+            message = f"{what} ({len(ids)} of {len(dataset)} queries)"
+            yield Finding(severity, kind, dataset.set, message, tuple(ids))
+
+
+def check_across_sets(
+    datasets: Mapping[str, Dataset], *, users_may_recur: bool
+) -> Iterator[Finding]:
+    """Findings across all sets: duplicate and near-duplicate queries, and shared users.
+
+    A duplicate within a set is an "info", one across sets a "warning", because a model is then
+    evaluated on what it was trained on.
+
+    Args:
+        users_may_recur: whether sets may share users, as in the time split.
+    """
+    queries = [(set, example) for set, dataset in datasets.items() for example in dataset.examples]
+    texts = [_query_text(example) for _, example in queries]
+    for kind, what, found in (
+        (
+            "duplicate-queries",
+            "queries that are equal up to punctuation and case",
+            find_equal(texts),
+        ),
+        (
+            "near-duplicate-queries",
+            "queries whose word sets have a Jaccard similarity of at least .9",
+            find_near_duplicates(texts),
+        ),
+    ):
+        pairs: dict[str, list[str]] = {}
+        for first, second in found:
+            (set, one), (other_set, other) = queries[first], queries[second]
+            place = set if set == other_set else f"{set}+{other_set}"
+            pairs.setdefault(place, []).append(f"{one.id} ~ {other.id}")
+        for place, ids in pairs.items():
+            severity: Severity = "warning" if "+" in place else "info"
+            yield Finding(severity, kind, place, f"{what} ({len(ids)} pairs)", tuple(ids))
+    for set, other_set in combinations(datasets, 2):
+        users = [dict.fromkeys(_named_users(datasets[name])) for name in (set, other_set)]
+        shared = tuple(user for user in users[0] if user in users[1])
+        if shared:
+            message = f"{len(shared)} users appear in both sets"
+            severity = "info" if users_may_recur else "warning"
+            yield Finding(severity, "shared-users", f"{set}+{other_set}", message, shared)
+
+
+def _query_text(example: Example) -> str:
+    if example.subject == example.query:
+        return example.query
+    return f"{example.subject} {example.query}"
+
+
+def _named_users(dataset: Dataset) -> Iterator[str]:
+    """The users that the file names, not those that examples without a name are given."""
+    return (example.user_id for example in dataset.examples if example.user_id != example.id)
+
+
+def _holds_target(task: Task, example: Example, gold: str | None) -> bool:
+    targets = {normalize_text(example.subject)}
+    if gold is not None and task.kind is Kind.GENERATION:
+        targets.add(normalize_text(gold))
+    targets.discard("")
+    return any(normalize_text(behavior.content) in targets for behavior in example.history)
+
+
+def _holds_gold(task: Task, example: Example, gold: str | None) -> bool:
+    if gold is None or task.kind is not Kind.GENERATION:
+        return False
+    answers = {
+        normalize_text(item.response) for item in example.history if item.response is not None
+    }
+    return normalize_text(gold) in answers - {""}
+
+
+def _holds_unknown_label(task: Task, example: Example) -> bool:
+    return bool(task.labels) and any(
+        behavior.response is not None and behavior.response.strip() not in task.labels
+        for behavior in example.history
+    )
+
+
+def _holds_later_item(example: Example) -> bool:
+    query_date = _parse_date(example.date)
+    dates = [_parse_date(behavior.date) for behavior in example.history]
+    # Where one of the two is a bare year, only the years are compared.
+    return query_date is not None and any(
+        date is not None and date[: len(query_date)] > query_date[: len(date)] for date in dates
+    )
+
+
+def _is_out_of_order(example: Example) -> bool:
+    dates = [
+        date for behavior in example.history if (date := _parse_date(behavior.date)) is not None
+    ]
+    return any(later < earlier for earlier, later in pairwise(dates))
+
+
+def _parse_date(text: str | None) -> tuple[int, ...] | None:
+    """`2019-03-07` or `2019` as numbers, as in LaMP's code; None if missing or of another form."""
+    parts = (text or "").strip().split("-")
+    return tuple(map(int, parts)) if all(part.isdecimal() for part in parts) else None
+
+
+def _repeats_ids(example: Example) -> bool:
+    ids = {behavior.id for behavior in example.history}
+    return any(_renamed(behavior, ids) for behavior in example.history)
+
+
+def _renamed(behavior: Behavior, ids: set[str]) -> bool:
+    base, mark, number = behavior.id.rpartition("#")
+    return bool(mark) and number.isdecimal() and base in ids

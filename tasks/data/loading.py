@@ -1,0 +1,93 @@
+"""Loads official LaMP files as a Dataset."""
+
+from pathlib import Path
+from typing import Literal
+
+from tasks.common.files import content_key, sha256_of
+from tasks.data.document import read_json
+from tasks.data.layout import SetName, SplitName, find_files
+from tasks.data.validation import build_example, match_ids, read_golds, read_questions
+from tasks.example import Behavior, Dataset
+from tasks.task import Task
+
+KNOWN_FAULTS: dict[tuple[str, str, str], dict[str, str]] = {
+    ("LaMP-2", "user", "dev"): {"110": "its input is corrupted in the official file"},
+}
+"""(task, split, set) → example id → what is wrong with the official row (methods.md §3c)."""
+
+
+def load_dataset(
+    task: Task,
+    root: Path,
+    *,
+    split: SplitName,
+    set: SetName,
+    limit: int | None = None,
+    known_faults: Literal["keep", "drop"] = "drop",
+) -> Dataset:
+    """Load and check one set.
+
+    Args:
+        root: contains `<split>/LaMP_k/<set>/<set>_{questions,outputs}.json`; for other layouts, see
+            `tasks.data.layout.candidate_folders`.
+        limit: load only the first `limit` examples; the ids of both files are still compared.
+        known_faults: "drop" leaves out the rows in `KNOWN_FAULTS`; "keep" treats them like others.
+
+    Returns:
+        The Dataset, with `golds=None` for a test set without outputs. A row without `user_id` gets
+        a user of its own. Ids that repeat within a profile become `id#2`, `id#3`, …
+
+    Raises:
+        DataError: a file is missing or faulty.
+    """
+    files = find_files(task, root, split, set)
+    document = read_json(files.questions)
+    rows = read_questions(document)
+    digests = [document.sha256]
+    golds: dict[str, str] | None = None
+    if files.outputs is not None:
+        outputs = read_json(files.outputs)
+        golds = read_golds(outputs, task)
+        digests.append(outputs.sha256)
+        match_ids(document, rows, golds)
+
+    known = KNOWN_FAULTS.get((task.name, split, set), {})
+    faulty = rows.keys() & known.keys()
+    if known_faults == "drop":
+        rows = {id: row for id, row in rows.items() if id not in faulty}
+    seen: dict[Behavior, Behavior] = {}
+    examples = tuple(
+        build_example(row, id, task, document, seen, corrupt=id in faulty)
+        for id, row in list(rows.items())[:limit]
+    )
+    return Dataset(
+        task=task.name,
+        set=set,
+        examples=examples,
+        golds=None if golds is None else {item.id: golds[item.id] for item in examples},
+        fingerprint=_fingerprint(digests, limit, known_faults if known else None),
+    )
+
+
+def fingerprint(
+    task: Task,
+    root: Path,
+    *,
+    split: SplitName,
+    set: SetName,
+    limit: int | None = None,
+    known_faults: Literal["keep", "drop"] = "drop",
+) -> str:
+    """The `fingerprint` of the Dataset that `load_dataset` returns, without parsing the files.
+
+    Raises DataError if questions or outputs are missing.
+    """
+    files = find_files(task, root, split, set)
+    digests = [sha256_of(path) for path in (files.questions, files.outputs) if path is not None]
+    known = KNOWN_FAULTS.get((task.name, split, set))
+    return _fingerprint(digests, limit, known_faults if known else None)
+
+
+def _fingerprint(digests: list[str], limit: int | None, known_faults: str | None) -> str:
+    """A hash of the files' SHA-256 digests and the loading options."""
+    return content_key([digests, limit, known_faults], length=64)
