@@ -5,7 +5,7 @@ from methods.retrieval import Retriever
 
 
 class BM25(RetrievalMethod):
-    """The behaviours that share most words with the query (methods.md §3a)."""
+    """The `k` best behaviours by BM25 (methods.md §3a)."""
 
     name = "bm25"
     seeded = False

@@ -1,19 +1,24 @@
-"""The bounds that a generated world knows for its tasks (LaMP-mini): oracle, user-blind, random."""
+"""The bounds of a generated world (LaMP-mini): oracle, user-blind and random answers."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from methods.core.method import Method, MethodConfig
 from tasks.common.errors import DataError
 from tasks.example import Example, Prediction
 
 
-class Limit(Method):
-    """Answers as the world says; `limit` names which of its answers."""
+class Bound(Method):
+    """Answers with one of the world's known bounds.
+
+    Attributes:
+        kind: the key of the bound in `Runtime.bounds`.
+    """
 
     uses_llm = False
     seeded = False
     bound = True
-    limit: str
+    kind: ClassVar[str]
 
     @classmethod
     def is_personal(cls, config: MethodConfig) -> bool:  # noqa: ARG003
@@ -24,31 +29,31 @@ class Limit(Method):
 
     def _answer(self, example: Example) -> str:
         try:
-            return self.runtime.bounds[self.limit][example.id]
+            return self.runtime.bounds[self.kind][example.id]
         except KeyError as error:
             raise DataError(
-                f"the data says no {self.limit} answer",
+                f"the data has no {self.kind} answer",
                 id=example.id,
-                hint=f"Leave {self.name} out: only generated worlds know their bounds",
+                hint=f"Leave {self.name} out; only generated worlds know their bounds",
             ) from error
 
 
-class Oracle(Limit):
-    """Knows the user's preferences, but not the noise: no method can be expected to do better."""
+class Oracle(Bound):
+    """The answer given the user's preferences but not the noise: an upper bound for methods."""
 
     name = "oracle"
-    limit = "oracle"
+    kind = "oracle"
 
 
-class UserBlind(Limit):
-    """The best answer without knowing the user: what more a method gets is personal."""
+class UserBlind(Bound):
+    """The best answer without knowing the user; anything above it is personal."""
 
     name = "user-blind"
-    limit = "user-blind"
+    kind = "user-blind"
 
 
-class RandomAnswer(Limit):
+class RandomAnswer(Bound):
     """A random valid answer."""
 
     name = "random-answer"
-    limit = "random"
+    kind = "random"

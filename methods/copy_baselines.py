@@ -1,4 +1,4 @@
-"""Rows that copy: what ROUGE gives for no work at all (methods.md §6)."""
+"""Baselines that copy text: the ROUGE that needs no generation (methods.md §5)."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from tasks.task import Kind, Task
 
 
 class CopyInput(Method):
-    """The query itself: the tweet to paraphrase, the article, the abstract."""
+    """The query: the tweet to paraphrase, the article, the abstract."""
 
     name = "copy-input"
     seeded = False
@@ -27,10 +27,10 @@ class CopyInput(Method):
 
 
 class CopyNearestResponse(NeighbourBaseline):
-    """The response of the behaviour nearest to the query by BM25, or its text if it has none.
+    """The response of the behaviour nearest to the query by BM25, or its text without one.
 
-    For a task with labels, the nearest behaviour that carries one. `behaviors` of a prediction is
-    the behaviour copied.
+    For a task with labels, the nearest behaviour with a label. `behaviors` of a prediction is the
+    copied behaviour.
     """
 
     name = "copy-nearest-response"
@@ -53,7 +53,7 @@ class CopyNearestResponse(NeighbourBaseline):
 
 
 class CopyDenseNearestResponse(CopyNearestResponse):
-    """The same by the suite's sentence encoder."""
+    """The same with the suite's sentence encoder."""
 
     name = "copy-nearest-response-dense"
     uses_encoder = True

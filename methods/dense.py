@@ -5,9 +5,9 @@ from methods.retrieval import Retriever
 
 
 class Dense(RetrievalMethod):
-    """The behaviours nearest to the query by the suite's sentence encoder.
+    """The `k` behaviours nearest to the query by the suite's sentence encoder.
 
-    Contriever or BGE in the paper (methods.md §1a, §3a).
+    PPlug's paper uses Contriever (methods.md §2a, §3a).
     """
 
     name = "dense"

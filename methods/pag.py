@@ -1,9 +1,8 @@
-"""PAG: a summary of the user's profile in the prompt (Richardson et al., arXiv 2310.20081)."""
+"""PAG: a summary of the user's profile in the prompt (arXiv 2310.20081; methods.md §3e)."""
 
 import dataclasses
 from collections.abc import Sequence
 from functools import cached_property
-from statistics import fmean
 from typing import Literal
 
 from pydantic import NonNegativeInt, PositiveInt, field_validator
@@ -20,27 +19,29 @@ from tasks.templates.profile_prompt import INPUT_SHARES
 SUMMARY = "{summary}"
 LEAD = f"Profile of the user: {SUMMARY} . "
 EMPTY, UNWRITTEN = "empty history: plain input", "the summary is empty"
-NO_SUMMARY, NO_BEHAVIORS = "no room for the summary", "no room for behaviours beside the summary"
+NO_SUMMARY, NO_BEHAVIORS = "no room for the summary", "no room for behaviours next to the summary"
 SHORTEST = 8
-"""A summary that would have to be cut to fewer tokens is left out."""
+"""Tokens; a summary that would be cut to fewer is left out."""
 JOINT = 2
-"""Tokens by which two texts may take more together than each alone."""
+"""Tokens by which two joined texts may exceed the sum of their own counts."""
+BYTES_PER_TOKEN = 4
+"""A stored summary is counted as int32 token ids."""
 
 
 class PAGConfig(RetrievalConfig):
     """Options of PAG.
 
     Attributes:
-        k: retrieved behaviours beside the summary; 0: the summary alone.
+        k: retrieved behaviours next to the summary; 0: the summary alone.
         summarizer: the LLM that writes summaries; None: the frozen LLM itself.
-        question: what the summarizer is asked; None: a question by the kind of the task's answers
+        question: the summarizer's question; None: one that depends on the task's kind
             (`methods.prompt.summary.QUESTIONS`).
-        summary_of: "user": the question stands below the newest items; "query": before the official
-            profile prompt of the newest items, so that a summary is written for each query.
+        summary_of: "user": the question follows the newest items; "query": it precedes the official
+            profile prompt of the newest items, and each query gets its own summary.
         lead: the words around {summary} in the prompt.
-        summary_items: newest behaviours that a summary is written from.
-        summary_input_tokens: budget of what the summarizer reads.
-        summary_tokens: budget of a summary, when it is written and in the prompt.
+        summary_items: number of newest behaviours to summarize.
+        summary_input_tokens: budget for the summarizer's input.
+        summary_tokens: budget for a summary, both when it is written and in the prompt.
     """
 
     k: NonNegativeInt = 1
@@ -54,9 +55,9 @@ class PAGConfig(RetrievalConfig):
 
     @field_validator("lead")
     @classmethod
-    def _holds_summary(cls, lead: str) -> str:
+    def _check_lead(cls, lead: str) -> str:
         if lead.count(SUMMARY) != 1:
-            raise ValueError(f"must hold {SUMMARY} once, where the summary is to stand")
+            raise ValueError(f"must contain {SUMMARY} exactly once, in place of the summary")
         return lead
 
 
@@ -65,9 +66,9 @@ class Layout:
     """The prompt of one example.
 
     Attributes:
-        text: the summary, if there is room, and the official prompt.
-        behaviors: those in it.
-        note: what the prediction's note says of it.
+        text: the summary, where it fits, then the official prompt.
+        behaviors: the behaviours in the prompt, in prompt order.
+        note: what was left out, for the prediction's note; None: nothing.
     """
 
     text: str
@@ -78,10 +79,10 @@ class Layout:
 class PAG(RetrievalMethod[PAGConfig]):
     """The user's summary before the official profile prompt of the `k` best behaviours by BM25.
 
-    The input stays whole wherever it fits the budget by itself. What it leaves goes to the summary,
-    up to `summary_tokens`, as long as the official prompt keeps the input whole in the rest; where
-    that is too little, the behaviours give way, and then the summary: what remains is the official
-    prompt of the retrieval rows. Notes count each case.
+    An input that fits the budget alone is never cut. The summary takes up to `summary_tokens` of
+    the rest, provided that the official prompt still contains the whole input. If both don't fit,
+    the behaviours are dropped. If that isn't enough, the summary is dropped instead, which leaves
+    the official prompt of the retrieval methods. A note reports each case.
     """
 
     name = "pag"
@@ -90,7 +91,6 @@ class PAG(RetrievalMethod[PAGConfig]):
     def __init__(self, config: PAGConfig, runtime: Runtime) -> None:
         super().__init__(config, runtime)
         self._layouts: dict[str, tuple[Example, Layout]] = {}
-        self._bytes: dict[str, int] = {}
 
     def open_retriever(self) -> Retriever:
         from methods.retrieval.bm25 import BM25Retriever
@@ -99,7 +99,7 @@ class PAG(RetrievalMethod[PAGConfig]):
 
     @cached_property
     def summarizer(self) -> ProfileSummarizer:
-        """Who writes the summaries."""
+        """Writes the summaries."""
         return ProfileSummarizer(
             self.runtime,
             self.config.summarizer,
@@ -116,8 +116,7 @@ class PAG(RetrievalMethod[PAGConfig]):
         summaries = self.summarizer.summaries(examples)
         self._layouts = {}
         for example, summary in zip(examples, summaries, strict=True):
-            self._layouts[example.id] = example, self._laid_out(example, summary)
-            self._bytes[example.user_id] = len(summary.encode())
+            self._layouts[example.id] = example, self._lay_out(example, summary)
 
     def behaviors(self, example: Example) -> Sequence[Behavior]:
         return self._layout(example).behaviors
@@ -132,8 +131,12 @@ class PAG(RetrievalMethod[PAGConfig]):
         ]
 
     def cost(self) -> Cost:
-        """A user is a summary (of its last query, where each has its own): the mean over users."""
-        return Cost(bytes_per_user=fmean(self._bytes.values()) if self._bytes else 0.0)
+        """The budget of a user's summary, `summary_tokens` int32 token ids: an upper bound.
+
+        A summary of each query is written when the query arrives, so nothing is stored for a user.
+        """
+        stored = self.config.summary_tokens if self.config.summary_of == "user" else 0
+        return Cost(bytes_per_user=float(BYTES_PER_TOKEN * stored))
 
     def _layout(self, example: Example) -> Layout:
         prepared, layout = self._layouts.get(example.id, (None, None))
@@ -142,22 +145,22 @@ class PAG(RetrievalMethod[PAGConfig]):
             return self._layouts[example.id][1]
         return layout
 
-    def _laid_out(self, example: Example, summary: str) -> Layout:
+    def _lay_out(self, example: Example, summary: str) -> Layout:
         k = self.config.k
         if not summary:
-            return self._written(example, "", k, UNWRITTEN if example.history else EMPTY)
-        end = example.input[len(example.input) // 2 :]  # LaMP-1's items stand in the first half
+            return self._write_prompt(example, "", k, UNWRITTEN if example.history else EMPTY)
+        end = example.input[len(example.input) // 2 :]  # LaMP-1 inserts items into the first half
         for kept in dict.fromkeys((k, 0)):
             lead = self._lead(example, summary, kept)
-            layout = self._written(example, lead, kept, None if kept == k else NO_BEHAVIORS)
+            layout = self._write_prompt(example, lead, kept, None if kept == k else NO_BEHAVIORS)
             if lead and layout.text.endswith(end) and bool(layout.behaviors) == bool(kept):
                 return layout
-        return self._written(example, "", k, NO_SUMMARY)
+        return self._write_prompt(example, "", k, NO_SUMMARY)
 
     def _lead(self, example: Example, summary: str, k: int) -> str:
-        """The summary, cut, as it stands before an official prompt of `k` behaviours; "": no room.
+        """The lead with the summary, cut to fit an official prompt of `k` behaviours; "": no room.
 
-        An official prompt with behaviours keeps no more than a share of its length for the input.
+        An official prompt with behaviours reserves only a share of its length for the input.
         """
         tokens = self.runtime.llm.tokens
         needed = tokens.count(example.input)
@@ -167,7 +170,7 @@ class PAG(RetrievalMethod[PAGConfig]):
         fits = room >= SHORTEST or cut == summary
         return self.config.lead.replace(SUMMARY, cut) if fits else ""
 
-    def _written(self, example: Example, lead: str, k: int, note: str | None) -> Layout:
+    def _write_prompt(self, example: Example, lead: str, k: int, note: str | None) -> Layout:
         tokens = self.runtime.llm.tokens
         behaviors = tuple(self.retriever.top(example, k)) if k else ()
         room = self.budget - (tokens.count(lead) + JOINT if lead else 0)
@@ -178,7 +181,7 @@ class PAG(RetrievalMethod[PAGConfig]):
 
 
 class DensePAG(PAG):
-    """The same with the `k` best behaviours by the suite's sentence encoder."""
+    """The same with the `k` nearest behaviours by the suite's sentence encoder."""
 
     name = "pag-dense"
     uses_encoder = True

@@ -1,4 +1,4 @@
-"""The pool's oracle: for each example the member that the gold says is best."""
+"""The pool's oracle: the member that the gold shows to be best for each example (RSPG, Table 5)."""
 
 from collections.abc import Sequence
 
@@ -8,12 +8,12 @@ from tasks.example import Example, Prediction
 
 
 class PoolOracle(PoolMethod):
-    """The best answer of the pool for each example: what a perfect selector would get.
+    """The best answer of the pool for each example, which a perfect selector would choose.
 
-    It looks at the golds that it is scored on: a bound, no method. Of equally good answers, the
-    first in the pool's order is taken. It is an upper bound also of what luck gives: the best of
-    several answers that know nothing of the user beats each of them. `pool-oracle@shuffled-user`
-    tells how much of it that is. RSPG, Table 5.
+    It reads the golds that it is scored on, so it is a bound, not a method. Among equally good
+    answers, the first in the pool's order is taken. Part of its score is luck: the best of several
+    answers beats each of them even if none of them uses the user's history.
+    `pool-oracle@shuffled-user` measures that part.
     """
 
     name = "pool-oracle"
@@ -34,7 +34,7 @@ class PoolOracle(PoolMethod):
             return self.runtime.golds[example.id]
         except KeyError as error:
             raise DataError(
-                f"{self.name} needs the gold, and the evaluated set has none",
+                f"{self.name} needs golds, and the evaluated set has none",
                 id=example.id,
-                hint=f"Leave {self.name} out, or evaluate on a set with outputs",
+                hint=f"Leave {self.name} out, or evaluate on a set with golds",
             ) from error

@@ -1,10 +1,10 @@
-"""One LoRA on all users' histories: the control of one LoRA a user."""
+"""One LoRA on all users' histories: the control for one LoRA per user."""
 
 import dataclasses
 from collections.abc import Sequence
 
 from methods.core.key import MethodKey
-from methods.lora.lessons import as_queries, prompts_of
+from methods.lora.lessons import as_queries, write_prompts
 from methods.lora.method import LoraMethod, LoraMethodConfig, add_history_count
 from methods.models.config import LoraConfig
 from methods.models.report import FitReport
@@ -15,18 +15,18 @@ from tasks.example import Dataset, Example, Prediction
 class PooledLora(LoraMethod):
     """`user-lora` with one adapter for everybody, trained on the train users' own histories.
 
-    The same kind of pairs and the same layers without knowing whose they are, so that what
-    `user-lora` without a task adaptation gains over it is personal. OPPU's task adaptation it has
-    not: `oppu` beside its own shuffled-user row tells what is personal there. Steps and rate are
-    its own, for it sees every user's pairs. An item that several of a user's train queries list
-    counts once.
+    It learns from the same kind of pairs in the same layers, but doesn't know whose they are. So
+    what `user-lora` without a task adaptation gains over it is personal. It has no counterpart of
+    OPPU's task adaptation: compare `oppu` with its own shuffled-user control. It has its own number
+    of steps and learning rate, because it learns from every user's pairs. An item that appears in
+    several of a user's train queries counts once.
     """
 
     name = "pooled-lora"
 
     @classmethod
     def is_personal(cls, config: LoraMethodConfig) -> bool:
-        """Only as far as its text side is."""
+        """Whether its text side is."""
         text, options = config.text_side()
         return text.is_personal(options)
 
@@ -42,19 +42,19 @@ class PooledLora(LoraMethod):
 
     def fit(self, train: Dataset, dev: Dataset | None) -> FitReport:  # noqa: ARG002
         lessons = {
-            (asked.user_id, asked.input, response): asked
+            (query.user_id, query.input, response): query
             for example in train.examples
-            for asked, response in as_queries(self.task, example)
+            for query, response in as_queries(self.task, example)
         }
         if not lessons:
             raise DataError(
-                f"no history in the train set of {train.task} teaches anything",
-                hint="Take more train queries, or leave pooled-lora out",
+                f"no history in the train set of {train.task} gives a training pair",
+                hint="Use more train queries, or leave pooled-lora out",
             )
         queries = list(lessons.values())
         report = self.fit_shared(
             [query.id for query in queries],
-            prompts_of(queries, self.text_in_training),
+            write_prompts(queries, self.text_in_training),
             [response for _, _, response in lessons],
             self.config.training,
             train.fingerprint,

@@ -118,7 +118,7 @@ class PPlugModule(Plug):
     def user_tokens(self, batch: Batch) -> torch.Tensor:
         """P: [B, n_tokens, H]; zero for an empty history.
 
-        Proj is applied to each behaviour and the results are summed (methods.md §1c), which is not
+        Proj is applied to each behaviour and the results are summed (methods.md §2b), which is not
         the same as projecting the sum: Proj is not linear.
         """
         assert self.projector is not None  # noqa: S101  called only if `user` is true

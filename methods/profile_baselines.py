@@ -1,4 +1,4 @@
-"""What labels alone give away: rows that tell personalization from a prior (methods.md §6)."""
+"""Baselines that answer with the labels of a history, or a label prior (methods.md §5)."""
 
 from abc import abstractmethod
 from collections import Counter, defaultdict
@@ -17,7 +17,7 @@ from tasks.task import Kind, Task
 
 
 class GlobalMajority(LabelPrior):
-    """The most frequent label of the train split, for everyone."""
+    """The most frequent label of the train set, for everyone."""
 
     name = "global-majority"
 
@@ -30,7 +30,7 @@ class GlobalMajority(LabelPrior):
 
 
 class ProfileBaseline(Baseline):
-    """One label from all labels of a history; from none, the global majority."""
+    """One label from all labels of a history; the global majority if it has none."""
 
     @classmethod
     def applicable(cls, task: type[Task]) -> bool:
@@ -38,7 +38,7 @@ class ProfileBaseline(Baseline):
 
     @abstractmethod
     def summary(self, labels: Sequence[str]) -> str:
-        """One label for a history's labels, which come newest first and are never none."""
+        """One label for a history's labels, which come newest first and aren't empty."""
 
     def answer(self, example: Example) -> Prediction:
         newest = (example.history[i].response for i in newest_first(example.history))
@@ -49,12 +49,14 @@ class ProfileBaseline(Baseline):
 
 
 class MajorityLabel(ProfileBaseline):
-    """The user's most frequent label; of equally frequent ones, the one used last."""
+    """The user's most frequent label; among equally frequent ones, the most recent."""
 
     name = "majority-label"
 
     def summary(self, labels: Sequence[str]) -> str:
-        return Counter(labels).most_common(1)[0][0]  # equal counts: in the order of first sight
+        return Counter(labels).most_common(1)[0][
+            0
+        ]  # equal counts keep the order of first occurrence
 
 
 class OrdinalBaseline(ProfileBaseline):
@@ -74,7 +76,7 @@ class OrdinalBaseline(ProfileBaseline):
 
 
 class MeanScore(OrdinalBaseline):
-    """The label nearest to the mean of the user's scores; halfway, the higher one."""
+    """The label nearest to the mean of the user's scores; the higher of two equally near."""
 
     name = "mean-score"
 
@@ -83,7 +85,7 @@ class MeanScore(OrdinalBaseline):
 
 
 class MedianScore(OrdinalBaseline):
-    """The label nearest to the median of the user's scores; halfway, the higher one."""
+    """The label nearest to the median of the user's scores; the higher of two equally near."""
 
     name = "median-score"
 
@@ -92,16 +94,20 @@ class MedianScore(OrdinalBaseline):
 
 
 class KnnConfig(MethodConfig):
-    """`k`: neighbours that vote, of those behaviours that carry a label."""
+    """Options of knn-vote.
+
+    Attributes:
+        k: number of voters, among the behaviours with a label.
+    """
 
     k: PositiveInt = 4
 
 
 class KnnVote(NeighbourBaseline[KnnConfig]):
-    """The labels of the `k` nearest behaviours by BM25, each vote weighed by its similarity.
+    """A vote of the `k` nearest behaviours by BM25, weighted by similarity.
 
-    Weights are the retriever's scores, negative ones taken as 0; where all are 0, votes are equal.
-    Between equal totals the nearer label wins. `behaviors` of a prediction are the voters.
+    Weights are the retriever's scores, with negative ones set to 0; if all are 0, votes are equal.
+    The nearer label wins a tie. `behaviors` of a prediction are the voters.
     """
 
     name = "knn-vote"
@@ -130,7 +136,7 @@ class KnnVote(NeighbourBaseline[KnnConfig]):
 
 
 class DenseKnnVote(KnnVote):
-    """The same by the suite's sentence encoder."""
+    """The same with the suite's sentence encoder."""
 
     name = "knn-vote-dense"
     uses_encoder = True

@@ -6,7 +6,7 @@ from methods.retrieval.random_order import RandomRetriever
 
 
 class RandomItems(RetrievalMethod):
-    """The user's own behaviours at random, without replacement: what retrieval must beat."""
+    """`k` of the user's behaviours, drawn without replacement: the baseline of retrieval."""
 
     name = "random"
 

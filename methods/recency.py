@@ -6,7 +6,7 @@ from methods.retrieval.recency import RecencyRetriever
 
 
 class Recency(RetrievalMethod):
-    """The newest behaviours, whatever the query (methods.md §3a)."""
+    """The `k` newest behaviours, for any query (methods.md §3a)."""
 
     name = "recency"
     seeded = False

@@ -1,4 +1,4 @@
-"""Densely retrieved behaviours, re-ranked by the frozen LLM itself, in the prompt."""
+"""Densely retrieved behaviours in the prompt, re-ranked by the frozen LLM (methods.md §4)."""
 
 from pydantic import PositiveInt
 
@@ -7,17 +7,21 @@ from methods.retrieval import Retriever
 
 
 class RerankConfig(RetrievalConfig):
-    """`depth`: behaviours that the encoder retrieves for the LLM to re-rank."""
+    """Options of rerank.
+
+    Attributes:
+        depth: number of behaviours that the encoder retrieves for re-ranking.
+    """
 
     depth: PositiveInt = 20
 
 
 class Rerank(RetrievalMethod[RerankConfig]):
-    """The encoder's top 20, re-ranked by how much each raises the query's likelihood.
+    """The encoder's top `depth`, re-ranked by how much each raises the query's likelihood.
 
-    RePlug tunes a retriever by the likelihood of the gold; at prediction there is none, so the LLM
-    scores the query given the behaviour, as in UPR (arXiv 2204.07496) and in-context RALM's
-    zero-shot re-ranking (arXiv 2302.00083); methods.md §4. Nothing is trained.
+    RePlug tunes a retriever by the likelihood of the gold, which is unknown at prediction. So the
+    LLM scores the query given the behaviour, as in UPR (arXiv 2204.07496) and in-context RALM's
+    zero-shot re-ranking (arXiv 2302.00083). Nothing is trained.
     """
 
     name = "rerank"

@@ -1,4 +1,4 @@
-"""ROPG: a dense retriever tuned by the frozen LLM's feedback on its candidates (SIGIR 2024)."""
+"""ROPG: a dense retriever tuned by the frozen LLM's feedback (SIGIR 2024; methods.md §4)."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
@@ -31,13 +31,13 @@ from tasks.common.files import content_key
 from tasks.example import Dataset
 
 BYTES_PER_VALUE = 4
-"""Vectors are stored in float32."""
+"""Vectors are stored as float32."""
 
 
 class RetrieverTraining(TrainingConfig):
     """The paper's optimizer (methods.md §4): Adam, which is AdamW without weight decay.
 
-    A query's forward pass encodes all its candidates, hence the small `micro_batch_size`.
+    Each query's forward pass encodes all of its candidates, hence the small `micro_batch_size`.
     """
 
     learning_rate: PositiveFloat = 1e-5
@@ -47,15 +47,14 @@ class RetrieverTraining(TrainingConfig):
 
 
 class RopgConfig(RetrievalConfig):
-    """Options of both.
+    """Options of both variants.
 
     Attributes:
-        candidates: l, behaviours of a train query that the LLM judges; fewer where the history is
-            shorter.
-        first_retriever: what chooses and ranks them; "dense" is the encoder before it is tuned.
+        candidates: l, the number of behaviours of each train query that the LLM judges; fewer where
+            the history is shorter.
+        first_retriever: chooses and ranks the candidates; "dense" is the encoder before tuning.
         temperature: T of the retriever's softmax over a query's candidates, softmax(q·d / T).
-        training: the paper's unless said otherwise; dev queries are judged too only for an early
-            stop.
+        training: of the retriever; the LLM judges dev queries only for early stopping.
     """
 
     candidates: int = Field(16, ge=2)
@@ -66,13 +65,13 @@ class RopgConfig(RetrievalConfig):
 
 @dataclass(frozen=True)
 class Policy:
-    """What the retriever would choose for B queries of up to L candidates.
+    """The retriever's distribution over the candidates of B queries, at most L each.
 
     Attributes:
         queries: B queries with their candidates.
         log_probabilities: [B, L], log softmax(q·d / T) over a row's real candidates; -inf at pads.
         utilities: [B, L]; 0 at pads.
-        real: [B, L], False at pads.
+        real: [B, L]; False at pads.
     """
 
     queries: Sequence[Judged]
@@ -85,45 +84,45 @@ R = TypeVar("R", bound=RopgConfig, default=RopgConfig)
 
 
 class ROPG(RetrievalMethod[R]):
-    """Tunes one tower for queries and behaviours; at prediction, its top k in the official prompt.
+    """The top k behaviours of a tuned retriever, which encodes queries and behaviours alike.
 
-    Each train query's top l by a first retriever are judged by `Feedback`: the utility of the LLM's
-    answer with that one behaviour. A subclass says what the retriever loses on them. Queries with
-    fewer than two candidates teach nothing and are left out, and counted in the notes.
+    For training, a first retriever selects the top l behaviours of each train query, and `Feedback`
+    gives each the utility of the LLM's answer with that one behaviour. Subclasses define the loss.
+    Queries with fewer than two candidates teach nothing; they are skipped and counted in the notes.
     """
 
     uses_encoder = True
 
     @abstractmethod
     def losses(self, policy: Policy, epoch: int) -> torch.Tensor:
-        """One loss per query, [B], with a gradient to `policy.log_probabilities`."""
+        """The loss of each query, [B], differentiable in `policy.log_probabilities`."""
 
     def dev_losses(self, policy: Policy) -> torch.Tensor:
-        """What an early stop looks at, [B]. Default: the training losses."""
+        """The losses for early stopping, [B]. Default: the training losses."""
         return self.losses(policy, 0)
 
     @classmethod
     def fit_key(cls, config: R) -> MethodKey:
-        """Without `k`, which matters at prediction only."""
+        """Without `k`, which affects only prediction."""
         options = config.key_options()
         del options["k"]
         return MethodKey(cls.name, cls.version, options)
 
     @cached_property
     def module(self) -> TunedEncoder:
-        """The tower, on the encoder's device; until it is fitted, the encoder's own weights."""
+        """The tower, on the encoder's device; it has the encoder's weights until it is fitted."""
         return TunedEncoder(self.runtime.encoder)
 
     def open_retriever(self) -> Retriever:
         store = self.runtime.cache / "embeddings"
-        return DenseRetriever(EmbeddingStore(self.module.frozen(), store, self.runtime.progress))
+        return DenseRetriever(EmbeddingStore(self.module.freeze(), store, self.runtime.progress))
 
     def fit(self, train: Dataset, dev: Dataset | None) -> FitReport:
         self._forget_vectors()
         training, feedback = self.config.training, Feedback(self.runtime)
-        judged = self._judged(feedback, train)
+        judged = self._judge(feedback, train)
         stops_early = training.early_stop_patience is not None
-        watched = self._judged(feedback, dev) if stops_early and dev is not None else []
+        watched = self._judge(feedback, dev) if stops_early and dev is not None else []
         report = train_module(
             self.module,
             self._data(judged, self.losses),
@@ -152,7 +151,7 @@ class ROPG(RetrievalMethod[R]):
         self.module.load(folder, self._about())
 
     def cost(self) -> Cost:
-        """The tower's weights, and a vector of each behaviour of a user."""
+        """The tower's weights, and a vector per behaviour of the mean train history."""
         sizes = [len(example.history) for example in self.runtime.population]
         values = (fmean(sizes) if sizes else 0.0) * self.runtime.encoder.dimension
         return Cost(
@@ -161,11 +160,12 @@ class ROPG(RetrievalMethod[R]):
         )
 
     def policy(self, queries: Sequence[Judged]) -> Policy:
-        """The retriever as it is now on B ≥ 1 judged queries, each with a candidate at least."""
-        asked = [judged.example.query for judged in queries]
+        """The present policy on B ≥ 1 judged queries with at least one candidate each."""
+        query_texts = [judged.example.query for judged in queries]
         texts = [[behavior.text for behavior in judged.candidates] for judged in queries]
         row_of = {text: row for row, text in enumerate({t: None for some in texts for t in some})}
-        questions, documents = self.module(asked, "query"), self.module(list(row_of), "document")
+        questions = self.module(query_texts, "query")
+        documents = self.module(list(row_of), "document")
         device = questions.device
         rows, mask = padding.pad(
             [[row_of[text] for text in some] for some in texts], 0, device=device
@@ -173,23 +173,23 @@ class ROPG(RetrievalMethod[R]):
         real = mask.bool()
         utilities = torch.zeros(rows.shape, device=device)
         utilities[real] = torch.tensor([u for j in queries for u in j.utilities], device=device)
-        # In full precision under autocast too: dot products differ in their third digit.
+        # Full precision even under autocast, because dot products differ in their third digit.
         with torch.autocast(device.type, enabled=False):
             scores = torch.einsum("bd,bld->bl", questions.float(), documents.float()[rows])
             scores = (scores / self.config.temperature).masked_fill(~real, -torch.inf)
             return Policy(queries, torch.log_softmax(scores, dim=1), utilities, real)
 
-    def _judged(self, feedback: Feedback, split: Dataset) -> list[Judged]:
-        """The queries of `split` that leave something to choose."""
+    def _judge(self, feedback: Feedback, data: Dataset) -> list[Judged]:
+        """The judged queries with at least two candidates."""
         dense = self.config.first_retriever == "dense"
         first = DenseRetriever(self.runtime.embeddings) if dense else BM25Retriever()
-        pairs = [pair for pair in split.pairs() if len(pair[0].history) > 1]
+        pairs = [pair for pair in data.pairs() if len(pair[0].history) > 1]
         return feedback.judge(pairs, first, self.config.candidates)
 
     def _data(
         self, judged: Sequence[Judged], losses: Callable[[Policy, int], torch.Tensor]
     ) -> TrainingData:
-        """A row a query; each counts as one token, so that a step's loss is its queries' mean."""
+        """A row per query, counted as one token, so that a step's loss is the mean over queries."""
 
         def loss(rows: Sequence[int], epoch: int) -> tuple[torch.Tensor, torch.Tensor]:
             policy = self.policy([judged[row] for row in rows])
@@ -203,7 +203,7 @@ class ROPG(RetrievalMethod[R]):
         )
 
     def _training_identity(self, train: Dataset) -> str:
-        """Content key of what decides the outcome, beside the training's own config."""
+        """Content key of what the outcome depends on, apart from the training config."""
         runtime, task = self.runtime, self.task
         return content_key(
             {
@@ -217,7 +217,7 @@ class ROPG(RetrievalMethod[R]):
         )
 
     def _about(self) -> dict[str, Any]:
-        """What saved weights fit, beside the encoder."""
+        """What saved weights belong to, apart from the encoder."""
         llm = self.runtime.llm
         return {
             "method": self.name,
@@ -227,21 +227,25 @@ class ROPG(RetrievalMethod[R]):
         }
 
     def _forget_vectors(self) -> None:
-        """For the weights change."""
+        """Discard the retriever and its vectors, because the weights change."""
         vars(self).pop("retriever", None)
 
 
 class RopgKdConfig(RopgConfig):
-    """`teacher_temperature`: of the softmax over utilities."""
+    """Options of ROPG-KD.
+
+    Attributes:
+        teacher_temperature: of the softmax over utilities.
+    """
 
     teacher_temperature: PositiveFloat = 1.0
 
 
 class RopgKD(ROPG[RopgKdConfig]):
-    """KL(teacher || retriever), teacher = softmax(utility / T) over a query's candidates.
+    """KL(teacher ‖ retriever) with teacher = softmax(utility / T) over a query's candidates.
 
-    methods.md §4. The softmax is taken once, on the log side; the released loss takes it of
-    probabilities again. Pads have no part in it; in the release they count as candidates.
+    The released code applies the softmax twice and treats pads as candidates; here neither happens
+    (methods.md §4).
     """
 
     name = "ropg-kd"
@@ -250,7 +254,7 @@ class RopgKD(ROPG[RopgKdConfig]):
         pads = ~policy.real
         logits = policy.utilities / self.config.teacher_temperature
         teacher = torch.log_softmax(logits.masked_fill(pads, -torch.inf), dim=1)
-        # 0 · log(0 / 0) at pads is to be 0: both sides read log 1 there.
+        # At pads, 0 · log(0 / 0) should be 0, so both sides are set to log 1 there.
         terms = F.kl_div(
             policy.log_probabilities.masked_fill(pads, 0.0),
             teacher.masked_fill(pads, 0.0),
@@ -261,11 +265,11 @@ class RopgKD(ROPG[RopgKdConfig]):
 
 
 class RopgRL(ROPG):
-    """REINFORCE: one candidate d a query, drawn from the retriever's own softmax, in each epoch.
+    """REINFORCE: in each epoch, one candidate d per query, drawn from the retriever's softmax.
 
-    Reward: utility(d) less that of the candidate ranked first before training (methods.md §4).
-    Pads are never drawn; in the release they can be, at a reward that no answer earned. Draws
-    depend on query and epoch alone, not on the batch.
+    The reward is utility(d) minus that of the candidate ranked first before training (methods.md
+    §4). Pads are never drawn; the released code can draw them, with reward 0. A draw depends only
+    on its query and the epoch, not on the batch.
     """
 
     name = "ropg-rl"
@@ -280,7 +284,7 @@ class RopgRL(ROPG):
         return -(policy.log_probabilities.exp() * _rewards(policy)).sum(1)
 
     def draw(self, policy: Policy, epoch: int) -> torch.Tensor:
-        """One candidate's place a row, [B, 1], by its probability (the Gumbel-max trick)."""
+        """One candidate's index per row, [B, 1], drawn by the Gumbel-max trick."""
         shape = policy.log_probabilities.shape
         noise = np.zeros(shape, np.float32)
         for row, judged in enumerate(policy.queries):
@@ -294,5 +298,5 @@ class RopgRL(ROPG):
 
 
 def _rewards(policy: Policy) -> torch.Tensor:
-    """[B, L]; at pads, whose probability is 0, without meaning."""
+    """[B, L]; meaningless at pads, whose probability is 0."""
     return policy.utilities - policy.utilities[:, :1]

@@ -1,4 +1,4 @@
-"""RSPG: a trained selector chooses whose answer of a pool is taken (SIGIR 2024)."""
+"""RSPG: a trained selector chooses which method of a pool answers (SIGIR 2024; methods.md §3d)."""
 
 import dataclasses
 from abc import abstractmethod
@@ -42,11 +42,10 @@ class RSPGConfig(PoolConfig):
     Attributes:
         selector: the encoder that the selector starts from, such as Longformer-base-4096 with
             pooling "cls"; None: the suite's sentence encoder.
-        max_tokens: of a text that the selector reads; fewer where its encoder has no more
-            positions.
+        max_tokens: of a text that the selector reads; limited by its encoder's positions.
         teacher_temperature: of the softmax over utilities, which lie in [0, 1]; the paper has none.
         student_temperature: of the softmax over scores.
-        training: of the selector; members are trained by their own options.
+        training: of the selector; each member is trained with its own options.
     """
 
     selector: EncoderConfig | None = None
@@ -60,21 +59,21 @@ class RSPG(PoolMethod[RSPGConfig]):
     """argmax_m s(text_m), trained by KL between softmax(s) and the softmax of utilities.
 
     The selector learns from the members' answers to the train queries. As in the paper, a member
-    that was itself trained on these queries (ROPG) has seen them, so the selector may trust it more
-    than it deserves on new ones. The texts are read as they are, not lower-cased.
+    trained on the same queries (ROPG) has seen them, so the selector may overrate it on new ones.
+    Texts keep their case; the released code lower-cases them.
     """
 
     @abstractmethod
     def texts(self, examples: Sequence[Example]) -> list[list[str]]:
-        """What the selector reads for each member: [N][M]."""
+        """The text that the selector reads for each member: [N][M]."""
 
     @abstractmethod
     def answers(self, examples: Sequence[Example], members: Sequence[int]) -> list[Prediction]:
-        """The answer of each example's chosen member (its place in the pool)."""
+        """The answer of each example's chosen member: [N] indices into the pool → [N]."""
 
     @cached_property
     def encoder(self) -> "Encoder":
-        """What the selector starts from."""
+        """The encoder that the selector starts from."""
         if self.config.selector is None:
             return self.runtime.encoder
         from methods.models.encoder import Encoder
@@ -91,7 +90,8 @@ class RSPG(PoolMethod[RSPGConfig]):
     def fit(self, train: Dataset, dev: Dataset | None) -> FitReport:
         """Fit the members, then the selector on their answers to the train queries.
 
-        The dev set is answered only where early stopping looks at it: M answers a query are dear.
+        The members answer the dev set only if early stopping needs it, because M answers per query
+        are expensive.
         """
         super().fit(train, dev)
         training = self.config.training
@@ -122,9 +122,9 @@ class RSPG(PoolMethod[RSPGConfig]):
 
     @torch.no_grad()
     def select(self, examples: Sequence[Example]) -> list[int]:
-        """The place of each example's chosen member in the pool, the first of equal ones.
+        """The index of each example's chosen member, the first among equal scores: [N].
 
-        Scored one example at a time, so that no neighbour's padding can tip a close choice.
+        Examples are scored one at a time, so that padding can't decide between close scores.
         """
         self.selector.eval()
         return [int(self.selector([row])[0].argmax()) for row in self.texts(examples)]
@@ -138,21 +138,21 @@ class RSPG(PoolMethod[RSPGConfig]):
         load_module(folder, KIND, self.selector, self._fits)
 
     def cost(self) -> Cost:
-        """The members' and the selector's."""
+        """The sum over the members, and the selector's weights."""
         cost = super().cost()
         own = sum(weight.numel() for weight in self.selector.parameters())
         return dataclasses.replace(cost, trainable_shared=cost.trainable_shared + own)
 
     @property
     def _fits(self) -> dict[str, Any]:
-        """What the selector's weights are trained for."""
+        """The method and encoder that the selector's weights belong to."""
         base = {"name": self.encoder.config.model, "identity": self.encoder.identity}
         return {"method": self.name, "method version": self.version, "encoder": base}
 
-    def _training_data(self, split: Dataset) -> tuple[TrainingData, list[list[float]]]:
-        """Rows to learn from, and the utilities [N][M] that are learned."""
-        examples = split.examples
-        golds = [gold for _, gold in split.pairs()]
+    def _training_data(self, data: Dataset) -> tuple[TrainingData, list[list[float]]]:
+        """The examples to train on and the members' utilities [N][M], which are the targets."""
+        examples = data.examples
+        golds = [gold for _, gold in data.pairs()]
         utilities = self.pool.utilities(self.pool.answers(examples), golds)
         texts = self.texts(examples)
         targets = torch.tensor(utilities)
@@ -167,15 +167,15 @@ class RSPG(PoolMethod[RSPGConfig]):
             )
             return loss, torch.ones_like(loss, dtype=torch.long)
 
-        data = TrainingData(
+        training_data = TrainingData(
             ids=[example.id for example in examples],
-            lengths=[max(map(len, row)) for row in texts],
+            lengths=[max(map(len, row)) for row in texts],  # in characters
             nll=kl,
         )
-        return data, utilities
+        return training_data, utilities
 
     def _training_identity(self, train: Dataset) -> str:
-        """Content key of what decides the outcome, beside the training's own config."""
+        """Content key of what the outcome depends on, apart from the training config."""
         stored = [member.store.path.stem for member in self.pool.members]
         return content_key(
             {
@@ -188,9 +188,9 @@ class RSPG(PoolMethod[RSPGConfig]):
 
 
 class RSPGPre(RSPG):
-    """The selector reads each member's prompt; the LLM answers the chosen one alone.
+    """The selector reads each member's prompt, and only the chosen member answers.
 
-    A member that writes no prompt (a baseline without an LLM) is judged by the plain input.
+    For a member without a prompt (a baseline without an LLM), it reads the plain input.
     """
 
     name = "rspg-pre"
@@ -213,8 +213,8 @@ class RSPGPre(RSPG):
 class RSPGPost(RSPG):
     """The selector reads each member's prompt, a separator and the member's answer.
 
-    The price of one answer is that of all members: `prompt_tokens` and `new_tokens` of a prediction
-    are their sums.
+    Every member answers every example, so `prompt_tokens` and `new_tokens` of a prediction are sums
+    over the members.
     """
 
     name = "rspg-post"

@@ -1,4 +1,4 @@
-"""One LoRA a user over a frozen LLM: OPPU, and Salemi & Zamani's PEFT (methods.md §3b)."""
+"""One LoRA per user on a frozen LLM: OPPU, and Salemi & Zamani's PEFT (methods.md §3b)."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from pydantic import PositiveInt, model_validator
 
 from methods.core.key import MethodKey
 from methods.core.method import Cost, MethodConfig
-from methods.lora.lessons import as_queries, prompts_of
+from methods.lora.lessons import as_queries, write_prompts
 from methods.lora.method import BYTES_PER_VALUE, LoraMethod, LoraMethodConfig, add_history_count
 from methods.models.config import NOT_IN_KEY, LoraConfig, TrainingConfig
 from methods.models.identity import likelihood_key, named_model_identities
@@ -28,9 +28,9 @@ NO_LESSONS = "no history to learn from: shared model"
 
 
 class TaskAdaptation(MethodConfig):
-    """OPPU's first stage: a LoRA for the task, trained on the train split and then frozen.
+    """OPPU's first stage: a task LoRA, trained on the train set and then frozen.
 
-    Defaults: OPPU's rank, alpha, learning rate and epochs (methods.md §3b).
+    The defaults are OPPU's rank, alpha, learning rate and epochs (methods.md §3b).
     """
 
     lora: LoraConfig = LoraConfig(alpha=8, dropout=0.0)
@@ -41,18 +41,19 @@ class UserLoraConfig(LoraMethodConfig):
     """Options of user-lora.
 
     Attributes:
-        users_at_once: adapters trained and read together; decides speed and memory alone.
-        task_adaptation: a LoRA below the users' own that all of them share; None: none.
+        users_at_once: number of users trained and answered together; affects only speed and
+            memory.
+        task_adaptation: a LoRA that all users share, below their own; None: there is none.
     """
 
     users_at_once: Annotated[PositiveInt, NOT_IN_KEY] = 32
     task_adaptation: TaskAdaptation | None = None
 
     @model_validator(mode="after")
-    def _no_dev_of_a_user(self) -> Self:
+    def _check_no_early_stopping(self) -> Self:
         if self.training.early_stop_patience is not None:
             raise ConfigError(
-                "early stopping needs a dev set, and a user has none",
+                "early stopping needs a dev set, which a single user doesn't have",
                 hint="Unset early_stop_patience for user-lora",
             )
         return self
@@ -61,8 +62,9 @@ class UserLoraConfig(LoraMethodConfig):
 class UserLora(LoraMethod[UserLoraConfig]):
     """A LoRA for each user, trained on the user's own history when its examples are answered.
 
-    Equal histories of a user share one adapter, which is kept in the cache: nothing is trained
-    twice. Users whose history teaches nothing are answered by the shared model, and noted.
+    Equal histories of a user share one adapter, which is stored in the cache and never trained
+    twice. Users whose history gives no training pairs are answered by the shared model, with a
+    note.
     """
 
     name = "user-lora"
@@ -70,7 +72,7 @@ class UserLora(LoraMethod[UserLoraConfig]):
 
     @classmethod
     def fit_key(cls, config: UserLoraConfig) -> MethodKey:
-        """The task adaptation and the prompts it reads."""
+        """The task adaptation and the prompts that it is trained on."""
         if config.task_adaptation is None:
             return MethodKey(cls.name, cls.version)
         whole = cls.key(config)
@@ -105,7 +107,7 @@ class UserLora(LoraMethod[UserLoraConfig]):
         super().load(folder)
 
     def predict(self, examples: Sequence[Example]) -> list[Prediction]:
-        """One by one the groups of `users_at_once` users: trained, kept, answered."""
+        """Train, store and answer the users in groups of `users_at_once`."""
         rows: dict[str | None, list[int]] = {}
         for row, example in enumerate(examples):
             rows.setdefault(self.adapter_key(example), []).append(row)
@@ -113,21 +115,21 @@ class UserLora(LoraMethod[UserLoraConfig]):
         found: dict[int, Prediction] = {}
         for start in range(0, len(keys), self.config.users_at_once):
             group = keys[start : start + self.config.users_at_once]
-            asked = {key: examples[rows[key][0]] for key in group}
+            users = {key: examples[rows[key][0]] for key in group}
             chosen = [row for key in group for row in rows[key]]
             places = [place for place, key in enumerate(group) for _ in rows[key]]
-            answers = self._answer([examples[row] for row in chosen], places, asked)
+            answers = self._answer([examples[row] for row in chosen], places, users)
             found.update(zip(chosen, answers, strict=True))
         return [found[row] for row in range(len(examples))]
 
     def export(self, example: Example, folder: Path) -> None:
-        """Write the adapter that answers `example` as a peft folder, which peft loads alone.
+        """Write the adapter that answers `example` as a peft folder.
 
-        With a task adaptation both are joined into one adapter of their ranks together.
+        A task adaptation is included: both are joined into one adapter whose rank is their sum.
 
         Raises:
-            DataError: the user's history teaches nothing: there is no adapter.
-            StorageError: it can't be written.
+            DataError: the user's history gives no training pairs, so there is no adapter.
+            StorageError: the folder can't be written.
         """
         from methods.lora.adapters import join_adapters, write_adapter
 
@@ -136,7 +138,7 @@ class UserLora(LoraMethod[UserLoraConfig]):
             raise DataError(
                 f"user {example.user_id!r} has no history to learn from, so no adapter",
                 id=example.id,
-                hint="Use the shared model as it is",
+                hint="Use the shared model without an adapter",
             )
         (kept,) = self.store.adapters([key], lambda key: self._lessons(key, example))
         weights, lora = kept.weights, self.config.lora
@@ -145,6 +147,11 @@ class UserLora(LoraMethod[UserLoraConfig]):
         write_adapter(folder, weights, lora, self.runtime.llm)
 
     def cost(self) -> Cost:
+        """The shared adapter's weights, and each user's adapter.
+
+        `seconds_per_user` is the mean over the adapters used in this cell so far, whenever they
+        were trained, and 0 before the first. A resumed cell still counts its earlier users.
+        """
         from methods.lora.layers import AdapterStack
 
         each = AdapterStack(self.runtime.llm, self.config.lora).parameters_each
@@ -158,7 +165,7 @@ class UserLora(LoraMethod[UserLoraConfig]):
 
     @cached_property
     def store(self) -> "AdapterStore":
-        """The users' adapters over the shared model as it is now."""
+        """The users' adapters on top of the present shared model."""
         from methods.lora.store import AdapterStore
 
         runtime, config = self.runtime, self.config
@@ -176,7 +183,7 @@ class UserLora(LoraMethod[UserLoraConfig]):
 
     @cached_property
     def _common_key(self) -> dict[str, Any]:
-        """What every adapter depends on, whoever the user is."""
+        """What an adapter depends on apart from its user."""
         from methods.cache.tensors import digest
 
         task, runtime, key = self.task, self.runtime, self.key(self.config)
@@ -190,7 +197,7 @@ class UserLora(LoraMethod[UserLoraConfig]):
             "seeds": runtime.seeds.axes,
             "max_input_tokens": runtime.max_input_tokens,
         }
-        if self.config.retrieval_in_training:  # the text side may have the LLM write something
+        if self.config.retrieval_in_training:  # the LLM may write the text side's prompts
             models = self.config.named_models()
             return common | {
                 "text side": key.parts["text side"].to_json(),
@@ -200,16 +207,16 @@ class UserLora(LoraMethod[UserLoraConfig]):
         return common | {"llm": likelihood_key(runtime.llm.weights, runtime.llm.config)}
 
     def adapter_key(self, example: Example) -> str | None:
-        """Content key of the example's adapter; None where the history teaches nothing."""
+        """Content key of the example's adapter; None where the history has no training pairs."""
         if not self.task.training_pairs(example):
             return None
         history = [dataclasses.astuple(item) for item in example.history]
         about = {**self._common_key, "user": example.user_id, "history": history}
-        # The whole digest: the key is a folder's name, and user ids are arbitrary texts.
+        # A full digest, because the key names a folder and user ids are arbitrary texts.
         return content_key(about, length=64)
 
     def _forget(self) -> None:
-        """What was found over an earlier shared adapter."""
+        """Discard what depends on an earlier shared adapter."""
         for name in ("store", "_common_key"):
             vars(self).pop(name, None)
 
@@ -219,7 +226,7 @@ class UserLora(LoraMethod[UserLoraConfig]):
         places: Sequence[int],
         users: dict[str | None, Example],
     ) -> list[Prediction]:
-        """Answers of N examples; `places` [N] tells whose they are among `users`."""
+        """Answers to N examples; `places` [N] are the examples' users, by position in `users`."""
         from methods.lora.layers import AdapterStack
 
         keys = [key for key in users if key is not None]
@@ -243,7 +250,7 @@ class UserLora(LoraMethod[UserLoraConfig]):
         from methods.lora.training import Lessons
 
         pairs = as_queries(self.task, example)
-        prompts = prompts_of([query for query, _ in pairs], self.text_in_training)
+        prompts = write_prompts([query for query, _ in pairs], self.text_in_training)
         tokens = self.runtime.llm.tokens.encode(prompts, self.runtime.max_input_tokens)
         return Lessons(
             user=example.user_id,

@@ -5,7 +5,7 @@ from methods.prompt.method import PromptMethod
 
 
 class ZeroShot(PromptMethod):
-    """The official prompt as it is (non-personalized, methods.md §1a)."""
+    """The official prompt without any history ("non-personalized", methods.md §2a)."""
 
     name = "zero-shot"
     seeded = False

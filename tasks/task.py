@@ -103,7 +103,7 @@ class Task(ABC):
         """The user's history as (input, output) pairs, for training per user."""
 
     def history_text(self, behavior: Behavior, *, labels: bool = False) -> str:
-        """What a history encoder reads; `labels` adds the response (methods.md §0.2)."""
+        """What a history encoder reads; `labels` adds the response (methods.md §1.2)."""
         if labels and behavior.response is not None and not self.response_in_text:
             return f"{behavior.text} {behavior.response}"
         return behavior.text

@@ -1,1 +1,1 @@
-"""Answers without an LLM: the interface they share."""
+"""What baselines without an LLM share."""

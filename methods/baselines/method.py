@@ -1,4 +1,4 @@
-"""What the rows without an LLM share: the label prior, answers from a history, neighbours."""
+"""Base classes of methods without an LLM: a label prior, the history, its nearest behaviours."""
 
 import json
 from abc import abstractmethod
@@ -19,9 +19,9 @@ _FILE = "majority.json"
 
 
 class LabelPrior(Method[C]):
-    """Learns the most frequent gold label of the train split, if the task has labels.
+    """Learns the most frequent gold label of the train set, if the task has labels.
 
-    Equally frequent ones: the first in the task's order of labels.
+    Among equally frequent labels, the first in the task's order.
     """
 
     uses_llm = False
@@ -33,7 +33,7 @@ class LabelPrior(Method[C]):
 
     @property
     def majority(self) -> str:
-        """The label. Raises RuntimeError before `fit` or `load`."""
+        """The most frequent label. Raises RuntimeError before `fit` or `load`."""
         if self._majority is None:
             raise RuntimeError(f"{self.name} predicts labels only after `fit` or `load`")
         return self._majority
@@ -58,7 +58,7 @@ class LabelPrior(Method[C]):
             ) from error
         if majority not in (self.task.labels or (None,)):
             raise ModelError(
-                f"holds {majority!r}, which is no label of {self.task.name}",
+                f"has {majority!r}, which is not a label of {self.task.name}",
                 file=file,
                 hint="Load a folder that was saved for this task",
             )
@@ -68,8 +68,8 @@ class LabelPrior(Method[C]):
 class Baseline(LabelPrior[C]):
     """Answers from the history alone.
 
-    Where a history has nothing to say, the answer is the train split's majority label or, for a
-    task without labels, the query; the prediction's `note` says so.
+    Without a usable history, the answer is the train set's majority label or, for a task without
+    labels, the query; the prediction's `note` reports it.
     """
 
     @abstractmethod
@@ -83,7 +83,7 @@ class Baseline(LabelPrior[C]):
         ]
 
     def fallback(self, example: Example, why: str) -> Prediction:
-        """The answer where the history has none, and the reason."""
+        """The answer without a usable history, with the reason `why`."""
         if self.task.labels:
             return Prediction(example.id, self.majority, note=f"{why}: global majority")
         return Prediction(example.id, example.query, note=f"{why}: query copied")
@@ -94,7 +94,7 @@ class NeighbourBaseline(Baseline[C]):
 
     @abstractmethod
     def open_retriever(self) -> ScoringRetriever:
-        """The retriever; called once, when it is first needed."""
+        """Open the retriever; called once, at first use."""
 
     @cached_property
     def retriever(self) -> ScoringRetriever:

@@ -1,7 +1,7 @@
 """Controls: the same method given another history, to measure how much of it is personal.
 
 "pplug@shuffled-user" answers with another user's history. A method is personal only to the extent
-that it beats this control (methods.md §6). "pplug@shuffled-user+training" is also trained that way.
+that it beats this control (methods.md §5). "pplug@shuffled-user+training" is also trained that way.
 """
 
 import dataclasses

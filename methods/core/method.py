@@ -43,7 +43,8 @@ class Cost:
         trainable_shared: parameters trained once for all users.
         trainable_per_user: parameters trained for each user.
         bytes_per_user: mean bytes stored per user at prediction time, without the history's text.
-        seconds_per_user: mean training time of a user's own part, in seconds.
+        seconds_per_user: mean training time of a user's own part, in seconds. It is measured, so a
+            method that trains while it predicts (user-lora) counts the cell's users so far.
     """
 
     trainable_shared: int = 0
@@ -161,5 +162,8 @@ class Method(ABC, Generic[C]):
         """Read what `save` wrote. Default: nothing. Raises ModelError if it doesn't fit."""
 
     def cost(self) -> Cost:
-        """What a deployment needs; known after `fit` or `load`, whatever has been predicted."""
+        """What a deployment needs.
+
+        Everything but measured seconds is known after `fit` or `load`, before any prediction.
+        """
         return Cost()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."
-"""What peft puts before a weight's name."""
+"""peft's prefix of weight names."""
 _A, _B = ".lora_A.weight", ".lora_B.weight"
 
 
@@ -32,8 +32,8 @@ def write_adapter(
 ) -> None:
     """Write one adapter so that `peft.PeftModel.from_pretrained(model, folder)` reads it.
 
-    Beside the weights, in the file's metadata: their digest and the content key of the LLM's
-    weights, by which `read_adapter` tells another LLM and damage; and `facts`.
+    The file's metadata holds the content key of the LLM's weights and the adapter's digest, by
+    which `read_adapter` detects another LLM and damage, and `facts`.
 
     Raises StorageError where it can't be written.
     """
@@ -48,8 +48,8 @@ def read_adapter(
 ) -> tuple[Weights, dict[str, str]]:
     """The adapter in `folder` and its facts.
 
-    Raises ModelError where it was trained for another LLM, rank, alpha or targets (named), or is
-    damaged or cut off.
+    Raises ModelError where it was trained for another LLM, rank, alpha or targets (which the
+    message names), or is damaged or truncated.
     """
     file = folder / WEIGHTS
     try:
@@ -69,7 +69,7 @@ def read_adapter(
             f"the adapter was trained for the LLM {config.get('base_model_name_or_path')} "
             f"({facts.get('llm', 'its weights are not recorded')}), not {llm.name} ({llm.weights})",
             file=folder,
-            hint="Open it with that LLM, or train one for this LLM",
+            hint="Load it with that LLM, or train one for this LLM",
         )
     wanted: dict[str, Any] = {"rank": lora.rank, "alpha": lora.alpha}
     for name, value in wanted.items():
@@ -77,14 +77,14 @@ def read_adapter(
             raise ModelError(
                 f"the adapter has {name} {found[name]}, not {value}",
                 file=folder,
-                hint=f"Set `lora.{name}` = {found[name]}, or train one anew",
+                hint=f"Set `lora.{name}` = {found[name]}, or train a new one",
             )
     own = target_layers(llm, lora.targets).keys()
     if targets != own:
         raise ModelError(
-            f"the adapter is of other layers, {min(map(str, targets ^ own))} among them",
+            f"the adapter has other layers; they differ in {min(map(str, targets ^ own))}",
             file=folder,
-            hint="Set `lora.targets` as it was trained, or train one anew",
+            hint="Set `lora.targets` as in its training, or train a new one",
         )
     if facts.get("sha256") != digest(weights):
         raise ModelError("the adapter's weights are damaged", file=file, hint="Train it again")
@@ -94,10 +94,10 @@ def read_adapter(
 def join_adapters(
     first: Weights, first_lora: LoraConfig, second: Weights, second_lora: LoraConfig
 ) -> tuple[Weights, LoraConfig]:
-    """One adapter that does what both do together: their ranks one after the other.
+    """One adapter equal to the sum of both, by concatenating their ranks.
 
-    W x + s·B A x + s'·B' A' x = W x + [s·B, s'·B'] [A; A'] x. Its own scale is 1; a layer that only
-    one of them adapts has zeros for the other.
+    W x + s·B A x + s'·B' A' x = W x + [s·B, s'·B'] [A; A'] x. Its own scale is 1. A layer that only
+    one of the two adapts has zeros for the other.
     """
     parts = [(first, first_lora), (second, second_lora)]
     layers = {name.removesuffix(_A) for name in (*first, *second) if name.endswith(_A)}
@@ -118,13 +118,14 @@ def join_adapters(
 
 
 def _config(weights: Weights, lora: LoraConfig, llm: "LanguageModel") -> dict[str, Any]:
-    """As peft writes it."""
-    from peft import LoraConfig, TaskType
+    """The adapter's config as peft writes it."""
+    import peft
     from transformers.pytorch_utils import Conv1D
 
     layers = sorted(name.removesuffix(_A) for name in weights if name.endswith(_A))
-    config = LoraConfig(
-        task_type=TaskType.SEQ_2_SEQ_LM if llm.is_encoder_decoder else TaskType.CAUSAL_LM,
+    seq2seq = llm.is_encoder_decoder
+    config = peft.LoraConfig(
+        task_type=peft.TaskType.SEQ_2_SEQ_LM if seq2seq else peft.TaskType.CAUSAL_LM,
         base_model_name_or_path=llm.name,
         inference_mode=True,
         r=lora.rank,
@@ -133,4 +134,4 @@ def _config(weights: Weights, lora: LoraConfig, llm: "LanguageModel") -> dict[st
         fan_in_fan_out=any(isinstance(llm.model.get_submodule(name), Conv1D) for name in layers),
     )
     found: dict[str, Any] = config.to_dict()
-    return found | {"target_modules": layers}  # peft keeps a set, whose order changes
+    return found | {"target_modules": layers}  # peft writes a set, whose order varies

@@ -1,4 +1,4 @@
-"""Many low-rank adapters over one frozen LLM, one for each row of a batch."""
+"""Many low-rank adapters on one frozen LLM: each row of a batch uses its own."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from methods.lora.dropout import kept
+from methods.lora.dropout import draw_mask
 from methods.models.checkpoint import Weights
 from methods.models.config import LoraConfig
 from tasks.common.errors import ConfigError, ModelError
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 
 def target_layers(llm: "LanguageModel", targets: Sequence[str] | None) -> dict[str, nn.Module]:
-    """The linear layers to adapt by their full names, in the model's order.
+    """Full name → linear layer to adapt, in the model's order.
 
     Args:
-        targets: ends of the layers' names; None: peft's own choice for the architecture.
+        targets: ends of the layers' names; None: peft's default for the architecture.
 
     Raises:
-        ConfigError: a target is the end of no linear layer's name, or peft knows no choice.
+        ConfigError: a target matches no linear layer, or peft has no default.
     """
     from peft.utils import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as DEFAULTS
 
@@ -44,23 +44,23 @@ def target_layers(llm: "LanguageModel", targets: Sequence[str] | None) -> dict[s
         if kind not in DEFAULTS:
             raise ConfigError(
                 f"peft has no default LoRA targets for {kind!r}",
-                hint=f"Name some in `lora.targets`; its linear layers: {', '.join(ends)}",
+                hint=f"Set `lora.targets`; the linear layers are: {', '.join(ends)}",
             )
         targets = DEFAULTS[kind]
     for target in targets:
-        if not any(_is_called(name, target) for name in linear):
+        if not any(_matches(name, target) for name in linear):
             raise ConfigError(
-                f"LoRA target {target!r} is no linear layer of {llm.name}",
+                f"LoRA target {target!r} is not a linear layer of {llm.name}",
                 hint=did_you_mean(target, ends),
             )
     return {
         name: layer
         for name, layer in linear.items()
-        if any(_is_called(name, target) for target in targets)
+        if any(_matches(name, target) for target in targets)
     }
 
 
-def _is_called(name: str, target: str) -> bool:
+def _matches(name: str, target: str) -> bool:
     return name == target or name.endswith(f".{target}")
 
 
@@ -71,20 +71,21 @@ def sizes(layer: Any) -> tuple[int, int]:
 
 
 class AdapterStack(nn.Module):
-    """U adapters: within `attached`, row b of a batch reads y = Wx + (alpha/r)·B_u(A_u x).
+    """U adapters: within `attached`, row b of a batch computes y = Wx + (alpha/r)·B_u(A_u x).
 
-    u = adapters[b] of the last `use`. At least float32, whatever the LLM's dtype. A new stack is
-    all zero and changes nothing; `draw` and `put` fill it. It holds no weight of the LLM.
+    `use` sets the adapter u of each row b. Weights are at least float32, whatever the LLM's dtype.
+    A new stack is zero and changes nothing; `draw` and `put` fill it. It holds none of the LLM's
+    weights.
 
     Attributes:
-        down: for each adapted layer A, [U, r, inputs].
-        up: for each adapted layer B, [U, outputs, r].
+        down: A of each adapted layer, [U, r, inputs].
+        up: B of each adapted layer, [U, outputs, r].
     """
 
     def __init__(self, llm: "LanguageModel", lora: LoraConfig, count: int = 1) -> None:
         super().__init__()
         self.lora, self.count, self.llm_name = lora, count, llm.name
-        self._layers = target_layers(llm, lora.targets)  # a plain dict: no submodules of this one
+        self._layers = target_layers(llm, lora.targets)  # a plain dict registers no submodules
         dtype = torch.promote_types(llm.dtype, torch.float32)
         self.down, self.up = nn.ParameterList(), nn.ParameterList()
         for layer in self._layers.values():
@@ -99,12 +100,12 @@ class AdapterStack(nn.Module):
 
     @property
     def parameters_each(self) -> int:
-        """Of one adapter."""
+        """Number of weights of one adapter."""
         return sum(weight.numel() for weight in self.parameters()) // self.count
 
     @torch.no_grad()
     def draw(self, adapter: int, seeds: Seeds) -> None:
-        """Fresh weights as peft's: A Kaiming-uniform (a = √5), B zero; by the seeds alone."""
+        """Initialize one adapter as peft does: A Kaiming-uniform (a = √5), B zero."""
         random = torch.Generator().manual_seed(seeds.seed("initial weights"))
         for down, up in zip(self.down, self.up, strict=True):
             new = torch.empty(down.shape[1:], dtype=down.dtype)
@@ -113,7 +114,7 @@ class AdapterStack(nn.Module):
             up[adapter] = 0
 
     def weights(self, adapter: int) -> Weights:
-        """One adapter by the names that peft gives its weights, on the CPU."""
+        """One adapter's weights under peft's names, on the CPU."""
         found = {}
         for name, down, up in zip(self._layers, self.down, self.up, strict=True):
             found[f"{name}.lora_A.weight"] = down[adapter].detach().cpu().clone()
@@ -122,14 +123,14 @@ class AdapterStack(nn.Module):
 
     @torch.no_grad()
     def put(self, adapter: int, weights: Weights) -> None:
-        """Overwrite one adapter. Raises ModelError where names or shapes are of other ones."""
+        """Overwrite one adapter. Raises ModelError where names or shapes differ."""
         own = self.weights(adapter)
         wrong = [n for n in own.keys() | weights.keys() if _shape(own, n) != _shape(weights, n)]
         if wrong:
             name = min(wrong)
             raise ModelError(
                 f"the adapter doesn't fit {self.llm_name}: {name} is {_shape(weights, name)}, "
-                f"wanted {_shape(own, name)}",
+                f"expected {_shape(own, name)}",
                 hint="Give an adapter of this LLM, rank and targets",
             )
         for name, down, up in zip(self._layers, self.down, self.up, strict=True):
@@ -137,11 +138,12 @@ class AdapterStack(nn.Module):
             up[adapter] = weights[f"{name}.lora_B.weight"].to(up)
 
     def use(self, adapters: Sequence[int], dropout_keys: Sequence[int] = ()) -> None:
-        """Say which adapter each row of the next batches reads: [B].
+        """Set the adapter of each row of the next batches.
 
         Args:
-            dropout_keys: in [0, 2**32), what each row's dropout is drawn from: [B]; needed while
-                the stack is in training mode and its dropout is not 0.
+            adapters: [B] indices into the stack.
+            dropout_keys: [B] in [0, 2**32), from which dropout masks are drawn; needed in training
+                mode with dropout.
         """
         self._rows = torch.tensor(list(adapters))
         signed = [key - (1 << 32) if key >= 1 << 31 else key for key in dropout_keys]
@@ -149,16 +151,16 @@ class AdapterStack(nn.Module):
 
     @contextmanager
     def attached(self) -> Iterator[None]:
-        """Within, the LLM's forward passes read the adapters."""
+        """Within, the LLM's forward passes apply the adapters."""
         with ExitStack() as hooks:
             for number, layer in enumerate(self._layers.values()):
-                handle = layer.register_forward_hook(partial(self._adapted, number))
+                handle = layer.register_forward_hook(partial(self._add_update, number))
                 hooks.callback(handle.remove)
             yield
 
     @contextmanager
     def following(self, llm: "LanguageModel", adapters: Sequence[int]) -> Iterator[None]:
-        """Within, the rows of each batch of prompts read the `adapters` [N] of their prompts."""
+        """Within, batches of the LLM's N prompts use the prompts' `adapters` [N]."""
         before = llm.before_batch
         llm.before_batch = lambda rows: self.use([adapters[row] for row in rows])
         try:
@@ -166,36 +168,38 @@ class AdapterStack(nn.Module):
         finally:
             llm.before_batch = before
 
-    def _adapted(
+    def _add_update(
         self, number: int, layer: nn.Module, inputs: tuple[torch.Tensor], output: torch.Tensor
     ) -> torch.Tensor:
-        """`output` of the layer and the low-rank update: [B, T, outputs]."""
+        """The layer's `output` plus the low-rank update: [B, T, outputs]."""
         down, up = self.down[number], self.up[number]
         x = inputs[0].to(down.dtype)
         if self.training and self.lora.dropout:
-            assert self._keys is not None  # noqa: S101  training says `use` before each batch
-            keys = self._of_rows(self._keys, x, layer)
-            mask = kept(keys, number, x.shape[1], x.shape[2], self.lora.dropout)
+            assert self._keys is not None  # noqa: S101  training calls `use` before each batch
+            keys = self._expand_to_rows(self._keys, x, layer)
+            mask = draw_mask(keys, number, x.shape[1], x.shape[2], self.lora.dropout)
             x = x * mask / (1 - self.lora.dropout)
         scale = self.lora.alpha / self.lora.rank
         if self.count == 1:
             update = F.linear(F.linear(x, down[0]), up[0])
             return (output + scale * update).to(output.dtype)
         assert self._rows is not None  # noqa: S101  as above
-        rows = self._of_rows(self._rows, x, layer)
+        rows = self._expand_to_rows(self._rows, x, layer)
         down, up = down.index_select(0, rows), up.index_select(0, rows)
         summed = torch.baddbmm(output.to(x.dtype), torch.bmm(x, down.mT), up.mT, alpha=scale)
         return summed.to(output.dtype)
 
-    def _of_rows(self, values: torch.Tensor, x: torch.Tensor, layer: nn.Module) -> torch.Tensor:
-        """`values` [B] for the rows of x: a row's beams follow it directly."""
+    def _expand_to_rows(
+        self, values: torch.Tensor, x: torch.Tensor, layer: nn.Module
+    ) -> torch.Tensor:
+        """`values` [B] repeated for each row of x, where a prompt's beams are adjacent."""
         beams, left = divmod(len(x), len(values))
         if x.dim() != 3 or left:
             raise ModelError(
-                f"{type(layer).__name__} is given {tuple(x.shape)} for {len(values)} rows: no "
-                "telling whose they are",
+                f"{type(layer).__name__} receives {tuple(x.shape)} for {len(values)} rows, which "
+                "can't be assigned to adapters",
                 file=self.llm_name,
-                hint="Take other `lora.targets`, of layers that see [rows, tokens, features]",
+                hint="Choose `lora.targets` whose inputs are [rows, tokens, features]",
             )
         return values.to(x.device).repeat_interleave(beams)
 

@@ -1,4 +1,4 @@
-"""A user's own history as prompts and responses to learn from (methods.md §3b)."""
+"""Training pairs from a user's own history (methods.md §3b)."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from tasks.task import Task
 
 
 def as_queries(task: Task, example: Example) -> list[tuple[Example, str]]:
-    """Each item of the history that teaches something, asked as a query, and its response.
+    """Items of the history as (query, response), for each training pair of the task.
 
-    Such a query's own history is what came before the item, so that retrieval for it sees neither
-    the item nor anything later: by date, equal and missing dates in file order.
+    A query's own history holds the items before it (by date; equal and missing dates in file
+    order), so that retrieval sees neither the item itself nor anything later.
     """
     oldest_first = newest_first(example.history)[::-1]
     found = []
@@ -37,14 +37,14 @@ def as_queries(task: Task, example: Example) -> list[tuple[Example, str]]:
 
 
 def _query(item: Behavior, input: str) -> str:
-    """What to search earlier items with: the content, unless the input shows only part of it."""
+    """The retrieval query: the content, or the input where that shows only part of the content."""
     return item.content if input.endswith(item.content) else input
 
 
-def prompts_of(queries: Sequence[Example], text: PromptMethod | None) -> list[str]:
-    """What the LLM reads of each query; without a prompt method, the plain inputs.
+def write_prompts(queries: Sequence[Example], text: PromptMethod | None) -> list[str]:
+    """The prompt of each query by `text`, or its plain input without one.
 
-    Raises DataError where a query has no prompt.
+    Raises DataError where a prompt can't be written.
     """
     if text is None:
         return [query.input for query in queries]
@@ -52,8 +52,8 @@ def prompts_of(queries: Sequence[Example], text: PromptMethod | None) -> list[st
     for query, prompt in zip(queries, prompts, strict=True):
         if prompt.text is None:
             raise DataError(
-                f"an item of the history can't be learned from ({prompt.error})",
+                f"an item of the history has no prompt to learn from ({prompt.error})",
                 id=query.id,
-                hint="Set retrieval_in_training = 0, or leave the item out",
+                hint="Set retrieval_in_training = 0, or remove the item",
             )
     return [prompt.text or "" for prompt in prompts]

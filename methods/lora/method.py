@@ -1,4 +1,4 @@
-"""What the LoRA methods share: the text side, lessons, and one adapter trained for all users."""
+"""The base class of LoRA methods: a text side, and one adapter that all users share."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from methods.models.training import TrainingData
 
 BYTES_PER_VALUE = 4
-"""Adapters are kept in float32."""
+"""Adapters are stored in float32."""
 
 
 class HistoryTraining(TrainingConfig):
-    """How a LoRA learns from a history (methods.md §3b: OPPU's batch, epochs, clip, schedule)."""
+    """How a LoRA learns from a history, with OPPU's values (methods.md §3b)."""
 
     weight_decay: float = 0.01
     warmup_share: float = 0.1
@@ -43,10 +43,10 @@ class LoraMethodConfig(TextSideConfig):
     """Options of every LoRA method; `text` is the text side at prediction.
 
     Attributes:
-        lora: rank, alpha, dropout and targets; `targets` None takes peft's own for the LLM.
-        training: of the adapters that learn from histories.
-        retrieval_in_training: items before each training input, retrieved by `text` from the items
-            before it in time; 0: the plain input.
+        lora: shape of the adapters that learn from histories.
+        training: of those adapters.
+        retrieval_in_training: number of items in each training prompt, retrieved by `text` from
+            earlier items; 0: the plain input.
         max_response_tokens: budget of a training response, end of sequence included.
     """
 
@@ -56,11 +56,11 @@ class LoraMethodConfig(TextSideConfig):
     max_response_tokens: PositiveInt = 128
 
     @model_validator(mode="after")
-    def _text_fits(self) -> Self:
+    def _check_text(self) -> Self:
         method, _ = self.text_side()
         if method.uses_encoder:
             raise ConfigError(
-                f"text = {self.text!r} needs an encoder, which LoRA rows have none of",
+                f"text = {self.text!r} needs an encoder, which LoRA methods don't use",
                 hint='Choose "zero-shot", "bm25", "recency" or "random"',
             )
         if self.retrieval_in_training and not issubclass(method, RetrievalMethod):
@@ -77,18 +77,18 @@ L = TypeVar("L", bound=LoraMethodConfig, default=LoraMethodConfig)
 class LoraMethod(Method[L]):
     """A method that adds low-rank updates to the frozen LLM's linear layers.
 
-    The LLM itself is left as it is: updates are added beside its layers while this method runs.
-    `shared` is the adapter that all users read, if there is one; `fit` trains it.
+    The LLM itself doesn't change: hooks add the updates while this method runs. `shared` is the
+    adapter that all users have in common, if there is one; `fit` trains it.
     """
 
     @property
     def shared_lora(self) -> LoraConfig | None:
-        """Shape of the adapter that all users read; None: there is none."""
+        """Shape of the adapter that all users share; None: there is none."""
         raise NotImplementedError
 
     @classmethod
     def key(cls, config: L) -> MethodKey:
-        """Its own options, and the text side as a part."""
+        """The method's own options, with the text side as a part."""
         return text_side_key(cls, config)
 
     @cached_property
@@ -99,7 +99,7 @@ class LoraMethod(Method[L]):
 
     @cached_property
     def text_in_training(self) -> PromptMethod | None:
-        """Writes the prompts of lessons; None: the plain inputs."""
+        """Writes the training prompts; None: they are the plain inputs."""
         if not self.config.retrieval_in_training:
             return None
         method, config = self.config.text_side()
@@ -108,7 +108,7 @@ class LoraMethod(Method[L]):
 
     @cached_property
     def shared(self) -> "AdapterStack | None":
-        """The adapter that all users read, freshly drawn until `fit` or `load`."""
+        """The adapter that all users share, at its initial weights until `fit` or `load`."""
         from methods.lora.layers import AdapterStack
 
         if self.shared_lora is None:
@@ -125,13 +125,17 @@ class LoraMethod(Method[L]):
         training: TrainingConfig,
         data_key: str,
     ) -> FitReport:
-        """Train `shared` on N prompts and responses; killed, it goes on from its checkpoint.
+        """Train `shared` on N prompts and responses; a killed run resumes from its checkpoint.
 
-        `data_key`: content key of them. Raises as `train_module` does.
+        Args:
+            ids: of the pairs, for messages.
+            data_key: content key of the prompts and responses.
+
+        Raises as `train_module` does.
         """
         from methods.models.training import train_module
 
-        assert self.shared is not None  # noqa: S101  asked only by methods that have one
+        assert self.shared is not None  # noqa: S101  called only by methods that have one
         llm, runtime = self.runtime.llm, self.runtime
         about = {
             "method": self.fit_key(self.config).to_json(),
@@ -159,9 +163,10 @@ class LoraMethod(Method[L]):
         stack: "AdapterStack | None" = None,
         places: Sequence[int] = (),
     ) -> list[Prediction]:
-        """Predictions of N examples, each over the shared adapter and its own of `stack`.
+        """Predictions for N examples, with the shared adapter and, given a `stack`, their own.
 
-        `places`: [N], which adapter of the stack is an example's.
+        Args:
+            places: [N], each example's adapter in `stack`.
         """
         llm = self.runtime.llm
         prompts = self.text_side.prompts(examples)
@@ -169,16 +174,17 @@ class LoraMethod(Method[L]):
             if self.shared is not None:
                 attached.enter_context(self.shared.attached())
             if stack is not None:
-                # Examples without a prompt are not asked: the LLM numbers those that are.
-                asked = [
+                # The LLM numbers only the prompts that it answers, so examples without one are
+                # skipped here too.
+                answered = [
                     p for p, prompt in zip(places, prompts, strict=True) if prompt.text is not None
                 ]
                 attached.enter_context(stack.attached())
-                attached.enter_context(stack.following(llm, asked))
+                attached.enter_context(stack.following(llm, answered))
             return self.text_side.answer(examples, prompts=prompts)
 
     def save(self, folder: Path) -> None:
-        """`shared` as a peft folder; nothing where there is none."""
+        """Write `shared`, if there is one, as a peft folder."""
         from methods.lora.adapters import write_adapter
 
         if self.shared is not None and self.shared_lora is not None:
@@ -197,14 +203,14 @@ class LoraMethod(Method[L]):
     def _data(
         self, ids: Sequence[str], prompts: Sequence[str], responses: Sequence[str]
     ) -> "TrainingData":
-        from methods.lora.training import dropout_key
+        from methods.lora.training import make_dropout_key
         from methods.models.training import TrainingData
 
         llm, shared, seeds = self.runtime.llm, self.shared, self.runtime.seeds.child(self.name)
 
         def nll(rows: Sequence[int], epoch: int) -> "tuple[torch.Tensor, torch.Tensor]":
             assert shared is not None  # noqa: S101  as in `fit_shared`
-            shared.use([0] * len(rows), [dropout_key(seeds, epoch, row) for row in rows])
+            shared.use([0] * len(rows), [make_dropout_key(seeds, epoch, row) for row in rows])
             return llm.loss(
                 [prompts[row] for row in rows],
                 [responses[row] for row in rows],
@@ -217,6 +223,6 @@ class LoraMethod(Method[L]):
 
 
 def add_history_count(train: Dataset, report: FitReport) -> FitReport:
-    """The report with the number of train examples that have no history."""
+    """Add the number of train examples without a history to the report."""
     empty = sum(not example.history for example in train.examples)
     return dataclasses.replace(report, notes={**report.notes, "empty_histories": empty})

@@ -1,4 +1,4 @@
-"""AdamW over stacked adapters, each stepped, clipped and scheduled as if it were alone."""
+"""AdamW over stacked adapters, each clipped, scheduled and stepped as if trained alone."""
 
 import math
 from collections.abc import Sequence
@@ -15,43 +15,42 @@ BETAS, EPSILON = (0.9, 0.999), 1e-8  # torch's defaults
 class PerUserAdamW:
     """torch's AdamW with linear decay after warm-up, for parameters [U, ...] of U users.
 
-    User u takes `totals[u]` steps. After those neither moments nor weight decay move it, whatever
-    its gradients.
+    User u takes `totals[u]` steps; after that, its weights and moments no longer change.
 
     Args:
-        totals: [U] steps, falling: those still in training are always the first.
+        totals: [U] steps in descending order, so that the users still in training come first.
     """
 
     def __init__(
         self, parameters: Sequence[nn.Parameter], totals: Sequence[int], config: TrainingConfig
     ) -> None:
         if list(totals) != sorted(totals, reverse=True):
-            raise ValueError("users must stand in falling order of their steps")
+            raise ValueError("users must be sorted by descending number of steps")
         self.parameters, self.totals, self.config = list(parameters), list(totals), config
-        self.taken = 0
+        self.taken = 0  # steps
         self.first = [torch.zeros_like(weight) for weight in self.parameters]
         self.second = [torch.zeros_like(weight) for weight in self.parameters]
 
     @property
     def active(self) -> int:
-        """Users that have steps left: the first so many."""
+        """Number of users with steps left, who come first."""
         return sum(total > self.taken for total in self.totals)
 
     def rates(self) -> list[float]:
-        """Learning rates of the next step, one for each active user."""
+        """Learning rate of each active user's next step."""
         return [
             self.config.learning_rate * _factor(self.taken, total, self.config.warmup_share)
             for total in self.totals[: self.active]
         ]
 
     def norms(self) -> torch.Tensor:
-        """L2 norms of the active users' gradients: [active]."""
+        """L2 norm of each active user's gradient: [active]."""
         parts = [gradient.flatten(1).norm(dim=1) for _, gradient, *_ in self._stacks()]
         return torch.stack([part.to(parts[0].device) for part in parts]).norm(dim=0)
 
     @torch.no_grad()
     def step(self) -> None:
-        """One step of every active user."""
+        """Take one step for every active user."""
         shares = (self.config.max_grad_norm / (self.norms() + 1e-6)).clamp(max=1.0)
         rates = torch.tensor(self.rates(), dtype=torch.float64)
         stacks = self._stacks()
@@ -67,7 +66,7 @@ class PerUserAdamW:
             weight.sub_(rate / corrections[0] * first / divisor)
 
     def zero_grad(self) -> None:
-        """Forget the gradients."""
+        """Drop the gradients."""
         for weight in self.parameters:
             weight.grad = None
 
@@ -76,7 +75,7 @@ class PerUserAdamW:
         return {"taken": self.taken, "first": self.first, "second": self.second}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state_dict()`."""
+        """Restore the state returned by `state_dict`."""
         self.taken = int(state["taken"])
         for own, given in (*zip(self.first, state["first"], strict=True),
                            *zip(self.second, state["second"], strict=True)):  # fmt: skip
@@ -93,7 +92,7 @@ class PerUserAdamW:
 
 
 def _factor(step: int, total: int, warmup_share: float) -> float:
-    """Of the learning rate at a step from 0 on, as transformers' linear schedule."""
+    """Factor of the learning rate at a step (from 0), as in transformers' linear schedule."""
     warmup = math.ceil(warmup_share * total)
     if step < warmup:
         return step / max(1, warmup)

@@ -1,4 +1,4 @@
-"""Users' adapters, each trained once and kept on disk."""
+"""Users' adapters on disk, each trained once."""
 
 import json
 import math
@@ -27,7 +27,12 @@ HEALED = "adapter was damaged on disk: trained again"
 
 @dataclass(frozen=True)
 class Kept:
-    """One user's adapter, the seconds that its training took, and what befell it on disk."""
+    """One user's adapter.
+
+    Attributes:
+        seconds: of its training.
+        note: for predictions, where it was damaged on disk and trained again; else None.
+    """
 
     weights: Weights
     seconds: float
@@ -35,15 +40,15 @@ class Kept:
 
 
 class AdapterStore:
-    """Adapters over one frozen LLM, by content keys, as peft folders in `cache`.
+    """Adapters for one frozen LLM, by content keys, as peft folders in `cache`.
 
-    A folder is whole or absent, so a process killed at any point leaves no half adapter, and the
-    group in training goes on from its checkpoint in `scratch`. What turns out damaged is put aside
-    as `<key>.damaged`, named in a warning, and trained again.
+    A folder is complete or absent, so a killed process leaves no partial adapter; the training of
+    its group resumes from a checkpoint in `scratch`. A damaged adapter is renamed to
+    `<key>.damaged`, reported in a warning, and trained again.
 
     Args:
-        shared: the adapter that all of them stand on; None: none.
-        others: as in `train_together`.
+        shared: the adapter below all others; None: there is none.
+        lora, training, max_input_tokens, max_response_tokens, progress: as in `train_together`.
     """
 
     def __init__(
@@ -66,42 +71,42 @@ class AdapterStore:
         self._record = scratch / "seconds.json"
 
     def adapters(self, keys: Sequence[str], lessons: Callable[[str], Lessons]) -> list[Kept]:
-        """The adapters of N users; those not kept yet are trained together.
+        """The adapters of N users; those that aren't stored are trained together.
 
         Args:
-            lessons: what the user of a key learns from; asked only for those that are trained.
+            lessons: key → the user's training data; called only for adapters to be trained.
 
         Raises:
             ModelError: training diverges or runs out of memory.
             StorageError: the cache or a checkpoint can't be written.
         """
-        # Another process that wants the same group waits, and then finds it trained.
+        # Another process that needs the same group waits, then reads the trained adapters.
         with hold_lock(self.cache / f".{content_key(sorted(keys))}.lock"):
-            kept, damaged = self._found(keys)
+            kept, damaged = self._read_all(keys)
             missing = [key for key in keys if key not in kept]
             if missing:
-                for key, trained in zip(missing, self._trained(missing, lessons), strict=True):
+                for key, trained in zip(missing, self._train(missing, lessons), strict=True):
                     kept[key] = self._keep(key, trained, HEALED if key in damaged else None)
                 shutil.rmtree(self.checkpoints, ignore_errors=True)
-        self._remember({key: adapter.seconds for key, adapter in kept.items()})
+        self._record_seconds({key: adapter.seconds for key, adapter in kept.items()})
         return [kept[key] for key in keys]
 
-    def _found(self, keys: Sequence[str]) -> tuple[dict[str, Kept], set[str]]:
-        """Key → adapter on disk, and the keys of damaged ones, which were set aside."""
+    def _read_all(self, keys: Sequence[str]) -> tuple[dict[str, Kept], set[str]]:
+        """Key → adapter on disk, and the keys of damaged ones, which are set aside."""
         there = [key for key in keys if (self.cache / key).is_dir()]
         read = {key: load_kept(self.cache / key, self._read, "trained again") for key in there}
         kept = {key: adapter for key, adapter in read.items() if adapter is not None}
         return kept, read.keys() - kept.keys()
 
     def seconds(self) -> list[float]:
-        """Training time of each adapter read in this cell, whenever it was trained.
+        """Training time of each adapter used in this cell, whenever it was trained.
 
-        Kept in `scratch`, for a cell that is killed while it predicts doesn't read all of them
-        again. Raises StorageError where that file is broken.
+        Recorded in `scratch`, because a cell that resumes after a kill doesn't read the adapters of
+        earlier users again. Raises StorageError where the record is broken.
         """
-        return list(self._known().values())
+        return list(self._read_seconds().values())
 
-    def _known(self) -> dict[str, float]:
+    def _read_seconds(self) -> dict[str, float]:
         if not self._record.is_file():
             return {}
         try:
@@ -110,18 +115,19 @@ class AdapterStore:
             raise StorageError(
                 f"the adapters' training times can't be read ({error})",
                 file=self._record,
-                hint="Delete it: only the times of this cell's earlier users are lost",
+                hint="Delete it; only the times of this cell's earlier users are lost",
             ) from error
 
-    def _remember(self, seconds: dict[str, float]) -> None:
-        known = self._known()
+    def _record_seconds(self, seconds: dict[str, float]) -> None:
+        known = self._read_seconds()
         if seconds.keys() - known.keys():
             write_json(self._record, known | seconds)
 
-    def _trained(
+    def _train(
         self, missing: Sequence[str], lessons: Callable[[str], Lessons]
     ) -> Sequence[Trained]:
-        # Before the shared adapter is attached: a text side may ask the plain LLM, and keep that.
+        # Before the shared adapter is attached, because a text side may query the plain LLM and
+        # cache its answers.
         learned = [lessons(key) for key in missing]
         with self.shared.attached() if self.shared is not None else nullcontext():
             return train_together(

@@ -1,4 +1,4 @@
-"""Training the adapters of many users at once, each exactly as if it were trained alone."""
+"""Train the adapters of many users at once, each exactly as if it were trained alone."""
 
 import math
 import time
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
     from methods.models.language_model import LanguageModel
 
 Row = tuple[int, int]
-"""A user's place in the stack, and the number of one of its lessons."""
+"""(user's place in the stack, index of one of the user's lessons)"""
 
 
 @dataclass(frozen=True)
 class Lessons:
-    """What one user's adapter learns from: N > 0 prompts and responses.
+    """Training data of one user's adapter: N > 0 prompts and responses.
 
     Attributes:
-        user: for messages.
-        key: content key of the adapter to be learned.
-        seeds: of its initial weights, order and dropout; of nobody else.
-        lengths: of the prompts in tokens.
+        user: id, for messages.
+        key: content key of the adapter.
+        seeds: of its initial weights, order and dropout.
+        lengths: of the prompts, in tokens.
     """
 
     user: str
@@ -53,9 +53,9 @@ class Trained:
     """One user's adapter.
 
     Attributes:
-        weights: by peft's names.
+        weights: under peft's names.
         curve: mean NLL per response token of each step's batch, in nats.
-        seconds: of the training that it took part in, divided by its users.
+        seconds: duration of the joint training divided by its number of users.
     """
 
     weights: Weights
@@ -74,33 +74,50 @@ def train_together(
     checkpoints: Path,
     progress: Progress,
 ) -> list[Trained]:
-    """An adapter for each user, all in the same forward passes.
+    """Train an adapter for each user, all in the same forward passes.
 
-    Each user has batches, initial weights, dropout, clipping, AdamW moments, schedule and number of
-    steps of its own, the same as in `train_module` of a stack of one with the user's seeds. Others
-    beside it change its weights by the rounding of floats only.
+    Each user has its own batches, initial weights, dropout, clipping, AdamW moments, schedule and
+    number of steps, as in `train_module` with a stack of one and the user's seeds. The other users
+    change its weights only by the rounding of floats.
 
     Args:
-        checkpoints: folder in which this very group's last state is kept while it is trained.
+        checkpoints: folder for this group's last state while it is trained.
+
+    Returns:
+        One adapter per user, in their order.
 
     Raises:
-        ModelError: a loss or gradient that is not finite (named by user), or no memory.
+        ModelError: a loss or gradient is not finite (the message names the user), or memory runs
+            out.
         StorageError: a checkpoint can't be written.
     """
-    training = _Together(
+    training = _GroupTraining(
         llm, users, lora, config, max_input_tokens, max_response_tokens, checkpoints, progress
     )
     with llm.checkpointed(config.gradient_checkpointing), training.stack.attached():
         return training.run()
 
 
-def steps_of(lessons: int, config: TrainingConfig) -> int:
-    """Optimizer steps of a user with so many lessons."""
+def count_steps(lessons: int, config: TrainingConfig) -> int:
+    """Optimizer steps for a user with that number of lessons."""
     total = math.ceil(lessons / config.batch_size) * config.epochs
     return total if config.max_steps is None else min(total, config.max_steps)
 
 
-class _Together:
+class _GroupTraining:
+    """One training of U users: every step is one step of each user that has steps left.
+
+    Rows of all users share the forward passes. A user's gradient comes only from its own rows,
+    because only they use its adapter.
+
+    Attributes:
+        keys: of the adapters, in the caller's order.
+        users: sorted by descending number of steps, as `PerUserAdamW` requires.
+        total: steps of the user with most.
+        stack: the users' adapters, in the order of `users`.
+        size: rows per forward pass.
+    """
+
     def __init__(
         self,
         llm: "LanguageModel",
@@ -114,21 +131,21 @@ class _Together:
     ) -> None:
         self.llm, self.config, self.progress = llm, config, progress
         self.max_input_tokens, self.max_response_tokens = max_input_tokens, max_response_tokens
-        self.asked = [user.key for user in users]
-        # Those with most steps first, so that the users still in training are always the first.
-        self.users = sorted(users, key=lambda user: -steps_of(len(user.prompts), config))
-        totals = [steps_of(len(user.prompts), config) for user in self.users]
+        self.keys = [user.key for user in users]
+        self.users = sorted(users, key=lambda user: -count_steps(len(user.prompts), config))
+        totals = [count_steps(len(user.prompts), config) for user in self.users]
         self.total = totals[0]
         self.stack = AdapterStack(llm, lora, len(users))
         for place, user in enumerate(self.users):
             self.stack.draw(place, user.seeds)
         self.optimizer = PerUserAdamW(list(self.stack.parameters()), totals, config)
         self.size = BatchSize(config.micro_batch_size or "auto")
-        self._batches = lru_cache(maxsize=len(users))(self._epoch)
-        key = content_key(self.asked)
+        self._cached_epoch = lru_cache(maxsize=len(users))(self._make_epoch)
+        key = content_key(self.keys)
         self.checkpoint = Checkpoint(checkpoints / key, key, config.checkpoint_minutes)
 
     def run(self) -> list[Trained]:
+        """Train all users to their last steps; resumes from a checkpoint if there is one."""
         state = run_steps(
             self.stack,
             self._take_step,
@@ -138,15 +155,17 @@ class _Together:
             checkpoint=self.checkpoint,
             progress=self.progress,
         )
-        return self._trained(state)
+        return self._collect(state)
 
     def _take_step(self, state: State) -> None:
+        """Take one step for every user with steps left, and add it to the curve."""
         started = time.perf_counter()
         losses = self._step(state.step)
         point = {str(place): loss for place, loss in enumerate(losses)}
         state.curve.append(point | {"seconds": time.perf_counter() - started})
 
-    def _trained(self, state: State) -> list[Trained]:
+    def _collect(self, state: State) -> list[Trained]:
+        """The users' results, in the caller's order."""
         seconds = math.fsum(point["seconds"] for point in state.curve) / len(self.users)
         found = {
             user.key: Trained(
@@ -156,23 +175,23 @@ class _Together:
             )
             for place, user in enumerate(self.users)
         }
-        return [found[key] for key in self.asked]
+        return [found[key] for key in self.keys]
 
     def _step(self, step: int) -> list[float]:
-        """One step of every user that has steps left; their losses before it."""
+        """Take one step for every user with steps left; returns their losses before it."""
         rows = [
             (place, lesson)
             for place in range(self.optimizer.active)
             for lesson in self._batch(place, step)
         ]
-        # All users' rows by length: less padding than in any user's own batch.
+        # Sorted by length across users, which pads less than each user's own batch.
         rows.sort(key=lambda row: (-self.users[row[0]].lengths[row[1]], row))
         nll, tokens = self.size.fit(lambda size: self._accumulate(rows, size, step))
         for weight in self.optimizer.parameters:
             if weight.grad is not None:
                 counts = tokens.clamp(min=1).to(weight)
                 weight.grad.div_(counts.view(-1, 1, 1))
-        self._check(self.optimizer.norms(), "gradient", step)
+        self._check_finite(self.optimizer.norms(), "gradient", step)
         self.optimizer.step()
         self.optimizer.zero_grad()
         active = nll[tokens > 0] / tokens[tokens > 0]
@@ -181,7 +200,7 @@ class _Together:
     def _accumulate(
         self, rows: Sequence[Row], size: int, step: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Gradients of each user's summed NLL, and per user that sum and its tokens: [U]."""
+        """Accumulate gradients of each user's summed NLL; returns sums and token counts: [U]."""
         self.optimizer.zero_grad()
         nll_sum = torch.zeros(len(self.users), dtype=torch.float64)
         tokens_sum = torch.zeros(len(self.users), dtype=torch.int64)
@@ -191,15 +210,16 @@ class _Together:
             nll, tokens = self._forward(part, step)
             nll_sum.index_add_(0, places, nll.detach().cpu().double())
             tokens_sum.index_add_(0, places, tokens.cpu())
-            self._check(nll_sum, "loss", step)
+            self._check_finite(nll_sum, "loss", step)
             nll.sum().backward()
         return nll_sum, tokens_sum
 
     def _forward(self, rows: Sequence[Row], step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """NLL and response tokens of B rows, each with its user's adapter: [B]."""
         users = [self.users[place] for place, _ in rows]
         lessons = [lesson for _, lesson in rows]
         keys = [
-            dropout_key(user.seeds, self._epoch_of(user, step), lesson)
+            make_dropout_key(user.seeds, self._epoch(user, step), lesson)
             for user, lesson in zip(users, lessons, strict=True)
         ]
         self.stack.use([place for place, _ in rows], keys)
@@ -213,23 +233,26 @@ class _Together:
             )
 
     def _batch(self, place: int, step: int) -> list[int]:
+        """A user's lessons in a step."""
         user = self.users[place]
-        epoch = self._epoch_of(user, step)
-        return self._batches(place, epoch)[step - epoch * self._steps_per_epoch(user)]
+        epoch = self._epoch(user, step)
+        return self._cached_epoch(place, epoch)[step - epoch * self._steps_per_epoch(user)]
 
-    def _epoch(self, place: int, epoch: int) -> list[list[int]]:
+    def _make_epoch(self, place: int, epoch: int) -> list[list[int]]:
+        """A user's batches of an epoch."""
         user = self.users[place]
         return bucket_by_length(
             user.lengths, self.config.batch_size, user.seeds.seed("order", epoch)
         )
 
-    def _epoch_of(self, user: Lessons, step: int) -> int:
+    def _epoch(self, user: Lessons, step: int) -> int:
         return step // self._steps_per_epoch(user)
 
     def _steps_per_epoch(self, user: Lessons) -> int:
         return math.ceil(len(user.prompts) / self.config.batch_size)
 
-    def _check(self, values: torch.Tensor, what: str, step: int) -> None:
+    def _check_finite(self, values: torch.Tensor, what: str, step: int) -> None:
+        """Raise ModelError, naming the user, unless all values [≤ U] are finite."""
         for user, value in zip(self.users, values.tolist(), strict=False):
             if not math.isfinite(value):
                 raise ModelError(
@@ -239,6 +262,6 @@ class _Together:
                 )
 
 
-def dropout_key(seeds: Seeds, epoch: int, lesson: int) -> int:
-    """What a lesson's dropout masks of an epoch are drawn from."""
+def make_dropout_key(seeds: Seeds, epoch: int, lesson: int) -> int:
+    """The key of a lesson's dropout masks in an epoch, for `AdapterStack.use`."""
     return seeds.seed("dropout", epoch, lesson)

@@ -1,4 +1,4 @@
-"""The shared LLM tuned on a task's train split, without any profile, before any method sees it."""
+"""Tune the shared LLM on a task's train set, without any profile, before methods use it."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ from tasks.example import Dataset
 from tasks.task import Task
 
 RECORD = "adaptation.json"
-"""Beside an adapted LLM's weights: its `weights_key` and loss curve."""
+"""Next to an adapted LLM's weights: its `weights_key` and loss curve."""
 
 
 def adapt_llm(
@@ -33,10 +33,16 @@ def adapt_llm(
     seed: int,
     progress: Progress,
 ) -> Path:
-    """`folder` with the LLM in `base` tuned on `example.input` → gold; made at most once.
+    """Tune the LLM in `base` on `example.input` → gold and write it to `folder`, unless it exists.
 
-    An ordinary model folder, with the loss curve in adaptation.json. Killed, it goes on from its
-    last checkpoint, kept beside `folder` until then.
+    The result is an ordinary model folder, with the loss curve in adaptation.json. A killed run
+    resumes from its last checkpoint, which is stored next to `folder` until training ends.
+
+    Args:
+        folder: named by the adapted LLM's `weights_key`.
+
+    Returns:
+        `folder`.
 
     Raises:
         ModelError: `base` can't be loaded, LoRA finds no modules, or the loss is not finite.
@@ -47,14 +53,14 @@ def adapt_llm(
     def make(part: Path) -> None:
         seeds = Seeds.root("adapt", task.name, seed)
         device = pretrained.device_of(config.device)
-        # Adapters are float32 on whatever base; a full tuning changes the base itself.
+        # Adapters are float32 over any base; full tuning changes the base itself, so in float32.
         lora = config.adapt == "lora"
         dtype = pretrained.dtype_of(config.dtype, device) if lora else torch.float32
         model, tokenizer = pretrained.load(
             base, dtype=dtype, device=device, device_map=config.device_map
         )
         llm = LanguageModel(model, tokenizer, config, folder.name, name=config.name)
-        tuned = _with_lora(llm, config.lora, seeds) if lora else model.requires_grad_()
+        tuned = _add_lora(llm, config.lora, seeds) if lora else model.requires_grad_()
         training = config.adaptation
         with llm.checkpointed(training.gradient_checkpointing):
             report = train_module(
@@ -80,7 +86,7 @@ def adapt_llm(
 
 
 def read_adapted_key(folder: Path) -> str | None:
-    """The `weights_key` of an LLM that `adapted` made; None for any other folder.
+    """The `weights_key` of an LLM that `adapt_llm` wrote; None for any other folder.
 
     Raises ModelError where the folder's record is broken.
     """
@@ -91,7 +97,7 @@ def read_adapted_key(folder: Path) -> str | None:
         return str(json.loads(file.read_text(encoding="utf-8"))["weights"])
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(
-            f"doesn't say what the LLM was adapted to ({error})",
+            f"is not a readable record of an adaptation ({error})",
             file=file,
             hint="Delete the folder and run the suite that made it again",
         ) from error
@@ -112,19 +118,19 @@ def _data(llm: LanguageModel, train: Dataset, task: Task, max_input_tokens: int)
     )
 
 
-def _with_lora(llm: LanguageModel, config: LoraConfig, seeds: Seeds) -> Any:
-    """The LLM wrapped by peft, which puts its adapters into `llm.model` itself."""
-    from peft import LoraConfig, TaskType, get_peft_model
+def _add_lora(llm: LanguageModel, config: LoraConfig, seeds: Seeds) -> Any:
+    """The LLM wrapped by peft, which inserts its adapters into `llm.model` itself."""
+    import peft
+
+    seq2seq = llm.is_encoder_decoder
 
     with torch.random.fork_rng(devices=[llm.device] if llm.device.type == "cuda" else []):
         torch.manual_seed(seeds.seed("lora"))
         try:
-            return get_peft_model(
+            return peft.get_peft_model(
                 llm.model,
-                LoraConfig(
-                    task_type=TaskType.SEQ_2_SEQ_LM
-                    if llm.is_encoder_decoder
-                    else TaskType.CAUSAL_LM,
+                peft.LoraConfig(
+                    task_type=peft.TaskType.SEQ_2_SEQ_LM if seq2seq else peft.TaskType.CAUSAL_LM,
                     r=config.rank,
                     lora_alpha=config.alpha,
                     lora_dropout=config.dropout,
@@ -135,5 +141,5 @@ def _with_lora(llm: LanguageModel, config: LoraConfig, seeds: Seeds) -> Any:
             raise ModelError(
                 f"LoRA finds no modules to adapt ({error})",
                 file=llm.name,
-                hint="Name the ends of its linear layers' names in `lora.targets`",
+                hint="Set `lora.targets` to the ends of its linear layers' names",
             ) from error

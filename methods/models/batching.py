@@ -1,4 +1,4 @@
-"""How many examples share a forward pass, found by trying, and in which order they go."""
+"""Batch sizes found by trial, and rows processed in batches of like length."""
 
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
@@ -14,41 +14,44 @@ LOWER = 'Lower the batch size, or set it to "auto"'
 
 
 class BatchSize:
-    """Examples a forward pass: a fixed number, or "auto".
+    """Number of examples per forward pass: fixed, or "auto".
 
-    "auto" starts at 64, halves whenever memory runs out, and stays there.
+    "auto" starts at 64 and is halved, permanently, whenever memory runs out.
 
     Args:
         hint: what to do if a fixed size doesn't fit, for the error.
+
+    Attributes:
+        size: the present number.
     """
 
-    def __init__(self, asked: int | Literal["auto"], hint: str = LOWER) -> None:
+    def __init__(self, wanted: int | Literal["auto"], hint: str = LOWER) -> None:
         self.hint = hint
-        self.size = FIRST_TRY if asked == "auto" else asked
-        self._may_halve = asked == "auto"
+        self.size = FIRST_TRY if wanted == "auto" else wanted
+        self._may_halve = wanted == "auto"
 
     def fit(self, work: Callable[[int], R]) -> R:
-        """`work(size)`, from the start again with half the size whenever it runs out of memory.
+        """The result of `work(size)`, restarted with half the size whenever memory runs out.
 
-        Raises ModelError where a fixed size, or one single example, doesn't fit.
+        Raises ModelError where a fixed size, or a single example, doesn't fit.
         """
         while True:
             try:
                 return work(self.size)
             except RuntimeError as error:
-                if not _out_of_memory(error):
+                if not _is_out_of_memory(error):
                     raise
                 if self.size == 1:
                     raise ModelError(
-                        "one example alone does not fit in memory",
-                        hint="Take a smaller model, dtype or max_input_tokens",
+                        "a single example does not fit in memory",
+                        hint="Use a smaller model, dtype or max_input_tokens",
                     ) from error
                 if not self._may_halve:
                     raise ModelError(
                         f"a batch of {self.size} does not fit in memory",
                         hint=self.hint,
                     ) from error
-            # Outside the handler: the traceback would keep the failed pass's tensors alive.
+            # Outside the handler, whose traceback would keep the failed pass's tensors alive.
             self.size //= 2
             clear_device_cache(garbage_collection=True)
 
@@ -56,11 +59,11 @@ class BatchSize:
 def in_batches(
     lengths: Sequence[int], size: BatchSize, forward: Callable[[Sequence[int]], Sequence[R]]
 ) -> list[R]:
-    """`forward` over all rows, the longest first so that memory runs out early or never.
+    """Apply `forward` to all rows, longest first so that memory runs out early or never.
 
     Args:
-        lengths: of each row, in tokens.
-        forward: row indices → one result a row, in that order.
+        lengths: of the rows, in tokens.
+        forward: row indices → one result per row, in that order.
 
     Returns:
         One result per row, in the order of `lengths`.
@@ -74,5 +77,5 @@ def in_batches(
     return [results[row] for row in range(len(lengths))]
 
 
-def _out_of_memory(error: RuntimeError) -> bool:
+def _is_out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or should_reduce_batch_size(error)

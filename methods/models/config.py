@@ -1,4 +1,4 @@
-"""How an LLM and an encoder are named in bench.toml. Imports no torch."""
+"""Options of LLMs, encoders and training runs in bench.toml. Imports no torch."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -34,17 +34,20 @@ class TrainingConfig(FrozenConfig):
     """Optimizer and schedule of one training run: AdamW, linear decay with warm-up.
 
     Attributes:
-        learning_rate, weight_decay, warmup_share (of all steps), max_grad_norm: as usual.
+        learning_rate, weight_decay: of AdamW.
+        warmup_share: share of all steps.
+        max_grad_norm: gradients are clipped to this norm.
         batch_size: examples per optimizer step.
         micro_batch_size: examples per forward pass, accumulated to `batch_size`; None: the whole
             batch. Under dropout it decides which masks are drawn, so it is part of every key.
-        epochs: passes over the train split; max_steps, if given, ends earlier.
+        epochs: passes over the train set.
+        max_steps: ends training earlier; None: no limit.
         bf16: compute in bfloat16 (autocast); trained weights stay float32.
-        gradient_checkpointing: recompute the LLM's activations on the way back, to save memory.
-        early_stop_patience: evaluations without a better dev loss after which training ends and the
-            best weights are taken; None: train to the end.
-        evaluations: points of the loss curve, at each of which the dev loss is taken where there is
-            a dev set.
+        gradient_checkpointing: recompute the LLM's activations in the backward pass, to save
+            memory.
+        early_stop_patience: number of evaluations without a better dev loss after which training
+            ends and the best weights are restored; None: train to the end.
+        evaluations: points of the loss curve; with a dev set, each also has a dev loss.
         checkpoint_minutes: time between checkpoints.
     """
 
@@ -68,7 +71,7 @@ class TrainingConfig(FrozenConfig):
         return min(self.micro_batch_size or self.batch_size, self.batch_size)
 
     def key_options(self) -> dict[str, Any]:
-        """As of every config; `evaluations` matters only where early stopping looks at them."""
+        """As for every config; `evaluations` matters only with early stopping."""
         options = super().key_options() | {"micro_batch_size": self.forward_size}
         if self.early_stop_patience is None:
             del options["evaluations"]
@@ -76,15 +79,17 @@ class TrainingConfig(FrozenConfig):
 
 
 class AdaptationConfig(TrainingConfig):
-    """How the shared LLM is tuned on the train split; inputs are cut to `max_input_tokens`."""
+    """How the shared LLM is tuned on the train set; inputs are cut to `max_input_tokens`."""
 
     max_input_tokens: PositiveInt = 512
 
 
 class LoraConfig(FrozenConfig):
-    """A peft LoRA: rank, scale, dropout and the modules by the ends of their names.
+    """A LoRA, as peft defines it.
 
-    `targets` None takes peft's own choice for the architecture.
+    Attributes:
+        rank, alpha, dropout: the update is scaled by alpha / rank.
+        targets: ends of the adapted modules' names; None: peft's default for the architecture.
     """
 
     rank: PositiveInt = 8
@@ -94,11 +99,11 @@ class LoraConfig(FrozenConfig):
 
 
 class ScratchT5(FrozenConfig):
-    """A T5 made here from random weights, with a tokenizer trained on the task's train texts.
+    """A T5 with random weights and a tokenizer trained on the task's train texts.
 
     Attributes:
         layers, decoder_layers: of the encoder and of the decoder.
-        vocab_size: upper bound; few texts give fewer tokens.
+        vocab_size: upper bound; a small corpus gives fewer tokens.
         seed: of the random weights.
     """
 
@@ -113,11 +118,11 @@ class ScratchT5(FrozenConfig):
 
 
 class Decoding(FrozenConfig):
-    """How answers are generated; the same for every row of a table (law 2).
+    """How answers are generated; the same for every method of a table (law 2).
 
     Attributes:
         num_beams: of a beam search without sampling; 1 is greedy.
-        max_new_tokens: in place of the task's own budget.
+        max_new_tokens: replaces the task's own budget; None: the task's.
     """
 
     num_beams: PositiveInt = 4
@@ -130,15 +135,16 @@ class LLMConfig(FrozenConfig):
     Attributes:
         model: a local folder, "package:module/subfolder", or a hub name with its `revision`.
         revision: the hub commit, all 40 hex digits; a branch or tag could move.
-        scratch: make a small T5 instead of loading one.
-        adapt: tune the shared LLM on the train split without any profile before any method sees it:
-            "none", "lora" (merged afterwards) or "full"; once per task and seed, used by all rows.
-        adaptation, lora: how.
-        dtype: "auto" is bfloat16 on a GPU that has it, else float32.
-        device: "auto" takes a GPU where there is one.
+        scratch: options of a small T5 with random weights, in place of `model`.
+        adapt: tune the shared LLM on the train set, without any profile, before methods use it:
+            "none", "lora" (merged afterwards) or "full"; once per task and seed.
+        adaptation, lora: options of that tuning.
+        dtype: "auto" is bfloat16 on a GPU that supports it, else float32.
+        device: "auto" uses a GPU if there is one.
         device_map: accelerate's placement of a model too large for one device, e.g. "auto".
-        batch_size: examples a forward pass; "auto" starts at 64 and halves when memory runs out.
+        batch_size: examples per forward pass; "auto" starts at 64 and halves when memory runs out.
         chat_template: wrap prompts in the tokenizer's chat template (decoder-only models).
+        decoding: how answers are generated.
     """
 
     model: str | None = None
@@ -156,11 +162,11 @@ class LLMConfig(FrozenConfig):
 
     @property
     def name(self) -> str:
-        """What the LLM is called in tables and messages."""
+        """The LLM's name in tables and messages."""
         return self.model or "scratch"
 
     @model_validator(mode="after")
-    def _one_source(self) -> Self:
+    def _check_source(self) -> Self:
         if (self.model is None) == (self.scratch is None):
             raise ValueError("give either `model` or `scratch`")
         return self
@@ -171,11 +177,13 @@ class EncoderConfig(FrozenConfig):
 
     Attributes:
         model: a local folder, a hub name (with `revision`), or "package:module/subfolder" for
-            weights that an installed Python package carries.
-        pooling: "auto" takes the model's own sentence-transformers modules (mean where there are
+            weights inside an installed Python package.
+        revision: as in `LLMConfig`.
+        pooling: "auto" uses the model's own sentence-transformers modules (mean pooling if it has
             none).
-        normalize: unit length, so that dot products are cosines; None follows the model's modules.
-        query_prefix, document_prefix: put before each text of that side, verbatim.
+        normalize: unit length, so that dot products are cosines; None: as the model's modules do.
+        query_prefix, document_prefix: inserted before each text of that side, verbatim.
+        max_length: of a text in tokens, limited by the model's own; longer texts are cut.
     """
 
     model: str

@@ -1,4 +1,4 @@
-"""Vectors of texts for as long as one object lives, without a disk."""
+"""Vectors of texts in memory, without a disk."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from methods.models.encoder import Encoder, Side, Vectors
 
 
 class EmbeddingMemory(EmbeddingStore):
-    """An EmbeddingStore that keeps its vectors in memory: for one user outside the harness."""
+    """An EmbeddingStore in memory, for answering one user outside the harness."""
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__(encoder, Path("memory"))
@@ -30,5 +30,5 @@ class EmbeddingMemory(EmbeddingStore):
 
     @property
     def matrix(self) -> Vectors:
-        """All rows kept now, float32 [rows, D]."""
+        """All stored rows, float32 [rows, D]."""
         return self._mapped

@@ -1,4 +1,4 @@
-"""Vectors of texts, each distinct text encoded once and kept on disk."""
+"""Vectors of texts on disk; each distinct text is encoded once."""
 
 import hashlib
 import os
@@ -15,7 +15,7 @@ from methods.models.encoder import Encoder, Side, Vectors
 from tasks.common.errors import StorageError
 from tasks.common.progress import Progress
 
-_CHUNK = 512  # texts encoded and committed in one go: what a kill can lose
+_CHUNK = 512  # texts encoded and committed together; a killed process loses at most one chunk
 _LOCK_SECONDS = 3600.0  # a process may have to wait while others encode their chunks
 _TABLE = """
 create table if not exists vectors
@@ -26,18 +26,18 @@ create table if not exists vectors
 class EmbeddingStore:
     """One encoder's vectors, shared by all users, splits, methods, runs and processes.
 
-    On disk, in `folder`/<encoder identity>/: `vectors.f32`, rows of D float32 values in the order
-    in which they were encoded, memory-mapped; and `index.sqlite`, from 16 bytes of the SHA-256 of a
-    text (as the encoder reads it, prefix included) to its row and the row's CRC-32. Texts are not
-    kept.
+    The folder `folder`/<encoder identity>/ holds two files. `vectors.f32` has rows of D float32
+    values in the order of encoding and is memory-mapped. `index.sqlite` maps 16 bytes of a text's
+    SHA-256 (the text as the encoder reads it, prefix included) to its row and the row's CRC-32. The
+    texts themselves aren't stored.
 
-    Rows are written and synced before the index names them, so a process killed at any point loses
-    at most the chunk in work. Writers take turns by SQLite's lock: no two encode the same text.
-    A row that the file lacks or that fails its CRC is encoded again; a broken index is a
+    Rows are written and synced before the index refers to them, so a process killed at any point
+    loses at most the current chunk. Writers take turns by SQLite's lock, so no two encode the same
+    text. A row that is missing from the file or fails its CRC is encoded again; a broken index is a
     StorageError.
 
     Attributes:
-        healed: rows found damaged and encoded again by this object.
+        healed: number of damaged rows that this object encoded again.
     """
 
     def __init__(self, encoder: Encoder, folder: Path, progress: Progress | None = None) -> None:
@@ -51,15 +51,16 @@ class EmbeddingStore:
         self._mapped: Vectors = np.empty((0, encoder.dimension), np.float32)
 
     def get(self, texts: Sequence[str], *, side: Side) -> Vectors:
-        """Vectors of `texts`, float32 [N, D], in their order; what is not stored is encoded first.
+        """Vectors of `texts`, float32 [N, D], in their order; new texts are encoded first.
 
-        Raises StorageError: folder not writable, disk full, index broken.
+        Raises StorageError where the folder can't be written, the disk is full, or the index is
+        broken.
         """
         rows = self.rows(texts, side=side)
         return np.array(self.matrix[rows])
 
     def rows(self, texts: Sequence[str], *, side: Side) -> npt.NDArray[np.int64]:
-        """Where the vectors of `texts` stand in `matrix`, [N]; encodes and raises as `get` does."""
+        """Rows of `texts` in `matrix`: [N]. Encodes and raises as `get` does."""
         keys = [self._key(text, side) for text in texts]
         rows = self._intact(keys)
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in rows}
@@ -69,7 +70,7 @@ class EmbeddingStore:
         return np.array([rows[key] for key in keys], np.int64)
 
     def add(self, texts: Iterable[str], *, side: Side) -> None:
-        """Encode what is not stored yet, without reading what is. Raises as `get` does."""
+        """Encode texts that aren't stored, without reading the others. Raises as `get` does."""
         wanted = {self._key(text, side): text for text in texts}
         with self._transaction() as index:
             missing = {key: text for key, text in wanted.items() if _place(index, key) is None}
@@ -77,7 +78,7 @@ class EmbeddingStore:
 
     @property
     def matrix(self) -> Vectors:
-        """All rows stored now, float32 [rows, D], memory-mapped and read-only."""
+        """All stored rows, float32 [rows, D], memory-mapped and read-only."""
         count = self._data.stat().st_size // self._row_bytes if self._data.exists() else 0
         if count != len(self._mapped):
             shape = (count, self.encoder.dimension)
@@ -95,7 +96,7 @@ class EmbeddingStore:
     def _read(
         self, index: sqlite3.Connection, keys: Iterable[bytes]
     ) -> tuple[dict[bytes, int], int]:
-        """Rows of those keys that are stored and intact, and how many are damaged."""
+        """Key → row for intact vectors, and the number of damaged ones."""
         matrix = self.matrix
         found: dict[bytes, int] = {}
         damaged = 0
@@ -111,7 +112,7 @@ class EmbeddingStore:
         return found, damaged
 
     def _encode(self, missing: dict[bytes, str], side: Side) -> None:
-        """Store the vectors of `missing`, longest texts first, which pads least."""
+        """Store the vectors of `missing`, longest texts first to minimize padding."""
         if not missing:
             return
         self.progress.start("encode texts", len(missing))
@@ -119,7 +120,7 @@ class EmbeddingStore:
         for start in range(0, len(keys), _CHUNK):
             chunk = keys[start : start + _CHUNK]
             with self._transaction(write=True) as index:
-                stored, damaged = self._read(index, chunk)  # by another process, meanwhile
+                stored, damaged = self._read(index, chunk)  # by another process in the meantime
                 new = [key for key in chunk if key not in stored]
                 self._append(index, new, self.encoder.encode([missing[k] for k in new], side=side))
             self.healed += damaged
@@ -127,7 +128,7 @@ class EmbeddingStore:
 
     def _append(self, index: sqlite3.Connection, keys: Sequence[bytes], vectors: Vectors) -> None:
         with self._data.open("ab") as file:
-            half_row = file.tell() % self._row_bytes  # of a process that was killed
+            half_row = file.tell() % self._row_bytes  # left by a killed process
             if half_row:
                 file.truncate(file.tell() - half_row)
             first = file.seek(0, os.SEEK_END) // self._row_bytes
@@ -142,7 +143,7 @@ class EmbeddingStore:
 
     @contextmanager
     def _transaction(self, *, write: bool = False) -> Iterator[sqlite3.Connection]:
-        """All or nothing; a writer has the store to itself, readers go on."""
+        """An atomic transaction; a writer excludes other writers, but not readers."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with closing(
@@ -157,7 +158,7 @@ class EmbeddingStore:
                 f"embeddings can't be stored or read ({error})",
                 file=self.folder,
                 hint="Free space or choose a writable folder, then run the same command again; "
-                "what was stored before is kept",
+                "stored vectors are kept",
             ) from error
         except sqlite3.DatabaseError as error:
             raise StorageError(

@@ -1,4 +1,4 @@
-"""A frozen sentence encoder, on sentence-transformers."""
+"""A frozen sentence encoder, loaded by sentence-transformers."""
 
 import copy
 from collections.abc import Sequence
@@ -25,10 +25,10 @@ _NOT_CONTENT = {"model", "revision", "device", "batch_size"}
 
 
 def identity_of(config: EncoderConfig, *, cache: Path) -> str:
-    """The identity that an Encoder opened from `config` will have; loads no weights.
+    """The identity of an Encoder opened from `config`, without loading weights.
 
-    Weights, tokenizer, pooling, normalization, prefixes, length and dtype count; device and batch
-    size don't. Raises ModelError where a local folder or package isn't there.
+    It covers weights, tokenizer, pooling, normalization, prefixes, length and dtype, but not device
+    and batch size. Raises ModelError where a local folder or package doesn't exist.
     """
     source = source_identity(config.model, config.revision, cache)
     return content_key([source, config.model_dump(exclude=_NOT_CONTENT)], length=32)
@@ -37,15 +37,15 @@ def identity_of(config: EncoderConfig, *, cache: Path) -> str:
 class Encoder:
     """Texts → vectors, with frozen weights.
 
-    Texts longer than min(config.max_length, the model's own limit) tokens are cut. A prefix goes
-    before each text of its side, verbatim; prompts stored with the model are not applied. A text's
-    vector is the same in any batch but for the rounding of floats (about 1e-6 in float32).
+    Texts longer than min(config.max_length, the model's own limit) tokens are cut. Each text gets
+    the prefix of its side, verbatim; prompts stored with the model are ignored. Batch composition
+    changes a vector only by the rounding of floats (about 1e-6 in float32).
 
     Attributes:
         identity: content key, see `identity_of`.
         dimension: D, the length of a vector.
         config: as given.
-        calls: texts encoded so far.
+        calls: number of texts encoded so far.
     """
 
     def __init__(self, model: "SentenceTransformer", config: EncoderConfig, identity: str) -> None:
@@ -59,8 +59,11 @@ class Encoder:
     def open(cls, config: EncoderConfig, *, cache: Path) -> Self:
         """Load the encoder that `config` names; `cache` keeps digests of large files.
 
-        Never runs code that comes with a model. Raises ModelError: no such folder, package or hub
-        name; config, tokenizer or weights missing or broken; an architecture that isn't known.
+        Code that comes with a model is never run.
+
+        Raises:
+            ModelError: no such folder, package or hub name; config, tokenizer or weights are
+                missing or broken; an unknown architecture.
         """
         folder = resolve(config.model, config.revision)
         check_folder(folder)
@@ -68,9 +71,10 @@ class Encoder:
 
     @property
     def description(self) -> dict[str, Any]:
-        """What a reader of a cell's record must know of the encoder, as JSON.
+        """What a cell's record says about the encoder, as JSON.
 
-        `encoded` counts texts since it was opened: stored vectors are not encoded again.
+        `encoded` counts the texts encoded since it was opened, without those whose vectors were
+        stored before.
         """
         weight = next(self.model.parameters())
         return {
@@ -85,12 +89,12 @@ class Encoder:
         }
 
     def text(self, text: str, side: Side) -> str:
-        """`text` as the model reads it: behind the prefix of its side."""
+        """`text` with the prefix of its side, as the model reads it."""
         prefix = self.config.query_prefix if side == "query" else self.config.document_prefix
         return prefix + text
 
     def encode(self, texts: Sequence[str], *, side: Side) -> Vectors:
-        """Vectors of `texts`, float32 [N, D], in their order."""
+        """Vectors of `texts`, float32 [N, D]. Raises ModelError where they aren't finite."""
         if not texts:
             return np.empty((0, self.dimension), np.float32)
         vectors = self.model.encode(
@@ -103,17 +107,16 @@ class Encoder:
         vectors = np.asarray(vectors, np.float32)
         if not np.isfinite(vectors).all():
             raise ModelError(
-                "gives vectors that are not finite",
+                "produces vectors that are not finite",
                 file=self.config.model,
                 hint='Set `dtype = "float32"` for the encoder, or fetch its weights again',
             )
         return vectors
 
     def trainable_copy(self) -> "TrainableEncoder":
-        """A torch module with the same weights in its own storage, in float32, gradients on.
+        """A trainable copy of the weights, in float32: PPlug's input encoder (methods.md §2b).
 
-        PPlug's input encoder: `forward(texts)` → Tensor [B, D] with this encoder's pooling,
-        normalization and query prefix (methods.md §1c).
+        Its `forward(texts)` → [B, D] uses this encoder's pooling, normalization and query prefix.
         """
         from methods.models.trainable_encoder import TrainableEncoder
 
@@ -136,22 +139,16 @@ def _load(folder: Path, config: EncoderConfig) -> "SentenceTransformer":
         missing = _missing_weights(loaded, folder)
         model = SentenceTransformer(modules=_modules(loaded, config), device=device)
     except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        RuntimeError,
-        ImportError,
-        SafetensorError,
-    ) as e:
+        OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, SafetensorError,
+    ) as error:  # fmt: skip
         raise ModelError(
-            f"can't be loaded as a sentence encoder ({e})",
+            f"can't be loaded as a sentence encoder ({error})",
             file=folder,
             hint="Name a sentence-transformers folder, or a Hugging Face encoder",
-        ) from e
+        ) from error
     if missing:
         raise ModelError(
-            f"{len(missing)} weights are missing, {missing[0]} among them",
+            f"{len(missing)} weights are missing, including {missing[0]}",
             file=folder,
             hint="Fetch the weights again, or correct the architecture in config.json",
         )
@@ -160,9 +157,9 @@ def _load(folder: Path, config: EncoderConfig) -> "SentenceTransformer":
 
 
 def _missing_weights(loaded: "SentenceTransformer", folder: Path) -> list[str]:
-    """Weights that transformers has drawn at random, without an error, for want of a value.
+    """Weights that transformers initialized at random because the folder lacks them.
 
-    A BERT's own pooler isn't counted: sentence encoders come without it and never use it.
+    BERT's own pooler isn't counted: sentence encoders come without it and never use it.
     """
     architecture = type(loaded.transformers_model)
     _, found = architecture.from_pretrained(folder, output_loading_info=True)
@@ -170,7 +167,7 @@ def _missing_weights(loaded: "SentenceTransformer", folder: Path) -> list[str]:
 
 
 def _modules(loaded: "SentenceTransformer", config: EncoderConfig) -> list[object]:
-    """The model's own modules, but for the pooling and normalization that `config` asks for."""
+    """The model's modules, with any pooling and normalization that `config` sets."""
     from sentence_transformers.sentence_transformer.modules import Normalize, Pooling
 
     modules = list(loaded)

@@ -1,4 +1,4 @@
-"""What a configured LLM is, known before any of it is loaded. Imports no torch."""
+"""Content keys of configured models, known before anything is loaded. Imports no torch."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,13 +15,14 @@ def identity_of(
 ) -> str:
     """Content key of everything in `config` that changes the LLM's answers, 16 hex digits.
 
-    Weights, tokenizer, dtype as configured, chat template and decoding; for an LLM made or adapted
-    here, also the train data, and for an adapted one the task and the seed. Device, device map and
-    batch size stay out: they change no answer (but for rounding, which a cell records).
+    It covers weights, tokenizer, configured dtype, chat template and decoding; for an LLM made or
+    adapted here, also the train data; for an adapted one, also the task and the seed. Device,
+    device map and batch size are excluded: they change answers only by rounding, which a cell
+    records.
 
     Args:
-        task, train_fingerprint, seed: of the cell; they count only where the LLM depends on them.
-        cache: the folder where file digests are remembered.
+        task, train_fingerprint, seed: of the cell; used only if the LLM depends on them.
+        cache: the folder that stores file digests.
 
     Raises:
         ModelError: the model's folder, package or revision is wrong.
@@ -35,9 +36,9 @@ def identity_of(
 def named_model_identities(
     models: Sequence[LLMConfig | EncoderConfig], *, task: Task, cache: Path
 ) -> list[str]:
-    """Content keys of models that a method's options name: neither made nor tuned for a suite.
+    """Content keys of the models in a method's options, which are never made or adapted here.
 
-    Raises ModelError where one isn't there.
+    Raises ModelError where a model doesn't exist.
     """
     if not models:
         return []
@@ -52,26 +53,28 @@ def named_model_identities(
 
 
 def identity_from(weights: str, config: LLMConfig) -> str:
-    """`identity_of` an LLM whose `weights_key` is known."""
-    return content_key({**_read_by(weights, config), "decoding": config.decoding.model_dump()})
+    """The key that `identity_of` returns, from a known `weights_key`."""
+    return content_key(
+        {**_likelihood_parts(weights, config), "decoding": config.decoding.model_dump()}
+    )
 
 
 def likelihood_key(weights: str, config: LLMConfig) -> str:
-    """Content key of all that changes how likely an LLM finds a text: no decoding.
+    """Content key of everything that changes an LLM's likelihoods, so without decoding.
 
-    What is trained by likelihood alone depends on no more of the LLM.
+    An adapter trained by likelihood depends on nothing else of the LLM.
     """
-    return content_key(_read_by(weights, config))
+    return content_key(_likelihood_parts(weights, config))
 
 
-def _read_by(weights: str, config: LLMConfig) -> dict[str, Any]:
+def _likelihood_parts(weights: str, config: LLMConfig) -> dict[str, Any]:
     return {"weights": weights, "dtype": config.dtype, "chat_template": config.chat_template}
 
 
 def weights_key(
     config: LLMConfig, *, task: Task, train_fingerprint: str, seed: int, cache: Path
 ) -> str:
-    """Content key of the weights and tokenizer that `config` ends up with, 16 hex digits."""
+    """Content key of the weights and tokenizer after any adaptation, 16 hex digits."""
     base = base_key(config, train_fingerprint=train_fingerprint, cache=cache)
     if config.adapt == "none":
         return base

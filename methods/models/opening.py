@@ -1,4 +1,4 @@
-"""From an LLM's config to a LanguageModel: find, make or adapt it, and load it."""
+"""Open the LLM that a config describes: find, make or adapt it, then load it."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,17 +28,17 @@ def open_llm(
     cache: Path,
     progress: Progress | None = None,
 ) -> LanguageModel:
-    """Load the LLM that `config` describes; make or adapt it first if it says so.
+    """Load the LLM that `config` describes, after making or adapting it if the config says so.
 
-    An LLM is made or adapted once and kept in `cache`.
+    An LLM is made or adapted once and stored in `cache`.
 
     Args:
-        task, train, seed: what an LLM made or adapted here is trained on; ignored for others.
-        cache: for LLMs made here and for the digests of large files.
+        task, train, seed: what an LLM made or adapted here is trained on; otherwise ignored.
+        cache: for LLMs made or adapted here and for the digests of large files.
 
     Raises:
-        ModelError: the model can't be found or loaded, or its parts don't fit together.
-        ConfigError: it needs a train split with golds and there is none.
+        ModelError: the model can't be found or loaded, or its parts don't match.
+        ConfigError: it needs a train set with golds and there is none.
     """
     fingerprint = train.fingerprint if train else ""
     key = weights_key(config, task=task, train_fingerprint=fingerprint, seed=seed, cache=cache)
@@ -47,14 +47,14 @@ def open_llm(
     else:
         base = base_key(config, train_fingerprint=fingerprint, cache=cache)
         place = cache / "made_llms" / base
-        folder = make_scratch_t5(place, config.scratch, _with_golds(task, train))
+        folder = make_scratch_t5(place, config.scratch, _require_golds(task, train))
     if config.adapt != "none":
         folder = adapt_llm(
             cache / "adapted" / key,
             folder,
             config,
             task=task,
-            train=_with_golds(task, train),
+            train=_require_golds(task, train),
             seed=seed,
             progress=progress or Progress(),
         )
@@ -66,10 +66,11 @@ def load_llm(
 ) -> LanguageModel:
     """Open an existing LLM outside the harness: a folder, or a hub name with its commit.
 
-    A folder that `adapt_llm` made records its own key, since its train split may not be at hand.
+    A folder written by `adapt_llm` records its own key, which can't be computed without the train
+    set.
 
     Args:
-        cache: keeps the digests of large files; None: they are computed again.
+        cache: stores the digests of large files; None: they are computed each time.
         options: fields of `LLMConfig`.
 
     Raises:
@@ -86,7 +87,7 @@ def load_llm(
         ) from error
     if config.adapt != "none":
         raise ConfigError(
-            f"adapt = {config.adapt!r} needs a train split",
+            f"adapt = {config.adapt!r} needs a train set",
             hint="Name the folder of the adapted LLM, or use `open_llm`",
         )
     with TemporaryDirectory() as temporary:
@@ -106,10 +107,10 @@ def _load(folder: Path, config: LLMConfig, key: str) -> LanguageModel:
     return LanguageModel(model, tokenizer, config, identity, weights=key, name=config.name)
 
 
-def _with_golds(task: Task, train: Dataset | None) -> Dataset:
+def _require_golds(task: Task, train: Dataset | None) -> Dataset:
     if train is None or train.golds is None:
         raise ConfigError(
-            f"the LLM is to learn from {task.name}'s train split, and there is none with golds",
-            hint='Add the train files, or name a ready model with adapt = "none"',
+            f"the LLM learns from the train set of {task.name}, which is missing or has no golds",
+            hint='Add the train files, or name an existing model with adapt = "none"',
         )
     return train

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-IGNORED = -100  # a label without a loss, torch's own default
+IGNORED = -100  # a label without a loss; torch's default
 
 
 def pad(
@@ -14,7 +14,7 @@ def pad(
     left: bool = False,
     device: torch.device | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rows filled up to the longest, and which positions are real: both int64 [B, T]."""
+    """Rows filled up to the longest, and a mask that is 1 at their tokens: both int64 [B, T]."""
     longest = max(len(row) for row in rows)
     fills = [longest - len(row) for row in rows]
     if left:
@@ -29,7 +29,7 @@ def pad(
 def after_prefix(
     prefix: torch.Tensor, embedded: torch.Tensor, mask: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Soft tokens put directly before each row's first real token.
+    """Insert soft tokens directly before each row's first real token.
 
     Args:
         prefix: [B, P, H].
@@ -40,9 +40,9 @@ def after_prefix(
         Embeddings [B, P + T, H] and their mask [B, P + T].
     """
     soft, length = prefix.shape[1], embedded.shape[1]
-    first = mask.argmax(1, keepdim=True)  # pads on the left of each row: [B, 1]
+    first = mask.argmax(1, keepdim=True)  # number of pads on the left: [B, 1]
     position = torch.arange(soft + length, device=mask.device).expand(len(mask), -1)
-    # Where each output position comes from in [prefix; embedded].
+    # The index into [prefix; embedded] of each output position.
     source = torch.where(
         position < first,
         position + soft,

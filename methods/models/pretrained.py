@@ -1,4 +1,4 @@
-"""A checked model folder → the Hugging Face model and tokenizer in it."""
+"""Load the Hugging Face model and tokenizer from a folder, after checking it."""
 
 import pickle
 from pathlib import Path
@@ -18,14 +18,14 @@ from methods.models.config import DType
 from methods.models.loading import check_folder
 from tasks.common.errors import ConfigError, ModelError
 
-# Their activations leave float16's range, and answers turn into garbage without an error.
+# Activations of these overflow float16, which turns answers into garbage without an error.
 OVERFLOWS_IN_FLOAT16 = frozenset({"t5", "mt5", "umt5", "longt5", "switch_transformers"})
 
 
 def device_of(name: str) -> torch.device:
     """A device by name; "auto" is CUDA, else MPS, else the CPU.
 
-    Raises ConfigError for an unknown name or a device that is not there.
+    Raises ConfigError for an unknown name or an unavailable device.
     """
     if name == "auto":
         if torch.cuda.is_available():
@@ -34,7 +34,7 @@ def device_of(name: str) -> torch.device:
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:  # torch asserts where it has no CUDA at all
+    except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
         raise ConfigError(
             f"device {name!r} can't be used ({str(error).splitlines()[0]})",
             hint='Set device = "auto", or "cpu"',
@@ -43,7 +43,7 @@ def device_of(name: str) -> torch.device:
 
 
 def dtype_of(name: DType, device: torch.device) -> torch.dtype:
-    """A dtype by name; "auto" is bfloat16 on a GPU that computes in it, else float32."""
+    """A dtype by name; "auto" is bfloat16 on a GPU that supports it, else float32."""
     if name != "auto":
         return getattr(torch, name)
     has_bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported()
@@ -55,15 +55,15 @@ def load(
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """The encoder-decoder or decoder-only LLM in `folder`, in eval mode, and its tokenizer.
 
-    Safetensors are taken first; an older .bin only through torch's weights-only loader. No code
-    from the folder is ever run.
+    Safetensors are preferred; an older .bin is read only by torch's weights-only loader. Code from
+    the folder is never run.
 
     Args:
         device_map: accelerate's placement, in place of `device`.
 
     Raises:
-        ModelError: something is missing, broken, of an unknown architecture, or doesn't fit
-            together (weights that the architecture lacks, a tokenizer larger than the embedding).
+        ModelError: a file is missing or broken, the architecture is unknown, or the parts don't
+            match (weights missing for the architecture, a tokenizer larger than the embedding).
     """
     weights = check_folder(folder)
     try:
@@ -102,14 +102,14 @@ def _unreadable(folder: Path, error: Exception) -> ModelError:
     return ModelError(
         f"can't be loaded ({str(error).splitlines()[0] if str(error) else type(error).__name__})",
         file=folder,
-        hint="Fetch the files again, or save the model anew as safetensors with `save_pretrained`",
+        hint="Fetch the files again, or save the model again as safetensors with `save_pretrained`",
     )
 
 
 def _check_complete(folder: Path, missing: list[str]) -> None:
     if missing:
         raise ModelError(
-            f"{len(missing)} weights are missing, {missing[0]} among them",
+            f"{len(missing)} weights are missing, including {missing[0]}",
             file=folder,
             hint="Fetch all shards of the model, or correct the architecture in config.json",
         )
@@ -119,7 +119,7 @@ def _check_vocabulary(folder: Path, model: Any, tokenizer: Any) -> None:
     rows = model.get_input_embeddings().weight.shape[0]
     if len(tokenizer) > rows:
         raise ModelError(
-            f"the tokenizer has {len(tokenizer)} tokens, the embedding only {rows} rows",
+            f"the tokenizer has {len(tokenizer)} tokens but the embedding only {rows} rows",
             file=folder,
             hint="Put the model's own tokenizer into the folder",
         )

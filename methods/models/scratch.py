@@ -1,4 +1,4 @@
-"""A small T5 from random weights, its tokenizer trained on the task's train texts."""
+"""A small T5 with random weights and a tokenizer trained on the task's train texts."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,21 +15,21 @@ PAD, EOS = "<pad>", "</s>"  # ids 0 and 1, as in T5
 
 
 def make_scratch_t5(folder: Path, config: ScratchT5, train: Dataset) -> Path:
-    """`folder` with the T5 and its tokenizer, as `save_pretrained` writes them; made at most once.
+    """Write the T5 and its tokenizer to `folder`, unless it exists, and return the folder.
 
     Raises StorageError where it can't be written.
     """
 
     def make(part: Path) -> None:
-        tokenizer = train_tokenizer(texts(train), config.vocab_size)
+        tokenizer = train_tokenizer(list_texts(train), config.vocab_size)
         tokenizer.save_pretrained(part)
         make_random_t5(config, len(tokenizer)).save_pretrained(part)
 
     return make_once(folder, make)
 
 
-def texts(train: Dataset) -> Iterator[str]:
-    """Every distinct text of a train split: inputs, histories with their responses, golds."""
+def list_texts(train: Dataset) -> Iterator[str]:
+    """Every distinct text of a train set: inputs, golds, and histories with their responses."""
     found: dict[str, None] = {}
     for example, gold in train.pairs():
         found[example.input] = found[gold] = None
@@ -41,7 +41,7 @@ def texts(train: Dataset) -> Iterator[str]:
 
 
 def train_tokenizer(texts: Iterator[str], vocab_size: int) -> PreTrainedTokenizerFast:
-    """A byte-level BPE: no text is unknown to it, and the same texts give the same tokens."""
+    """A byte-level BPE, which can encode any text; training it is deterministic."""
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     bpe.decoder = decoders.ByteLevel()
@@ -61,7 +61,7 @@ def train_tokenizer(texts: Iterator[str], vocab_size: int) -> PreTrainedTokenize
 
 
 def make_random_t5(config: ScratchT5, vocab_size: int) -> T5ForConditionalGeneration:
-    """A T5 whose weights depend on `config` and `vocab_size` alone."""
+    """A T5 whose weights depend only on `config` and `vocab_size`."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         return T5ForConditionalGeneration(

@@ -1,4 +1,4 @@
-"""Prompts to token ids and back, within a budget that spares what must not be cut."""
+"""Prompts to token ids and back, cut to a budget without losing special tokens."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,32 +8,33 @@ from typing import Any
 from tasks.common.errors import ConfigError, ModelError
 
 COUNTED = 1 << 16
-"""Texts whose number of tokens is remembered, by their hash: no text is kept."""
+"""Number of texts whose token count is cached, by hash: no text is stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedPrompt:
-    """A prompt as the LLM reads it, and how many tokens of its text the budget cut off."""
+    """The ids that the LLM reads, and the number of tokens cut off the prompt's text."""
 
     ids: list[int]
     truncated: int
 
 
 class PromptTokenizer:
-    """A Hugging Face fast tokenizer as tasks and LLMs need it; a `tasks.Tokenizer`.
+    """A Hugging Face fast tokenizer with the interface of `tasks.Tokenizer`.
 
     Attributes:
         overhead: tokens that special tokens and the chat template add to a prompt's text.
         eos: id of the token that ends a response.
-        pad: id that fills up batches (masked everywhere).
+        pad: id that fills batches (always masked).
 
     Args:
         tokenizer: a PreTrainedTokenizerFast.
-        chat_template: wrap each prompt as a user's message, up to where the answer begins.
-        name: what the model is called in messages.
+        chat_template: wrap each prompt as a user's message, up to the start of the answer.
+        name: of the model, for messages.
 
     Raises:
-        ModelError: no fast tokenizer, no end-of-sequence token, or no chat template where asked.
+        ModelError: the tokenizer has no fast version, no end-of-sequence token, or no chat template
+            although `chat_template` is set.
     """
 
     def __init__(self, tokenizer: Any, *, chat_template: bool, name: str) -> None:
@@ -41,7 +42,7 @@ class PromptTokenizer:
             raise ModelError(
                 "the tokenizer has no fast version",
                 file=name,
-                hint="Put a tokenizer.json beside the weights",
+                hint="Put a tokenizer.json next to the weights",
             )
         if tokenizer.eos_token_id is None:
             raise ModelError(
@@ -53,7 +54,7 @@ class PromptTokenizer:
             raise ModelError(
                 "the tokenizer has no chat template",
                 file=name,
-                hint="Set chat_template = false, or take the model's instruction-tuned version",
+                hint="Set chat_template = false, or use the model's instruction-tuned version",
             )
         self._tokenizer = tokenizer
         self._chat_template = chat_template
@@ -64,8 +65,8 @@ class PromptTokenizer:
         self.overhead = len(self._prompt_ids(["x"])[0]) - self.count("x")
 
     def count(self, text: str) -> int:
-        """Tokens of `text`, special tokens and template not counted."""
-        # The same behaviours are counted for every query and method that shows them.
+        """Number of tokens of `text`, without special tokens and template."""
+        # Cached, because every query and method with the same behaviours counts them.
         key = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
         if key not in self._counted:
             if len(self._counted) == COUNTED:
@@ -74,7 +75,7 @@ class PromptTokenizer:
         return self._counted[key]
 
     def truncate(self, text: str, tokens: int) -> str:
-        """The beginning of `text` up to the last token that fits ("" where tokens ≤ 0)."""
+        """The longest beginning of `text` within `tokens` tokens ("" where tokens ≤ 0)."""
         ends = [
             end
             for _, end in self._tokenizer(
@@ -83,7 +84,7 @@ class PromptTokenizer:
         ]
         if len(ends) <= tokens:
             return text
-        # A cut inside a word or a character can tokenize longer than the tokens it was cut at.
+        # Text cut inside a word or character may tokenize into more tokens than it was cut at.
         for kept in range(tokens, 0, -1):
             cut = text[: ends[kept - 1]]
             if self.count(cut) <= tokens:
@@ -91,41 +92,41 @@ class PromptTokenizer:
         return ""
 
     def encode(self, prompts: Sequence[str], max_tokens: int) -> list[EncodedPrompt]:
-        """Ids of each prompt, at most `max_tokens` of them.
+        """Ids of each prompt, at most `max_tokens`.
 
-        Only the end of a prompt's own text is cut; template and end-of-sequence token stay.
+        Only the end of a prompt's own text is cut, never its template or end-of-sequence token.
 
         Raises:
             ConfigError: `max_tokens` leaves no room for any text.
         """
         if max_tokens <= self.overhead:
             raise ConfigError(
-                f"max_input_tokens = {max_tokens} leaves no room beside the {self.overhead} tokens "
-                "of template and special tokens",
+                f"max_input_tokens = {max_tokens} leaves no room for text next to the "
+                f"{self.overhead} tokens of template and special tokens",
                 hint="Raise max_input_tokens",
             )
         return [
             EncodedPrompt(ids or [self.eos], 0)
             if len(ids) <= max_tokens
-            else self._shortened(prompt, max_tokens)
+            else self._shorten(prompt, max_tokens)
             for prompt, ids in zip(prompts, self._prompt_ids(prompts), strict=True)
         ]
 
     def encode_responses(self, responses: Sequence[str], max_tokens: int) -> list[list[int]]:
-        """Ids of each response and the end-of-sequence token, at most `max_tokens` in all."""
+        """Ids of each response plus the end-of-sequence token, at most `max_tokens` together."""
         return [[*ids[: max_tokens - 1], self.eos] for ids in self._text_ids(responses)]
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of a generated answer, without special tokens and outer white space."""
+        """The text of an answer, without special tokens and surrounding white space."""
         return self._tokenizer.decode(ids, skip_special_tokens=True).strip()
 
-    def _shortened(self, prompt: str, max_tokens: int) -> EncodedPrompt:
+    def _shorten(self, prompt: str, max_tokens: int) -> EncodedPrompt:
         for budget in range(max_tokens - self.overhead, -1, -1):
             text = self.truncate(prompt, budget)
             ids = self._prompt_ids([text])[0]
             if len(ids) <= max_tokens:
                 return EncodedPrompt(ids, self.count(prompt) - self.count(text))
-        raise AssertionError("an empty prompt is within every budget that exceeds the overhead")
+        raise AssertionError("an empty prompt fits every budget above the overhead")
 
     def _prompt_ids(self, prompts: Sequence[str]) -> list[list[int]]:
         if not prompts:

@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
 
 class TrainableEncoder(torch.nn.Module):
-    """PPlug's input encoder: texts → vectors, differentiable in every weight that they depend on.
+    """Texts → vectors, differentiable in every weight.
 
     Args:
-        model: owned by this module; its weights become float32 and take gradients.
-        prefix: put before each text, verbatim.
+        model: owned by this module; its weights become float32 and require gradients.
+        prefix: inserted before each text, verbatim.
     """
 
     def __init__(self, model: "SentenceTransformer", prefix: str) -> None:

@@ -1,1 +1,1 @@
-"""Methods that choose among other methods' answers."""
+"""What methods that choose among other methods' answers share."""

@@ -1,6 +1,7 @@
-"""A pool of methods: each fitted once, and asked once for each example."""
+"""A pool of methods: each is fitted once and answers each example once."""
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from functools import cached_property
 from operator import attrgetter
@@ -19,32 +20,32 @@ from tasks.example import Behavior, Dataset, Example, Prediction
 from tasks.metrics.utility import utilities
 
 VERSION = 1
-"""A bump means that no stored prediction is valid any more."""
+"""Increase it to invalidate all stored predictions."""
 ABOUT = "pool.json"
 _BEHAVIOR = attrgetter(*Behavior.__slots__)
 _EXAMPLE = attrgetter(*(name for name in Example.__slots__ if name != "history"))
 
 
 def example_key(example: Example) -> str:
-    """Content key of all that an answer to the example may depend on, its id included."""
+    """Content key of everything that an answer to the example may depend on, its id included."""
     return content_key([_EXAMPLE(example), [_BEHAVIOR(b) for b in example.history]], length=32)
 
 
-def dataset_key(split: Dataset) -> str:
-    """Content key of a split's examples, as they are given, and golds."""
-    return content_key([[example_key(e) for e in split.examples], dict(split.golds or {})])
+def dataset_key(data: Dataset) -> str:
+    """Content key of the examples, in their order, and golds."""
+    return content_key([[example_key(e) for e in data.examples], dict(data.golds or {})])
 
 
 class Member:
     """One method of a pool.
 
-    What it learned is kept in `cache`/pool/fits, its predictions in `cache`/pool/predictions, both
-    under keys of all that they depend on: the method and its options, the task, the prompt budget,
-    the seed, the content of LLM and encoder and, where the method learns, the train split. A
-    method that learns nothing shares its predictions over all train splits.
+    What it learned is stored in `cache`/pool/fits and its predictions in `cache`/pool/predictions,
+    under keys of everything they depend on: the method and its options, the task, the prompt
+    budget, the seed, the content of LLM and encoder and, where the method learns, the train set.
+    A method that learns nothing shares its predictions across train sets.
 
     Args:
-        runtime: its own: with a scratch folder that no other method has.
+        runtime: the member's own, with a scratch folder that no other method uses.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class Member:
         self.method = kind(config, runtime)
 
     def fit(self, train: Dataset, dev: Dataset | None) -> None:
-        """Fit the method, or load what was fitted on the same before."""
+        """Fit the method, or load an earlier fit on the same data."""
         if not self.learns:
             return
         about = {
@@ -72,29 +73,31 @@ class Member:
         self._use(fit.method, key)
 
     def load(self, folder: Path, fitted: str | None) -> None:
-        """Take over what was saved of the fit called `fitted`; None: it learned nothing."""
+        """Load the fit with the key `fitted` from `folder`; None: the method learns nothing."""
         if fitted is not None:
             method = self.kind(self.config, self.runtime)
             method.load(folder)
             self._use(method, fitted)
 
     def answers(self, examples: Sequence[Example]) -> list[Prediction]:
-        """Its predictions; only those that no method has asked for before are made."""
-        wanted = {example_key(example): example for example in examples}
-        asked = list(wanted.values())
+        """The member's predictions; those stored before are reused."""
+        examples_by_key = {example_key(example): example for example in examples}
+        distinct = list(examples_by_key.values())
 
         def predict(rows: Sequence[int]) -> list[dict[str, Any]]:
-            return [dataclasses.asdict(p) for p in self.method.predict([asked[r] for r in rows])]
+            predictions = self.method.predict([distinct[row] for row in rows])
+            self._store_seconds()
+            return [dataclasses.asdict(prediction) for prediction in predictions]
 
         return [
             Prediction(**{**fields, "behaviors": tuple(fields["behaviors"])})
-            for fields in self.store.get(list(wanted), predict, f"pool: {self.name}")
+            for fields in self.store.get(list(examples_by_key), predict, f"pool: {self.name}")
         ]
 
     def prompts(self, examples: Sequence[Example]) -> list[str]:
-        """What the LLM reads: a prompt method's prompt or a prefix method's text side.
+        """The text that the LLM reads: the prompt of a prompt method, or of a method's text side.
 
-        The plain input where there is no such thing.
+        The plain input for any other method, and where a prompt can't be written.
         """
         writer = getattr(self.method, "text_side", self.method)
         if not isinstance(writer, PromptMethod):
@@ -105,11 +108,19 @@ class Member:
             for example, text in zip(examples, texts, strict=True)
         ]
 
+    def cost(self) -> Cost:
+        """The method's own; seconds as measured when its stored predictions were computed."""
+        cost = self.method.cost()
+        if not cost.seconds_per_user and self._seconds_file.is_file():
+            seconds = float(json.loads(self._seconds_file.read_text(encoding="utf-8")))
+            return dataclasses.replace(cost, seconds_per_user=seconds)
+        return cost
+
     @cached_property
     def store(self) -> Journal:
-        """Its stored predictions."""
+        """The stored predictions. Raises RuntimeError before `fit` or `load`."""
         if self.learns and self.fitted is None:
-            raise RuntimeError(f"pool member {self.name} is asked before `fit` or `load`")
+            raise RuntimeError(f"pool member {self.name} answers only after `fit` or `load`")
         about = {
             **self._surroundings,
             "version": VERSION,
@@ -121,7 +132,7 @@ class Member:
 
     @property
     def _surroundings(self) -> dict[str, Any]:
-        """What its results depend on besides its key, the data and its fit."""
+        """What its results depend on apart from its key, the data and its fit."""
         runtime, kind = self.runtime, self.kind
         models = self.config.named_models()
         return {
@@ -133,13 +144,23 @@ class Member:
             "models": named_model_identities(models, task=runtime.task, cache=runtime.cache),
         }
 
+    @property
+    def _seconds_file(self) -> Path:
+        return self.store.path.with_suffix(".seconds.json")
+
+    def _store_seconds(self) -> None:
+        """Keep the training time of a method that trains while it predicts (user-lora)."""
+        seconds = self.method.cost().seconds_per_user
+        if seconds:
+            write_json(self._seconds_file, seconds)
+
     def _use(self, method: Method[Any], fitted: str) -> None:
         self.method, self.fitted = method, fitted
         vars(self).pop("store", None)
 
 
 class Pool:
-    """Members side by side. M: members; N: examples."""
+    """M methods that answer the same N examples."""
 
     def __init__(
         self, members: dict[str, tuple[type[Method], MethodConfig]], runtime: Runtime
@@ -151,7 +172,7 @@ class Pool:
         ]
 
     def fit(self, train: Dataset, dev: Dataset | None) -> None:
-        """Fit every member on the same split."""
+        """Fit every member on the same data."""
         for member in self.members:
             member.fit(train, dev)
 
@@ -168,7 +189,7 @@ class Pool:
     def utilities(
         self, answers: Sequence[Sequence[Prediction]], golds: Sequence[str]
     ) -> list[list[float]]:
-        """`tasks.metrics.utility` of answers [N][M] to N golds: [N][M]."""
+        """`tasks.metrics.utility` of answers [N][M] against N golds: [N][M]."""
         columns = [
             utilities(self.runtime.task, [answer.text for answer in column], golds)
             for column in zip(*answers, strict=True)
@@ -177,7 +198,7 @@ class Pool:
 
     @property
     def damaged(self) -> int:
-        """Stored predictions found damaged and made again."""
+        """Number of stored predictions that were damaged and computed again."""
         return sum(member.store.damaged for member in self.members)
 
     @property
@@ -195,9 +216,13 @@ class Pool:
                 member.method.save(place)
 
     def load(self, folder: Path, fits: dict[str, str | None]) -> None:
-        """Read what `save` wrote, `fits` being its description.
+        """Read what `save` wrote.
 
-        Raises ModelError where it is another pool's, or as the members' `load` does.
+        Args:
+            fits: the content of ABOUT, as in the property of that name.
+
+        Raises:
+            ModelError: it was saved by another pool, or a member can't load its part.
         """
         learned = {name: fitted is not None for name, fitted in fits.items()}
         if list(learned.items()) != [(member.name, member.learns) for member in self.members]:
@@ -211,16 +236,17 @@ class Pool:
             member.load(_place(folder, number), fits[member.name])
 
     def cost(self) -> Cost:
-        """Of all members together."""
-        costs = [member.method.cost() for member in self.members]
+        """The sum over the members."""
+        costs = [member.cost() for member in self.members]
         return Cost(
             trainable_shared=sum(cost.trainable_shared for cost in costs),
             trainable_per_user=sum(cost.trainable_per_user for cost in costs),
             bytes_per_user=sum(cost.bytes_per_user for cost in costs),
+            seconds_per_user=sum(cost.seconds_per_user for cost in costs),
         )
 
     def _runtime(self, number: int) -> Runtime:
-        """The pool's models and seeds; no member is told what a method can't know."""
+        """The pool's models and seeds, without the bounds and golds that a method can't know."""
         outer = self.runtime
         return dataclasses.replace(
             outer,
@@ -233,5 +259,5 @@ class Pool:
 
 
 def _place(folder: Path, number: int) -> Path:
-    """By number: a member may be called anything."""
+    """A member's folder; by number, because its name may contain any character."""
     return folder / "members" / str(number)

@@ -1,4 +1,4 @@
-"""What methods over a pool share: its members by name, their fits, predictions and files."""
+"""The base class of methods that choose among the answers of a pool, and their options."""
 
 import dataclasses
 import json
@@ -20,25 +20,30 @@ from tasks.example import Dataset, Prediction
 
 
 class MemberConfig(MethodConfig):
-    """`method`: registered, or "module:Class"; `options`: its own."""
+    """One member.
+
+    Attributes:
+        method: a registered name, or "module:Class".
+        options: the options of that method.
+    """
 
     method: str
     options: dict[str, Any] = Field(default_factory=dict)
 
 
 def default_pool() -> dict[str, MemberConfig]:
-    """The paper's pool without the retrievers that are trained (methods.md §3b)."""
+    """The paper's pool without its trained retrievers (methods.md §3d)."""
     methods = {"none": "zero-shot", "recency": "recency", "bm25": "bm25", "dense": "dense"}
     return {name: MemberConfig(method=method) for name, method in methods.items()}
 
 
 class PoolConfig(MethodConfig):
-    """`pool`: name → member; of equally good ones, the first is taken."""
+    """`pool`: name → member; among equally good members, the first one answers."""
 
     pool: dict[str, MemberConfig] = Field(default_factory=default_pool)
 
     @model_validator(mode="after")
-    def _members_exist(self) -> Self:
+    def _check_members(self) -> Self:
         if len(self.pool) < 2:
             raise ConfigError(
                 f"a pool of {len(self.pool)} leaves nothing to choose",
@@ -48,14 +53,14 @@ class PoolConfig(MethodConfig):
         return self
 
     def named_models(self) -> list[LLMConfig | EncoderConfig]:
-        """Its own and its members'."""
+        """The method's own models and those of its members."""
         named = super().named_models()
         for _, config in self.members().values():
             named += config.named_models()
         return named
 
     def members(self) -> dict[str, tuple[type[Method], MethodConfig]]:
-        """Each member's class and checked options. Raises ConfigError, naming the member."""
+        """Name → class and checked options. Raises ConfigError, naming the member."""
         from methods import METHODS
 
         found: dict[str, tuple[type[Method], MethodConfig]] = {}
@@ -66,8 +71,8 @@ class PoolConfig(MethodConfig):
                 raise ConfigError(f"pool member {name!r}: {error.what}", hint=error.hint) from error
             if method.sees_golds:
                 raise ConfigError(
-                    f"pool member {name!r}: {member.method!r} looks at the golds",
-                    hint="Take it out of the pool",
+                    f"pool member {name!r}: {member.method!r} reads the golds",
+                    hint="Remove it from the pool",
                 )
             config = method.parse_config(member.options, f"options of pool member {name!r}:")
             found[name] = method, config
@@ -78,7 +83,7 @@ P = TypeVar("P", bound=PoolConfig, default=PoolConfig)
 
 
 class PoolMethod(Method[P]):
-    """A method that answers with the answer of one of several methods."""
+    """A method that answers with one of its members' answers."""
 
     uses_encoder = True
 
@@ -88,7 +93,7 @@ class PoolMethod(Method[P]):
             if not method.applicable(type(self.task)):
                 raise ConfigError(
                     f"pool member {name!r}: {method.name!r} is not applicable to {self.task.name}",
-                    hint="Take it out of the pool, or the task out of the suite",
+                    hint="Remove it from the pool, or the task from the suite",
                 )
 
     @classmethod
@@ -125,7 +130,7 @@ class PoolMethod(Method[P]):
             raise ModelError(
                 f"holds no readable pool ({error})",
                 file=file,
-                hint="Give a folder that a method over a pool was saved to",
+                hint="Give a folder that a pool method was saved to",
             ) from error
         self.pool.load(folder, fits)
 
@@ -134,6 +139,6 @@ class PoolMethod(Method[P]):
 
 
 def note_member(answer: Prediction, name: str) -> Prediction:
-    """A member's answer with its name in the note, so that totals count who was chosen."""
+    """The answer with the member's name in its note, so that totals count each member's answers."""
     note = f"member {name}" + (f": {answer.note}" if answer.note else "")
     return dataclasses.replace(answer, note=note)

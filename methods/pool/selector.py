@@ -1,4 +1,4 @@
-"""Scores texts that stand for the members of a pool."""
+"""RSPG's selector: scores the text of each pool member; and its loss."""
 
 from collections.abc import Sequence
 
@@ -10,14 +10,14 @@ from methods.models.encoder import Encoder
 
 
 class Selector(nn.Module):
-    """One linear on the pooled vector of a trained encoder: a text → its score.
+    """A linear layer on the pooled vector of a trained encoder: text → score.
 
-    Where a text is too long, its beginning is cut: the query and, for RSPG-Post, the answer stand
-    at the end.
+    A text that is too long loses its beginning, because its end holds the query and, for RSPG-Post,
+    the answer.
 
     Args:
-        encoder: where the trained one starts from; left as it is.
-        max_tokens: of a text, special tokens included; at most what the encoder has positions for.
+        encoder: gives the initial weights; it isn't changed.
+        max_tokens: of a text, special tokens included; limited by the encoder's positions.
     """
 
     def __init__(self, encoder: Encoder, max_tokens: int) -> None:
@@ -31,7 +31,7 @@ class Selector(nn.Module):
         self.scorer = nn.Linear(encoder.dimension, 1)
 
     def forward(self, texts: Sequence[Sequence[str]]) -> torch.Tensor:
-        """Scores [B, M] of B rows of M texts; equal texts have equal scores."""
+        """Scores [B, M] of B rows of M texts; equal texts are encoded once."""
         distinct = {text: None for row in texts for text in row}
         places = {text: place for place, text in enumerate(distinct)}
         scores = self.scorer(self.encoder(list(distinct))).squeeze(-1)
@@ -45,8 +45,12 @@ def divergence(
 ) -> torch.Tensor:
     """KL(softmax(utilities / teacher) ‖ softmax(scores / student)) of each row: [B, M] → [B].
 
-    Each side is normalized once, after its temperature (the released code divides the student's
-    log-probabilities, which are then none, and gives the teacher no temperature: methods.md §3d).
+    Each side is normalized once, after dividing by its temperature. The released code divides the
+    student's log-probabilities, which then no longer sum to 1, and has no teacher temperature
+    (methods.md §3d).
+
+    Args:
+        teacher, student: temperatures.
     """
     wanted = F.log_softmax(utilities / teacher, dim=1)
     found = F.log_softmax(scores / student, dim=1)

@@ -44,7 +44,7 @@ class HistoryEncoder:
     """Frozen vectors of histories, each distinct text encoded once (h_i = Enc_his(h_i)).
 
     Args:
-        labels: whether a behaviour's text includes its response (methods.md §0.2).
+        labels: whether a behaviour's text includes its response (methods.md §1.2).
         ages: whether batches carry ages.
     """
 

@@ -35,19 +35,19 @@ BATCH = 64
 BYTES_PER_VALUE = 2
 """A user's vectors are stored in float16."""
 SHORTEST_AUGMENTED = 2
-"""Histories of at most this many behaviours are not sub-sampled (methods.md §1c)."""
+"""Histories of at most this many behaviours are not sub-sampled (methods.md §2b)."""
 
 
 class PrefixConfig(TextSideConfig):
     """Options of every prefix method.
 
     Attributes:
-        training: defaults to the paper's (methods.md §1c).
+        training: defaults to the paper's (methods.md §2b).
         max_response_tokens: budget of a training response, end of sequence included.
         max_history: only this many of the newest behaviours are encoded.
         labels_in_history: encode a behaviour's response with its text.
         augment: additional copies of each training example per epoch, each with a random part of
-            the history left out (10 in the released PPlug, methods.md §0.3).
+            the history left out (10 in the released PPlug, methods.md §1.3).
         plain_epochs: for this many first epochs, training reads the task's plain inputs instead of
             the prompts that `text` writes. They are shorter, and the prompt doesn't yet show
             anything of the user.

@@ -1,4 +1,4 @@
-"""Methods that personalize by what they write into the prompt."""
+"""The base classes of methods that personalize through the prompt's text."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -24,13 +24,13 @@ NOTHING_FITS = "no behaviour fits the prompt budget: plain input"
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What the LLM will read for one example.
+    """The prompt of one example.
 
     Attributes:
-        text: the prompt, or None where it can't be made.
+        text: what the LLM reads; None where it can't be written.
         behaviors: ids of the behaviours in it, in prompt order.
         error: why there is no text.
-        note: for the prediction, see there.
+        note: of the prediction.
     """
 
     text: str | None
@@ -40,7 +40,7 @@ class Prompt:
 
 
 class PromptMethod(Method[C]):
-    """A method that puts text before a frozen LLM. Override `prompt`, or just `behaviors`.
+    """A method that writes the frozen LLM's prompt. Override `prompt`, or only `behaviors`.
 
     A complete method, in a file of its own in methods/:
 
@@ -49,7 +49,7 @@ class PromptMethod(Method[C]):
 
 
         class Persona(PromptMethod):
-            \"\"\"Tells the LLM what the user's last answers were.\"\"\"
+            \"\"\"Shows the LLM the user's last answers.\"\"\"
 
             name = "persona"
 
@@ -57,8 +57,8 @@ class PromptMethod(Method[C]):
                 last = [behavior.response or behavior.text for behavior in example.history[-3:]]
                 return f"My last answers: {'; '.join(last)}. {example.input}"
 
-    Where something is wrong with one example alone, raise DataError: it becomes that prediction's
-    error. Any other exception stops the cell.
+    If a single example is invalid, raise DataError, which becomes that prediction's error. Any
+    other exception stops the cell.
     """
 
     def __init__(self, config: C, runtime: Runtime) -> None:
@@ -66,7 +66,7 @@ class PromptMethod(Method[C]):
         self._last: tuple[Example, Sequence[Behavior]] | None = None
 
     def prepare(self, examples: Sequence[Example]) -> None:
-        """Do in one go what `behaviors` and `prompt` will need for `examples`. Default: nothing."""
+        """Compute in batches what `behaviors` and `prompt` need. Default: nothing."""
 
     def behaviors(self, example: Example) -> Sequence[Behavior]:  # noqa: ARG002
         """The behaviours to put into the prompt, in prompt order. Default: none."""
@@ -75,21 +75,21 @@ class PromptMethod(Method[C]):
     def prompt(self, example: Example) -> str:
         """The prompt. Default: the task's official profile prompt of `behaviors(example)`.
 
-        Longer than `budget` tokens, it is cut at its end when the LLM reads it.
+        If it exceeds `budget` tokens, its end is cut when the LLM reads it.
         """
         return self.task.personalized_prompt(
-            example, self._chosen(example), self.runtime.llm.tokens, self.budget
+            example, self._choose(example), self.runtime.llm.tokens, self.budget
         )
 
     @property
     def budget(self) -> int:
-        """Tokens for the prompt's text: the table's budget less the LLM's own special tokens."""
+        """Tokens for the prompt's text: the table's budget minus the LLM's special tokens."""
         return self.runtime.max_input_tokens - self.runtime.llm.prompt_overhead
 
     def prompts(self, examples: Sequence[Example]) -> list[Prompt]:
-        """The prompts of `examples`, in their order: the text side of a PrefixMethod too."""
+        """The prompts of `examples`, in their order; also used by methods with a text side."""
         self.prepare(examples)
-        return [self._prompt(example) for example in examples]
+        return [self._write(example) for example in examples]
 
     def predict(self, examples: Sequence[Example]) -> list[Prediction]:
         return self.answer(examples)
@@ -100,19 +100,21 @@ class PromptMethod(Method[C]):
         prefix: "torch.Tensor | None" = None,
         prompts: Sequence[Prompt] | None = None,
     ) -> list[Prediction]:
-        """Predictions for N examples, with soft tokens [N, P, H] before the prompts if given.
+        """Predictions for N examples.
 
-        `prompts`: those of `examples`, where they were made before.
+        Args:
+            prefix: [N, P, H] soft tokens before the prompts.
+            prompts: of `examples`; None: they are written here.
         """
         prompts = self.prompts(examples) if prompts is None else prompts
-        made = [row for row, prompt in enumerate(prompts) if prompt.text is not None]
+        answerable = [row for row, prompt in enumerate(prompts) if prompt.text is not None]
         generations = self.runtime.llm.generate(
-            [prompts[row].text or "" for row in made],
+            [prompts[row].text or "" for row in answerable],
             max_new_tokens=self.task.max_new_tokens,
             max_input_tokens=self.runtime.max_input_tokens,
-            prefix=None if prefix is None else prefix[made],
+            prefix=None if prefix is None else prefix[answerable],
         )
-        answers = dict(zip(made, generations, strict=True))
+        answers = dict(zip(answerable, generations, strict=True))
         return [
             Prediction(
                 id=example.id,
@@ -128,24 +130,28 @@ class PromptMethod(Method[C]):
             for row, example in enumerate(examples)
         ]
 
-    def _prompt(self, example: Example) -> Prompt:
+    def _write(self, example: Example) -> Prompt:
         try:
-            chosen, text = self._chosen(example), self.prompt(example)
+            chosen, text = self._choose(example), self.prompt(example)
         except DataError as error:
             return Prompt(None, error=str(error))
         if chosen and text == example.input:
             return Prompt(text, note=NOTHING_FITS)
         return Prompt(text, tuple(behavior.id for behavior in chosen))
 
-    def _chosen(self, example: Example) -> Sequence[Behavior]:
-        """`behaviors(example)`, asked once for the prompt and its record."""
+    def _choose(self, example: Example) -> Sequence[Behavior]:
+        """`behaviors(example)`, computed once for the prompt and its record."""
         if self._last is None or self._last[0] is not example:
             self._last = (example, self.behaviors(example))
         return self._last[1]
 
 
 class RetrievalConfig(MethodConfig):
-    """`k`: behaviours in the prompt (methods.md §1a); fewer where the history is shorter."""
+    """Options of every retrieval method.
+
+    Attributes:
+        k: number of behaviours in the prompt (methods.md §2a); fewer where the history is shorter.
+    """
 
     k: PositiveInt = 4
 
@@ -158,7 +164,7 @@ class RetrievalMethod(PromptMethod[R]):
 
     @abstractmethod
     def open_retriever(self) -> Retriever:
-        """The retriever; called once, when it is first needed."""
+        """Open the retriever; called once, at first use."""
 
     @cached_property
     def retriever(self) -> Retriever:

@@ -1,4 +1,4 @@
-"""A user's profile in a few sentences, written by a local LLM: once per history, kept on disk."""
+"""Summaries of user profiles by a local LLM, written once per history and stored on disk."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from methods.models.language_model import LanguageModel
 
 VERSION = 1
-"""A bump means that no stored summary is valid any more."""
+"""Increase it to invalidate all stored summaries."""
 QUESTIONS = {
     Kind.CLASSIFICATION: (
         "Above are choices of one user. Say in one or two sentences what this user is interested "
@@ -30,23 +30,23 @@ QUESTIONS = {
         "in which style. Summary:"
     ),
 }
-"""What is asked below the user's items, by the kind of the task's answers."""
+"""The question after the user's items, by the task's kind."""
 
 
 class ProfileSummarizer:
     """Histories → summaries.
 
-    The LLM reads the newest behaviours as the task's official item prompts, oldest of them first,
-    each cut to an equal share of the budget, and then the question.
+    The LLM reads the newest behaviours as the task's official item prompts, oldest first, each cut
+    to an equal share of the budget, then the question.
 
     Args:
         summarizer: the LLM that writes; None: the frozen LLM that answers.
-        question: in place of QUESTIONS.
-        of_query: the LLM reads the question and then the official profile prompt of the newest
-            behaviours, the input with it: a summary is then of one query.
-        items: behaviours that it reads, at most.
-        max_input_tokens: of what it reads, its special tokens included.
-        max_new_tokens: of a summary, unless the LLM's own decoding states a budget.
+        question: replaces QUESTIONS.
+        of_query: the LLM reads the question, then the official profile prompt of the newest
+            behaviours, which includes the input; each query then has its own summary.
+        items: maximum number of behaviours to read.
+        max_input_tokens: of the LLM's prompt, special tokens included.
+        max_new_tokens: of a summary, unless the LLM's own decoding sets a budget.
     """
 
     def __init__(
@@ -69,8 +69,8 @@ class ProfileSummarizer:
     def summaries(self, examples: Sequence[Example]) -> list[str]:
         """One for each example; "" where the history is empty.
 
-        Only texts that no one has asked for before are written: equal histories, and those with
-        equal newest items, share one (where `of_query`, for equal inputs).
+        Stored summaries are reused. Histories with equal newest items share one, with `of_query`
+        only for equal inputs.
         """
         prompts = [self.prompt(example) if example.history else None for example in examples]
         wanted = {self._key(prompt): prompt for prompt in prompts if prompt is not None}
@@ -84,7 +84,7 @@ class ProfileSummarizer:
         return ["" if prompt is None else found[self._key(prompt)] for prompt in prompts]
 
     def prompt(self, example: Example) -> str:
-        """What the LLM reads to summarize a history that is not empty."""
+        """The LLM's prompt to summarize a non-empty history."""
         tokens, task, question = self.llm.tokens, self.runtime.task, self.question
         newest = [example.history[i] for i in newest_first(example.history)[: self.items]]
         room = self.max_input_tokens - self.llm.prompt_overhead - tokens.count(question)
@@ -95,13 +95,13 @@ class ProfileSummarizer:
         for behavior in reversed(newest):
             try:
                 items.append(task.demonstration(behavior, share, tokens))
-            except ValueError:  # its label or title alone is longer than that
+            except ValueError:  # its label or title alone exceeds the share
                 continue
         return "\n".join([*items, question])
 
     @cached_property
     def llm(self) -> "LanguageModel":
-        """The LLM that writes."""
+        """The LLM that writes the summaries."""
         if self.config is None:
             return self.runtime.llm
         from methods.models.opening import open_llm
@@ -112,7 +112,7 @@ class ProfileSummarizer:
 
     @cached_property
     def store(self) -> Journal:
-        """What was written before."""
+        """The stored summaries."""
         about = [VERSION, self.llm.identity, self.max_input_tokens, self.max_new_tokens]
         folder = self.runtime.cache / "summaries"
         return Journal(folder / f"{content_key(about, length=32)}.jsonl", self.runtime.progress)

@@ -1,4 +1,4 @@
-"""The text side of methods that add something else to a prompt: any prompt method, by name."""
+"""The text side of methods that add more than text: a prompt method, chosen by name."""
 
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,33 +14,33 @@ if TYPE_CHECKING:
 
 
 class TextSideConfig(MethodConfig):
-    """Options of a method whose prompts another method writes.
+    """Options of a method whose prompts are written by a prompt method.
 
     Attributes:
-        text, text_options: the prompt method and its options; with "bm25" it is retrieval besides.
+        text, text_options: that method and its options; "bm25", for example, adds retrieval.
     """
 
     text: str = "zero-shot"
     text_options: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _text_side_exists(self) -> Self:
+    def _check_text_side(self) -> Self:
         self.text_side()
         return self
 
     def named_models(self) -> "list[LLMConfig | EncoderConfig]":
-        """Its own and the text side's."""
+        """The method's own models and those of its text side."""
         return [*super().named_models(), *self.text_side()[1].named_models()]
 
     def text_side(self) -> "tuple[type[PromptMethod], MethodConfig]":
-        """The prompt method on the text side and its options. Raises ConfigError: wrong ones."""
+        """The prompt method and its options. Raises ConfigError where they are invalid."""
         from methods import METHODS
         from methods.prompt.method import PromptMethod
 
         method = METHODS.get(self.text)
         if not issubclass(method, PromptMethod):
             raise ConfigError(
-                f"text = {self.text!r} is no prompt method",
+                f"text = {self.text!r} is not a prompt method",
                 hint='Choose one that writes prompts, such as "zero-shot", "bm25" or "dense"',
             )
         return method, method.parse_config(self.text_options, f"text_options of {self.text!r}")

@@ -1,4 +1,4 @@
-"""Which behaviours of a history go into the prompt."""
+"""Choose the behaviours of a history that go into the prompt."""
 
 from methods.retrieval.retriever import Retriever, ScoringRetriever, best_first
 

@@ -1,4 +1,4 @@
-"""BM25 as LaMP runs it."""
+"""BM25 as in LaMP (methods.md §3a)."""
 
 import numpy as np
 from rank_bm25 import BM25Okapi
@@ -8,10 +8,10 @@ from tasks.example import Example
 
 
 class BM25Retriever(ScoringRetriever):
-    """rank_bm25's BM25Okapi with its defaults on words split at white space, case kept.
+    """rank_bm25's BM25Okapi with its defaults, on words split at white space, case kept.
 
-    methods.md §3a. Unlike `BM25Okapi.get_top_n`, whose order of equal scores is arbitrary, ties go
-    by recency. A history without a single word scores 0 throughout.
+    Equal scores are ordered by recency; `BM25Okapi.get_top_n` orders them arbitrarily. Every
+    behaviour of a history without any words scores 0.
     """
 
     def scores(self, example: Example) -> Scores:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 class DenseRetriever(ScoringRetriever):
     """Dot product of the query's and each behaviour's vector.
 
-    Contriever-style with a mean-pooled, unnormalised encoder; cosine with a normalised one
-    (methods.md §3a); the encoder's config says which.
+    As in Contriever with a mean-pooled, unnormalised encoder; cosine similarity with a normalised
+    one (methods.md §3a). The encoder's config decides.
     """
 
     def __init__(self, embeddings: "EmbeddingStore") -> None:
@@ -29,6 +29,6 @@ class DenseRetriever(ScoringRetriever):
         texts = [behavior.text for behavior in example.history]
         documents = self.embeddings.get(texts, side="document").astype("float64")
         query = self.embeddings.get([example.query], side="query")[0].astype("float64")
-        # Not `documents @ query`: BLAS may round equal rows differently, and equal texts must tie.
+        # Not `documents @ query`: BLAS may round equal rows differently, but equal texts must tie.
         scores: Scores = (documents * query).sum(axis=1)
         return scores

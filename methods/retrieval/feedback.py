@@ -1,4 +1,4 @@
-"""The frozen LLM's feedback: what each behaviour alone in the prompt does for the answer."""
+"""The frozen LLM's feedback: the utility of each behaviour as the only one in the prompt."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -16,10 +16,10 @@ KEY_DIGITS = 32
 
 @dataclass(frozen=True)
 class Judged:
-    """A query with its candidates, as the first retriever ranks them, and what each is worth.
+    """A query with its candidates and their utilities.
 
     Attributes:
-        candidates: L behaviours of the example's history, best first.
+        candidates: L behaviours of the example's history, as the first retriever ranks them.
         utilities: L values in [0, 1], see `tasks.metrics.utility`.
     """
 
@@ -29,14 +29,13 @@ class Judged:
 
 
 class Feedback:
-    """Asks the LLM each query with each candidate behaviour alone in the official prompt.
+    """The LLM's answers to each query with one candidate behaviour in the official prompt.
 
-    Shared by every method that learns from it: an answer is kept in the runtime's cache under the
-    LLM's identity (decoding included) and its budgets, by the prompt, which is all of task, query
-    and candidate that the LLM sees. Golds and metric come after: another gold asks nothing again.
+    Answers are cached by prompt under the LLM's identity (decoding included) and budgets, and
+    shared by all methods. They are scored afterwards, so other golds or metrics reuse them.
 
     Attributes:
-        journal: how many answers were computed here, and how many lines were found damaged.
+        journal: counts the answers computed by this object and the damaged lines.
     """
 
     def __init__(self, runtime: Runtime) -> None:
@@ -50,20 +49,20 @@ class Feedback:
     def judge(
         self, pairs: Iterable[tuple[Example, str]], retriever: Retriever, most: int
     ) -> list[Judged]:
-        """The first `most` behaviours that `retriever` ranks, judged for each (example, gold).
+        """Judge the top `most` behaviours by `retriever` for each (example, gold).
 
         Raises:
-            DataError: the task can't make a prompt of an example.
-            StorageError: the cache can't be written; what is answered so far is kept.
+            DataError: the task can't write the prompt of an example.
+            StorageError: the cache can't be written; earlier answers are kept.
         """
-        asked = list(pairs)
-        retriever.prepare([example for example, _ in asked])
-        candidates = [retriever.top(example, most) for example, _ in asked]
+        queries = list(pairs)
+        retriever.prepare([example for example, _ in queries])
+        candidates = [retriever.top(example, most) for example, _ in queries]
         texts = iter(
             self._answers(
                 [
                     self._prompt(example, candidate)
-                    for (example, _), some in zip(asked, candidates, strict=True)
+                    for (example, _), some in zip(queries, candidates, strict=True)
                     for candidate in some
                 ]
             )
@@ -76,7 +75,7 @@ class Feedback:
                     utilities(self.runtime.task, [next(texts) for _ in some], [gold] * len(some))
                 ),
             )
-            for (example, gold), some in zip(asked, candidates, strict=True)
+            for (example, gold), some in zip(queries, candidates, strict=True)
         ]
 
     def _prompt(self, example: Example, candidate: Behavior) -> str:
@@ -85,7 +84,7 @@ class Feedback:
         return self.runtime.task.personalized_prompt(example, [candidate], llm.tokens, budget)
 
     def _answers(self, prompts: Sequence[str]) -> list[str]:
-        """One answer per prompt, in order; asked longest first, which pads least."""
+        """One answer per prompt, in order; the longest run first, to minimize padding."""
         distinct = sorted(set(prompts), key=lambda prompt: (-len(prompt), prompt))
 
         def ask(rows: Sequence[int]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Re-ranking by the frozen LLM: how much a behaviour helps it to foresee the query."""
+"""Re-ranking by the frozen LLM: how much a behaviour raises the query's likelihood."""
 
 import math
 from collections.abc import Sequence
@@ -19,18 +19,18 @@ Pair = tuple[str, str]
 
 
 class QueryLikelihoodReranker(Retriever):
-    """The first retriever's best, re-ranked by the LLM's log-likelihood of the query.
+    """The first retriever's best behaviours, re-ranked by the LLM's log-likelihood of the query.
 
-    gain(d) = log p(query | d) - log p(query), over the query's tokens and its end; d is read as
-    the task's official item prompt. The second term and the number of tokens, by which a mean would
-    divide, are the same for all candidates of a query, so both are left out. Behaviours beyond
-    `depth` follow in the first retriever's order, as do equal gains. Item and query get half of the
-    prompt budget each.
+    gain(d) = log p(query | d) - log p(query), over the query's tokens and its end of sequence,
+    where d is the task's official item prompt. log p(query) and the number of tokens are the same
+    for all candidates of a query, so the code leaves them out. Behaviours beyond `depth` follow in
+    the first retriever's order, which also breaks ties. Item and query each get half of the prompt
+    budget.
 
-    Likelihoods are taken in batches and kept in the runtime's cache, one per (item, query).
+    Likelihoods are computed in batches and cached for each (item, query).
 
     Attributes:
-        journal: how many likelihoods were computed here, and how many lines were found damaged.
+        journal: counts the likelihoods computed by this object and the damaged lines.
     """
 
     def __init__(self, first: Retriever, depth: int, runtime: Runtime) -> None:
@@ -86,7 +86,7 @@ class QueryLikelihoodReranker(Retriever):
         found = in_batches(lengths, BatchSize(llm.config.batch_size), score)
         if not all(math.isfinite(value) for value in found):
             raise ModelError(
-                "gives likelihoods that are not finite",
+                "computes likelihoods that are not finite",
                 file=llm.name,
                 hint='Set `dtype = "float32"` for the LLM, or fetch its weights again',
             )

@@ -1,4 +1,4 @@
-"""Random behaviours of the user: what retrieval must beat."""
+"""Random behaviours of the user, the baseline of retrieval."""
 
 import random
 
@@ -8,9 +8,9 @@ from tasks.example import Example
 
 
 class RandomRetriever(Retriever):
-    """A random order, seeded by the example's id alone.
+    """A random order without replacement, seeded only by the example's id.
 
-    Without replacement; the LaMP release may show one behaviour twice (methods.md §3a).
+    LaMP's released code draws with replacement (methods.md §3a).
     """
 
     def __init__(self, seeds: Seeds) -> None:

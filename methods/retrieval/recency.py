@@ -5,7 +5,7 @@ from tasks.example import Example, newest_first
 
 
 class RecencyRetriever(Retriever):
-    """Newest first, whatever the query (methods.md §3a)."""
+    """Newest first, for any query (methods.md §3a)."""
 
     def rank(self, example: Example) -> list[int]:
         return newest_first(example.history)

@@ -1,4 +1,4 @@
-"""What a retriever is: the behaviours of a history, ranked for a query."""
+"""The interface of retrievers, which rank the behaviours of a history for a query."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ class Retriever(ABC):
     """Ranks the behaviours of an example's own history."""
 
     def prepare(self, examples: Sequence[Example]) -> None:
-        """Do in one go what `rank` will need for `examples`. Optional: it changes no ranking."""
+        """Compute in batches what `rank` needs for `examples`. Optional; changes no ranking."""
 
     @abstractmethod
     def rank(self, example: Example) -> list[int]:
@@ -27,16 +27,16 @@ class Retriever(ABC):
 
 
 class ScoringRetriever(Retriever):
-    """Ranks by a score; equal scores go by recency."""
+    """Ranks by score, then by recency."""
 
     @abstractmethod
     def scores(self, example: Example) -> Scores:
-        """One score per behaviour, float64 [len(history)], higher is better."""
+        """The behaviours' scores, float64 [len(history)]; higher is better."""
 
     def rank(self, example: Example) -> list[int]:
         return best_first(example.history, self.scores(example))
 
 
 def best_first(history: Sequence[Behavior], scores: Scores) -> list[int]:
-    """Indices into `history` by falling score, equal scores newest first."""
+    """Indices into `history` by descending score, equal scores newest first."""
     return sorted(newest_first(history), key=lambda i: -scores[i])

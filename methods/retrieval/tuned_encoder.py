@@ -1,4 +1,4 @@
-"""A retriever's tower: the sentence encoder trained for queries and behaviours alike."""
+"""A retriever's tower: one sentence encoder trained for queries and behaviours."""
 
 import copy
 import hashlib
@@ -19,10 +19,10 @@ KIND = "retriever"
 
 
 class TunedEncoder(torch.nn.Module):
-    """One tower, started from a frozen encoder's weights, for both sides.
+    """One tower for both sides, initialized from a frozen encoder.
 
     Args:
-        base: gives weights, pooling, normalization and each side's prefix; stays as it is.
+        base: gives the initial weights, pooling, normalization and prefixes; it isn't changed.
     """
 
     def __init__(self, base: Encoder) -> None:
@@ -31,19 +31,19 @@ class TunedEncoder(torch.nn.Module):
         self.tower = TrainableEncoder(copy.deepcopy(base.model), prefix="")
 
     def forward(self, texts: Sequence[str], side: Side) -> torch.Tensor:
-        """Vectors of `texts`, float32 [N, D], pooled and normalized as by the base."""
+        """Vectors of `texts`, float32 [N, D], pooled and normalized as in the base."""
         vectors: torch.Tensor = self.tower([self.base.text(text, side) for text in texts])
         return vectors
 
     @property
     def weights(self) -> dict[str, torch.Tensor]:
-        """The trained weights by name, on the CPU."""
+        """Name → trained weight, on the CPU."""
         return {name: value.cpu() for name, value in trained_weights(self.tower).items()}
 
-    def frozen(self) -> Encoder:
-        """A copy of today's weights behind the frozen encoder's face, with an identity of its own.
+    def freeze(self) -> Encoder:
+        """A copy of the present weights as a frozen encoder with its own identity.
 
-        So vectors by the tuned weights are stored, and each text encoded once, as by any encoder.
+        Its vectors can be stored, and each text encoded once, as with any encoder.
         """
         digest = hashlib.sha256(to_bytes(self.weights)).hexdigest()
         identity = content_key([self.base.identity, digest], length=32)

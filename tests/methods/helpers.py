@@ -1,4 +1,4 @@
-"""Examples made in one line, and an LLM and encoder whose answers can be told in advance."""
+"""Examples in one line, and an LLM and an encoder with predictable answers."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +47,7 @@ class Said:
 
 
 class EchoLLM:
-    """Answers each prompt with itself; two tokens of every prompt are its own."""
+    """Answers each prompt with itself; every prompt has two special tokens."""
 
     tokens = WordTokens()
     prompt_overhead = 2
@@ -61,7 +61,7 @@ class EchoLLM:
 
 
 class LetterEncoder:
-    """Counts of the letters a, b and c; a query gets its prefix counted too."""
+    """Counts of the letters a, b and c; a query's prefix is counted too."""
 
     identity = "letters"
     dimension = 3

@@ -1,9 +1,9 @@
 """A LaMP-3 set in which only the user's history decides the answer, and models to answer it.
 
-A user always gives the same score; the texts of the history carry two of the score's three marker
-words beside a word of noise, the scores in the history are random, and queries are noise alone. The
-frozen LLM has learned to give the score that its prompt begins with, where it begins with one; the
-encoder is random, but reads words.
+A user always gives the same score. Each text of the history contains two of the score's three marker
+words and a word of noise, the scores in the history are random, and queries are pure noise. The
+frozen LLM has learned to repeat a score at the start of its prompt; the encoder is random, but has a
+token for each word.
 """
 
 import json
@@ -42,7 +42,7 @@ def write_data(root):
     """The time split; question ids begin with "seen" or "unseen" for the user."""
     draw = random.Random(0)
     sets = {"train": ([], []), "dev": ([], [])}
-    inputs = set()  # no query is asked twice
+    inputs = set()  # no query occurs twice
     for number in range(SEEN + UNSEEN):
         label, kind = LABELS[number % 5], "seen" if number < SEEN else "unseen"
         profile = [
@@ -92,7 +92,7 @@ def write_encoder(folder, words=WORDS):
 
 
 def write_llm(folder):
-    """A T5 that gives the score its prompt begins with; returns its last training loss."""
+    """Train a T5 to repeat the score at the start of its prompt; returns its last loss."""
     draw = random.Random(1)
     scores = [draw.choice(LABELS) for _ in range(640)]
     prompts = [f"{score} is the score . {asked(draw)}" for score in scores]

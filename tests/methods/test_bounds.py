@@ -1,4 +1,4 @@
-"""The rows of a generated world's limits: read from the data, scored as any other row."""
+"""The bounds of a generated world: read from the data, scored like any method."""
 
 import json
 from pathlib import Path
@@ -31,7 +31,7 @@ methods = ["oracle", "user-blind", "random-answer"]
 """
 
 
-def test_a_suite_on_a_world_has_its_limits_as_rows(tmp_path: Path) -> None:
+def test_a_suite_can_evaluate_the_bounds(tmp_path: Path) -> None:
     config = tmp_path / "bench.toml"
     config.write_text(MINI)
     result = CliRunner().invoke(app, ["run", "--config", str(config)])
@@ -44,7 +44,7 @@ def test_a_suite_on_a_world_has_its_limits_as_rows(tmp_path: Path) -> None:
         assert {row["id"]: row["text"] for row in map(json.loads, lines)} == answers
 
 
-def test_limits_are_absent_damaged_or_read(tmp_path: Path) -> None:
+def test_bounds_are_read_absent_or_damaged(tmp_path: Path) -> None:
     task = TASKS.get("LaMP-3")()
     write_world(tmp_path, WorldConfig(users=5, train_queries=1), tasks=["LaMP-3"], splits=["time"])
     dev = load_dataset(task, tmp_path, split="time", set="dev")
@@ -58,7 +58,7 @@ def test_limits_are_absent_damaged_or_read(tmp_path: Path) -> None:
     assert read_bounds(task, tmp_path, split="time", set="dev") == {}
 
 
-def test_data_without_limits_is_told_with_the_example(tmp_path: Path) -> None:
+def test_missing_bounds_are_reported_with_the_example(tmp_path: Path) -> None:
     task = TASKS.get("LaMP-3")()
     runtime = Runtime(task, Seeds.root("test"), 64, tmp_path / "cache", tmp_path / "scratch")
     example = Example("17", "u", task.instruction, "q", "q", ())  # type: ignore[attr-defined]

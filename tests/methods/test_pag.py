@@ -1,4 +1,4 @@
-"""PAG: the summary before the official prompt, within the budget, written once per history."""
+"""PAG: the summary precedes the official prompt, fits the budget, is written once per history."""
 
 import dataclasses
 
@@ -21,7 +21,7 @@ PLAIN = "input war"
 
 
 class Summarizing(EchoLLM):
-    """Writes the one summary wherever it is asked for one, and else says its prompt."""
+    """Answers a request for a summary with a fixed one, and any other prompt with itself."""
 
     identity = "summarizing"
 
@@ -50,7 +50,7 @@ def answer(folder, asked, *, llm=None, limit=100, method=PAG, **config):
     return found, made
 
 
-def test_the_summary_stands_before_the_official_prompt(tmp_path):
+def test_the_summary_precedes_the_official_prompt(tmp_path):
     found, _ = answer(tmp_path, example("1", "war", HISTORY))
     items = '5 is the score for "war" . input war'
     assert found.text == f"Profile of the user: {SUMMARY} . {items}"
@@ -62,7 +62,7 @@ def test_the_summary_stands_before_the_official_prompt(tmp_path):
     assert found.text == f"Profile of the user: likes long winters . {PLAIN}"
 
 
-def test_dense_retrieval_takes_the_encoders_nearest(tmp_path):
+def test_dense_retrieval_uses_the_encoder(tmp_path):
     asked = example("1", "b", HISTORY)
     made = build(DensePAG, tmp_path, llm=Summarizing(), encoder=LetterEncoder())
     assert made.predict([asked])[0].behaviors == ("2",)  # "war bread" alone has a b
@@ -70,10 +70,9 @@ def test_dense_retrieval_takes_the_encoders_nearest(tmp_path):
 
 def test_without_a_history_the_prompt_is_the_plain_input(tmp_path):
     llm = Summarizing()
-    found, made = answer(tmp_path, example("1", "war"), llm=llm)
+    found, _ = answer(tmp_path, example("1", "war"), llm=llm)
     assert (found.text, found.note) == (PLAIN, "empty history: plain input")
     assert llm.asked == []
-    assert made.cost().bytes_per_user == 0
 
 
 def test_an_empty_summary_leaves_the_official_prompt(tmp_path):
@@ -85,8 +84,8 @@ def test_an_empty_summary_leaves_the_official_prompt(tmp_path):
 @pytest.mark.parametrize("limit", range(12, 90, 3))
 @pytest.mark.parametrize("words", [2, 12, 25, 40])
 @pytest.mark.parametrize("k", [0, 1, 3])
-def test_the_input_stays_whole_where_it_would_without_a_summary(tmp_path, limit, words, k):
-    """Where room lacks, the behaviours give way first, then the summary; and it is noted."""
+def test_a_summary_never_cuts_the_input(tmp_path, limit, words, k):
+    """Where space runs out, behaviours are dropped first, then the summary; a note reports it."""
     input = " ".join(f"w{i}" for i in range(words))
     long = [dataclasses.replace(b, content="war " * 30, text="war " * 30) for b in HISTORY]
     asked = example("1", "war", long, input=input)
@@ -122,7 +121,7 @@ def test_a_summary_is_written_once_per_history(tmp_path):
     assert len(llm.asked) == 4
 
 
-def test_the_summarizer_reads_the_newest_items_in_their_order(tmp_path):
+def test_the_summarizer_reads_the_newest_items_oldest_first(tmp_path):
     llm = Summarizing()
     answer(tmp_path, example("1", "war", HISTORY), llm=llm, summary_items=2)
     (asked,) = llm.asked
@@ -148,7 +147,7 @@ def test_the_question_and_the_words_around_the_summary_can_be_set(tmp_path):
     assert asked.endswith('4 is the score for "war bread"\nwhat now ?')
 
 
-def test_a_summary_may_be_of_one_query(tmp_path):
+def test_each_query_can_have_its_own_summary(tmp_path):
     llm = Summarizing()
     llm.asked_of = "what now ?"
     config = {"question": "what now ?", "summary_of": "query", "summary_items": 2, "k": 0}
@@ -161,17 +160,24 @@ def test_a_summary_may_be_of_one_query(tmp_path):
 
 
 @pytest.mark.parametrize("lead", ["Profile:", "{summary} {summary}", "{sumary}"])
-def test_a_lead_without_a_place_for_the_summary_is_refused(lead):
-    with pytest.raises(ConfigError, match=r"lead.*must hold \{summary\} once"):
+def test_a_lead_must_contain_the_summary_once(lead):
+    with pytest.raises(ConfigError, match=r"lead.*must contain \{summary\} exactly once"):
         PAG.parse_config({"lead": lead}, "[methods.pag]")
 
 
-def test_a_user_costs_the_summarys_bytes(tmp_path):
-    _, made = answer(tmp_path, example("1", "war", HISTORY), llm=Summarizing("né"))
-    assert made.cost().bytes_per_user == 3
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [({}, 4 * 64), ({"summary_tokens": 5}, 4 * 5), ({"summary_of": "query"}, 0)],
+)
+def test_the_cost_is_known_before_any_prediction(tmp_path, config, expected):
+    """The same for a cell run in one go and for one resumed after its last prediction."""
+    method = build(PAG, tmp_path, config, llm=Summarizing())
+    assert method.cost().bytes_per_user == expected
+    method.predict([example("1", "war", HISTORY), example("2", "war")])
+    assert method.cost().bytes_per_user == expected
 
 
-def test_another_local_llm_writes_the_summaries(tmp_path):
+def test_another_local_llm_can_write_the_summaries(tmp_path):
     from tests.tiny import tiny_t5
 
     options = {"model": str(tiny_t5(tmp_path / "t5")), "device": "cpu"}

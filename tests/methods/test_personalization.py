@@ -1,4 +1,4 @@
-"""Where only the history decides, PPlug finds it and its controls don't; all through `bench`."""
+"""Where only the history decides the answer, PPlug learns it and its controls don't."""
 
 import json
 import math
@@ -112,7 +112,7 @@ def run(folder, suite):
 
 @pytest.fixture(scope="module")
 def accuracy(folder):
-    """(row, "seen" or "unseen" users) → (share of right answers, number of queries)."""
+    """(method, "seen" or "unseen" users) → (share of right answers, number of queries)."""
     outputs = folder / "data" / "time" / "LaMP_3" / "dev" / "dev_outputs.json"
     golds = {gold["id"]: gold["output"] for gold in json.loads(outputs.read_text())["golds"]}
     found = {}
@@ -126,7 +126,7 @@ def accuracy(folder):
 
 
 @pytest.mark.parametrize(("users", "number"), [("seen", SEEN), ("unseen", UNSEEN)])
-def test_pplug_finds_what_only_the_history_tells(accuracy, users, number):
+def test_pplug_learns_what_only_the_history_shows(accuracy, users, number):
     share, n = accuracy["pplug", users]
     assert n == number
     assert share > 0.95
@@ -134,13 +134,13 @@ def test_pplug_finds_what_only_the_history_tells(accuracy, users, number):
 
 @pytest.mark.parametrize("users", ["seen", "unseen"])
 @pytest.mark.parametrize("row", ["zero-shot", "instruction-only", "pplug@shuffled-user"])
-def test_without_the_users_own_history_answers_are_chance(accuracy, row, users):
-    """Chance is 1 in 5 scores; within three binomial standard deviations."""
+def test_without_the_users_own_history_answers_are_at_chance(accuracy, row, users):
+    """Chance is 1 of 5 scores, within three binomial standard deviations."""
     share, n = accuracy[row, users]
     assert abs(share - CHANCE) < 3 * math.sqrt(CHANCE * (1 - CHANCE) / n)
 
 
-def test_each_distinct_text_is_encoded_once_in_a_grid_and_never_again(folder, monkeypatch):
+def test_a_grid_encodes_each_distinct_text_once(folder, monkeypatch):
     read = []
     encode = Encoder.encode
 

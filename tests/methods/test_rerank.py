@@ -1,4 +1,4 @@
-"""Re-ranking by query likelihood against likelihoods taken one by one."""
+"""Re-ranking by query likelihood, against likelihoods computed one by one."""
 
 import pytest
 import torch
@@ -29,7 +29,7 @@ def reranker(folder, model, depth=5):
 
 
 class Counted:
-    """An LLM that counts the likelihoods it is asked for."""
+    """An LLM that counts the likelihoods it computes."""
 
     def __init__(self, model):
         self.model, self.asked = model, []
@@ -43,7 +43,7 @@ class Counted:
 
 
 def by_hand(model, asked, depth):
-    """The newest `depth` by their query's mean log-likelihood, token by token; then the others."""
+    """The newest `depth` by the query's mean log-likelihood, token by token; then the others."""
     newest = list(range(len(asked.history)))[::-1]
     gains = {}
     for place in newest[:depth]:
@@ -63,7 +63,7 @@ def by_hand(model, asked, depth):
 
 @pytest.mark.parametrize("kind", ["t5", "llama"])
 @pytest.mark.parametrize("depth", [1, 5, 30])
-def test_the_first_retrievers_best_are_ranked_by_the_querys_likelihood(tmp_path, kind, depth):
+def test_the_first_retrievers_best_are_reranked_by_likelihood(tmp_path, kind, depth):
     model = tiny(kind)
     found = reranker(tmp_path, model, depth)
     found.prepare(ASKED)
@@ -72,30 +72,32 @@ def test_the_first_retrievers_best_are_ranked_by_the_querys_likelihood(tmp_path,
     assert found.rank(ASKED[0]) != RecencyRetriever().rank(ASKED[0]) or depth == 1
 
 
-def test_ranking_needs_no_preparation_and_no_neighbours(tmp_path):
+def test_ranking_needs_no_preparation_or_other_examples(tmp_path):
     together = reranker(tmp_path / "a", tiny(batch_size=7))
     together.prepare(ASKED)
     alone = reranker(tmp_path / "b", tiny(batch_size=1))
     assert [alone.rank(asked) for asked in ASKED] == [together.rank(asked) for asked in ASKED]
 
 
-def test_each_pair_is_asked_once_and_kept(tmp_path):
+def test_each_pair_is_computed_once_and_stored(tmp_path):
     first, second = Counted(tiny()), Counted(tiny())
     twice = behavior("again", HISTORY[-1].text, "5")
     asked = [*ASKED, example("3", ASKED[0].query, [*HISTORY, twice])]
     found = reranker(tmp_path, first)
     found.prepare(asked)
-    # Five each; the third's five newest are the first's and one that it has twice.
+    # Five each; of the third's five newest, all but a duplicate are the first's.
     assert len(first.asked) == len(set(first.asked)) == 10
     expected = [found.rank(one) for one in asked]
     again = reranker(tmp_path, second)
     again.prepare(asked)
     assert [again.rank(one) for one in asked] == expected
     assert (second.asked, again.journal.computed) == ([], 0)
-    assert expected[2].index(10) == expected[2].index(9) - 1  # equal texts: the first's order
+    assert (
+        expected[2].index(10) == expected[2].index(9) - 1
+    )  # equal texts keep the first retriever's order
 
 
-def test_a_damaged_cache_costs_what_was_damaged(tmp_path):
+def test_only_damaged_likelihoods_are_computed_again(tmp_path):
     found = reranker(tmp_path, tiny())
     found.prepare(ASKED)
     found.journal.path.write_bytes(found.journal.path.read_bytes()[:-9])
@@ -106,7 +108,7 @@ def test_a_damaged_cache_costs_what_was_damaged(tmp_path):
     assert [again.rank(asked) for asked in ASKED] == [found.rank(asked) for asked in ASKED]
 
 
-def test_item_and_query_keep_within_the_prompts_budget(tmp_path):
+def test_item_and_query_fit_the_prompt_budget(tmp_path):
     model = Counted(tiny())
     budgets = []
     real = model.model.loss
@@ -115,7 +117,7 @@ def test_item_and_query_keep_within_the_prompts_budget(tmp_path):
     assert budgets[0] == {"max_input_tokens": 120, "max_response_tokens": 120}
 
 
-def test_likelihoods_that_are_no_numbers_are_told(tmp_path):
+def test_likelihoods_that_are_not_finite_are_reported(tmp_path):
     model = tiny()
     with torch.no_grad():
         model.model.shared.weight[:] = torch.nan
@@ -123,7 +125,7 @@ def test_likelihoods_that_are_no_numbers_are_told(tmp_path):
         reranker(tmp_path, model).prepare(ASKED)
 
 
-def test_the_method_reranks_what_the_encoder_finds(tmp_path):
+def test_rerank_reorders_what_the_encoder_retrieves(tmp_path):
     model = tiny()
     history = [
         behavior(str(i), text, "5") for i, text in enumerate(["a a", "a a a", "b", "a", "c"])
@@ -131,7 +133,7 @@ def test_the_method_reranks_what_the_encoder_finds(tmp_path):
     asked = example("1", "a", history)
     config = {"k": 2, "depth": 3}
     method = build(Rerank, tmp_path, config, llm=model, encoder=LetterEncoder())
-    # By letters: 1, 0, 3, then the others; the query's likelihood orders these three.
+    # By letters: 1, 0, 3, then the others; the query's likelihood orders those three.
     items = [f'5 is the score for "{history[i].text}"' for i in (1, 0, 3)]
     with torch.no_grad():
         nll = model.loss(items, ["a"] * 3, max_input_tokens=50, max_response_tokens=50)[0]
@@ -141,7 +143,7 @@ def test_the_method_reranks_what_the_encoder_finds(tmp_path):
     assert Rerank.Config().depth == 20
 
 
-def test_short_and_empty_histories(tmp_path):
+def test_short_and_empty_histories_are_ranked(tmp_path):
     method = build(Rerank, tmp_path, llm=tiny(), encoder=LetterEncoder())
     found = method.predict([example("1", "a"), example("2", "a", HISTORY[:1])])
     assert [p.behaviors for p in found] == [(), ("0",)]

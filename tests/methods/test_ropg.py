@@ -1,4 +1,4 @@
-"""ROPG's losses against formulas by hand; pads count for nothing; saved, resumed, refused."""
+"""ROPG: losses match hand calculations, pads are ignored, training resumes, weights reload."""
 
 import json
 import math
@@ -37,13 +37,13 @@ def ropg(kind, folder, encoder, llm=None, **config):
     return build(kind, folder, config, llm=llm or FirstScore(), encoder=encoder)
 
 
-def judged(id, utilities):
+def make_judged(id, utilities):
     candidates = tuple(behavior(str(i)) for i in range(len(utilities)))
     return Judged(example(id, history=candidates), candidates, tuple(utilities))
 
 
 def policy(scores, utilities, *, width):
-    """Of rows of unequal length: scores before the softmax, a leaf, and padded utilities."""
+    """Rows of unequal length: scores before the softmax (a leaf) and padded utilities."""
     leaf = torch.full((len(scores), width), 7.0)
     padded, real = torch.zeros(len(scores), width), torch.zeros(len(scores), width).bool()
     for row, values in enumerate(scores):
@@ -52,7 +52,7 @@ def policy(scores, utilities, *, width):
         real[row, : len(values)] = True
     leaf.requires_grad_()
     log_probabilities = torch.log_softmax(leaf.masked_fill(~real, -torch.inf), dim=1)
-    queries = [judged(f"q{row}", values) for row, values in enumerate(utilities)]
+    queries = [make_judged(f"q{row}", values) for row, values in enumerate(utilities)]
     return leaf, Policy(queries, log_probabilities, padded, real)
 
 
@@ -66,7 +66,7 @@ def softmax(values):
 
 @pytest.mark.parametrize("temperature", [1.0, 0.25])
 @pytest.mark.parametrize("width", [3, 6])
-def test_kd_is_the_kl_divergence_by_hand(tmp_path, encoder, temperature, width):
+def test_kd_matches_a_hand_calculation(tmp_path, encoder, temperature, width):
     method = ropg(RopgKD, tmp_path, encoder, teacher_temperature=temperature)
     leaf, given = policy(SCORES, UTILITIES, width=width)
     losses = method.losses(given, 0)
@@ -99,7 +99,7 @@ def test_rl_draws_real_candidates_by_their_probabilities(tmp_path, encoder):
     torch.testing.assert_close(counts / draws, given.log_probabilities.exp(), rtol=0, atol=0.082)
 
 
-def test_rl_draws_the_same_beside_other_queries(tmp_path, encoder):
+def test_rl_draws_do_not_depend_on_other_queries(tmp_path, encoder):
     method = ropg(RopgRL, tmp_path, encoder)
     _, both = policy(SCORES, UTILITIES, width=8)
     alone = Policy(
@@ -109,7 +109,7 @@ def test_rl_draws_the_same_beside_other_queries(tmp_path, encoder):
         assert method.draw(both, epoch)[1] == method.draw(alone, epoch)[0]
 
 
-def test_rl_reinforces_by_the_gain_over_the_first_candidate(tmp_path, encoder):
+def test_rl_rewards_the_gain_over_the_first_candidate(tmp_path, encoder):
     method = ropg(RopgRL, tmp_path, encoder)
     seen = set()
     for epoch in range(30):
@@ -127,7 +127,7 @@ def test_rl_reinforces_by_the_gain_over_the_first_candidate(tmp_path, encoder):
     assert len(seen) == 5
 
 
-def test_rl_watches_the_expected_reward(tmp_path, encoder):
+def test_rl_stops_early_by_the_expected_reward(tmp_path, encoder):
     _, given = policy(SCORES, UTILITIES, width=5)
     found = ropg(RopgRL, tmp_path, encoder).dev_losses(given)
     expected = [
@@ -137,7 +137,7 @@ def test_rl_watches_the_expected_reward(tmp_path, encoder):
     assert found.tolist() == pytest.approx(expected)
 
 
-def test_a_policy_is_the_softmax_of_dot_products_of_the_towers_vectors(tmp_path, encoder):
+def test_a_policy_is_the_softmax_of_dot_products(tmp_path, encoder):
     method = ropg(RopgKD, tmp_path, encoder, temperature=2.0)
     train = users(0, 3)
     queries = [
@@ -158,13 +158,13 @@ def test_a_policy_is_the_softmax_of_dot_products_of_the_towers_vectors(tmp_path,
 
 
 @BOTH
-def test_before_training_it_ranks_as_the_encoder_does(tmp_path, encoder, kind):
+def test_the_untrained_retriever_ranks_like_the_encoder(tmp_path, encoder, kind):
     test = users(50, 20).examples
     dense = build(Dense, tmp_path, llm=FirstScore(), encoder=encoder).predict(test)
     assert ropg(kind, tmp_path, encoder).predict(test) == dense
 
 
-def test_feedback_is_shared_between_both(tmp_path, encoder):
+def test_both_variants_share_feedback(tmp_path, encoder):
     train = users(0, 8)
     first, second = FirstScore(), FirstScore()
     kd = ropg(RopgKD, tmp_path, encoder, first).fit(train, None)
@@ -177,7 +177,7 @@ def test_feedback_is_shared_between_both(tmp_path, encoder):
     assert kd.notes["utility_of_best"] == 1
 
 
-def test_queries_without_a_choice_are_left_out_and_counted(tmp_path, encoder):
+def test_queries_without_a_choice_are_skipped_and_counted(tmp_path, encoder):
     whole = users(0, 4)
     a, b, c, d = whole.examples
     short = replace(a, history=()), replace(b, history=b.history[:1]), c, d
@@ -188,7 +188,7 @@ def test_queries_without_a_choice_are_left_out_and_counted(tmp_path, encoder):
 
 
 @BOTH
-def test_an_early_stop_has_dev_queries_judged(tmp_path, encoder, kind):
+def test_dev_queries_are_judged_only_for_early_stopping(tmp_path, encoder, kind):
     training = TRAINING | {"early_stop_patience": 1, "evaluations": 2}
     report = ropg(kind, tmp_path, encoder, training=training).fit(users(0, 8), users(20, 4))
     assert all(math.isfinite(point["dev_loss"]) for point in report.curve)
@@ -198,7 +198,7 @@ def test_an_early_stop_has_dev_queries_judged(tmp_path, encoder, kind):
 
 
 class Killed(Progress):
-    """Ends the process when `steps` training steps are done."""
+    """Ends the process after `steps` training steps."""
 
     def __init__(self, steps):
         self.left, self.training = steps, False
@@ -213,7 +213,7 @@ class Killed(Progress):
 
 
 @BOTH
-def test_killed_and_resumed_it_learns_the_same(tmp_path, encoder, kind):
+def test_a_killed_training_resumes_to_the_same_weights(tmp_path, encoder, kind):
     training = TRAINING | {"checkpoint_minutes": 1e-9}
     whole = ropg(kind, tmp_path / "whole", encoder, training=training)
     whole.fit(users(0, 8), None)
@@ -238,7 +238,7 @@ def saved(tmp_path_factory, encoder):
     return folder / "model", method.predict(users(50, 10).examples)
 
 
-def test_saved_and_loaded_it_predicts_the_same(tmp_path, encoder, saved):
+def test_a_loaded_retriever_predicts_the_same(tmp_path, encoder, saved):
     folder, expected = saved
     assert sorted(path.name for path in folder.iterdir()) == [
         "retriever.json", "retriever.safetensors",
@@ -249,7 +249,7 @@ def test_saved_and_loaded_it_predicts_the_same(tmp_path, encoder, saved):
     assert method.predict(users(50, 10).examples) == expected != before
 
 
-def test_another_encoder_is_refused_by_name(tmp_path, saved):
+def test_another_encoder_is_refused_and_named(tmp_path, saved):
     other = word_encoder(tmp_path / "others")
     other.identity = "other weights"
     with pytest.raises(
@@ -258,7 +258,7 @@ def test_another_encoder_is_refused_by_name(tmp_path, saved):
         ropg(RopgKD, tmp_path, other).load(saved[0])
 
 
-def test_another_llm_method_or_version_is_refused_by_name(tmp_path, encoder, saved, monkeypatch):
+def test_another_llm_method_or_version_is_refused_and_named(tmp_path, encoder, saved, monkeypatch):
     with pytest.raises(ModelError, match="trained for the method ropg-kd, not ropg-rl"):
         ropg(RopgRL, tmp_path, encoder).load(saved[0])
     llm = FirstScore()
@@ -284,7 +284,7 @@ def test_another_llm_method_or_version_is_refused_by_name(tmp_path, encoder, sav
         ("retriever.safetensors", b"\x02\0\0\0\0\0\0\0{}", "don't fit"),
     ],
 )
-def test_a_damaged_folder_is_told(tmp_path, encoder, saved, file, content, message):
+def test_a_damaged_folder_is_reported(tmp_path, encoder, saved, file, content, message):
     for path in saved[0].iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / file).unlink()
@@ -294,7 +294,7 @@ def test_a_damaged_folder_is_told(tmp_path, encoder, saved, file, content, messa
         ropg(RopgKD, tmp_path, encoder).load(tmp_path)
 
 
-def test_cost_is_the_tower_and_a_vector_a_behaviour(tmp_path, encoder):
+def test_the_cost_is_the_tower_and_a_vector_per_behaviour(tmp_path, encoder):
     method = ropg(RopgKD, tmp_path, encoder)
     method.runtime.population = users(0, 5).examples
     cost = method.cost()
@@ -302,7 +302,7 @@ def test_cost_is_the_tower_and_a_vector_a_behaviour(tmp_path, encoder):
     assert cost.bytes_per_user == 8 * 32 * 4
 
 
-def test_defaults_are_the_papers():
+def test_the_defaults_are_the_papers():
     config = RopgRL.Config()
     training = config.training
     assert (config.k, config.candidates, config.first_retriever) == (4, 16, "dense")
@@ -313,7 +313,7 @@ def test_defaults_are_the_papers():
             RopgRL.Config(**wrong)
 
 
-def test_k_decides_predictions_alone():
+def test_k_affects_only_predictions():
     one, four = (RopgKD.Config(k=k) for k in (1, 4))
     assert RopgKD.fit_key(one) == RopgKD.fit_key(four)
     assert RopgKD.key(one) != RopgKD.key(four)
@@ -321,7 +321,7 @@ def test_k_decides_predictions_alone():
     json.dumps(RopgKD.key(one).to_json())
 
 
-def test_a_suites_training_reaches_it(tmp_path):
+def test_a_suites_training_options_apply(tmp_path):
     (tmp_path / "bench.toml").write_text(
         """
 default_suite = "s"

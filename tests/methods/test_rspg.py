@@ -1,4 +1,4 @@
-"""RSPG's selector: its loss by hand, what it reads, and that it learns whom to trust."""
+"""RSPG's selector: its loss by hand, what it reads, and that it learns which member to trust."""
 
 import math
 
@@ -35,7 +35,7 @@ def softmax(values, temperature):
 
 
 @pytest.mark.parametrize(("teacher", "student"), [(1.0, 1.0), (0.1, 1.0), (0.5, 2.0)])
-def test_the_loss_is_the_divergence_of_two_softmaxes(teacher, student):
+def test_the_loss_matches_a_hand_calculation(teacher, student):
     scores, values = [[0.3, -1.2, 2.0], [0.0, 0.0, 0.0]], [[1.0, 0.0, 0.5], [0.7, 0.7, 0.7]]
     expected = []
     for row, wanted in zip(scores, values, strict=True):
@@ -67,7 +67,7 @@ def test_a_long_text_loses_its_beginning_and_equal_texts_score_equally(folder):
     assert frozen.model.tokenizer.truncation_side == "right"
 
 
-def fitted(folder, method, **options):
+def fit(folder, method, **options):
     config = {"pool": POOL, "training": TRAINING, "teacher_temperature": 0.1} | options
     place = folder / method.name
     made = build(method, place, config, llm=FirstScoreLLM(), encoder=encoder(folder / "words"))
@@ -76,11 +76,11 @@ def fitted(folder, method, **options):
 
 @pytest.fixture(scope="module", params=[RSPGPre, RSPGPost], ids=lambda method: method.name)
 def trained(request, folder):
-    return fitted(folder, request.param)
+    return fit(folder, request.param)
 
 
 def test_the_selector_beats_the_best_member_on_unseen_queries(trained):
-    """The query's words tell who is right (see `two_ages`); the oracle bounds both."""
+    """The query's words decide which member is right (see `two_ages`); the oracle bounds both."""
     method, report = trained
     test = users(200, first=1000)
     golds = [gold for _, gold in test.pairs()]
@@ -101,7 +101,7 @@ def test_the_selector_beats_the_best_member_on_unseen_queries(trained):
     assert report.curve[-1]["loss"] < 0.3 * report.curve[0]["loss"]
 
 
-def test_what_is_read_and_what_it_costs(trained):
+def test_the_selectors_texts_and_cost(trained):
     method, _ = trained
     asked = users(4, first=2000).examples
     prompts, answers = method.pool.prompts(asked), method.pool.answers(asked)
@@ -122,7 +122,7 @@ def test_what_is_read_and_what_it_costs(trained):
     assert method.cost().trainable_shared == own
 
 
-def test_a_selector_of_another_method_encoder_or_shape_is_refused(trained, folder):
+def test_a_selector_of_another_method_or_encoder_is_refused(trained, folder):
     method, _ = trained
     saved = folder / f"saved-{method.name}"
     method.save(saved)
@@ -136,8 +136,8 @@ def test_a_selector_of_another_method_encoder_or_shape_is_refused(trained, folde
         method.load(saved)
 
 
-def test_an_encoder_of_its_own(folder):
-    """Another selector than the suite's encoder, which the members may use."""
+def test_the_selector_can_have_its_own_encoder(folder):
+    """Members still use the suite's encoder."""
     tiny_encoder(folder / "own", seed=3)
     own = {"model": str(folder / "own"), "device": "cpu", "pooling": "cls"}
     config = {"pool": POOL, "selector": own, "max_tokens": 64, "training": {"epochs": 1}}
@@ -150,7 +150,7 @@ def test_an_encoder_of_its_own(folder):
     assert len(made.predict(users(2, first=50).examples)) == 2
 
 
-def test_the_dev_set_is_answered_only_for_early_stopping(folder):
+def test_members_answer_the_dev_set_only_for_early_stopping(folder):
     for patience, seen in ((None, 4), (1, 7)):
         training = {"epochs": 1, "early_stop_patience": patience}
         method, llm = RSPGPre, FirstScoreLLM()

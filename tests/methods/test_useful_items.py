@@ -1,4 +1,4 @@
-"""ROPG finds what helps the LLM, for users whom it never saw, where similarity misleads."""
+"""ROPG retrieves what helps the LLM for unseen users, where similarity misleads."""
 
 import pytest
 import torch
@@ -44,7 +44,7 @@ def untuned(folder):
 
 
 def test_similarity_misleads(untuned):
-    # Two of eight behaviours help: by chance, one is hit by .25 at 1 and by 1 - C(6,4)/C(8,4) at 4.
+    # Two of eight behaviours help, so chance is .25 at 1 and 1 - C(6,4)/C(8,4) at 4.
     assert untuned[0] < 0.25
     assert untuned[1] < 1 - 15 / 70
 

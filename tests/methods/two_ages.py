@@ -1,9 +1,9 @@
-"""A LaMP-3 set in which the query's words tell whose prompt holds the answer, and who reads it.
+"""A LaMP-3 set in which the query's words decide which retriever's prompt has the answer.
 
-Each user has scored one old record and one new one. A query about classics is answered by the old
-item's score, one about releases by the new one's. The LLM says the score that its prompt begins
-with; so, for each query, one of two retrievers is right, neither is so more often, and no prompt
-without a history is.
+Each user has scored one old record and one new one. The answer to a query about classics is the old
+item's score, and to one about releases the new item's. The LLM repeats the score at the start of its
+prompt. So for each query one of two retrievers is right, both equally often, and a prompt without a
+history never is.
 """
 
 import random
@@ -43,7 +43,7 @@ class Oldest(RetrievalMethod):
 
 
 class FirstScoreLLM(EchoLLM):
-    """Says the score that its prompt begins with, or 3."""
+    """Answers with the score at the start of its prompt, or 3."""
 
     identity = "says the first score"
 
@@ -54,7 +54,7 @@ class FirstScoreLLM(EchoLLM):
 
 
 def users(count, *, first=0):
-    """A split of `count` users, one query each; half of them about classics."""
+    """A dataset of `count` users, one query each; half of them about classics."""
     examples, golds = [], {}
     for number in range(first, first + count):
         draw = random.Random(number)
@@ -72,12 +72,12 @@ def users(count, *, first=0):
 
 
 def _between_noise(draw, words):
-    """The item prompt's quotation marks touch the first word and the last."""
+    """A word between noise, because the item prompt's quotation marks merge with outer words."""
     return f"{draw.choice(NOISE)} {draw.choice(words)} {draw.choice(NOISE)}"
 
 
 def encoder(folder):
-    """A random encoder that reads the set's words."""
+    """A random encoder with a token for each word of the dataset."""
     if not folder.exists():
         write_encoder(folder, [*OLD, *NEW, *CLASSIC, *RELEASE, *NOISE, *LaMP3.labels])
     return Encoder.open(EncoderConfig(model=str(folder), device="cpu"), cache=folder.parent)

@@ -1,8 +1,8 @@
 """A LaMP-3 set in which it is known which behaviours help the LLM.
 
-The LLM gives the score that its prompt begins with: that of the first behaviour in it. A useful
-behaviour has the user's own score, all others have another one. Useful ones are of one kind, told
-by its marker word in their text; but others share words with the query, so similarity misleads.
+The LLM repeats the score at the start of its prompt, which is that of the first behaviour. A useful
+behaviour has the user's own score; all others have another one. Useful behaviours have a marker word
+in their text, but others share words with the query, so similarity misleads.
 """
 
 import random
@@ -13,14 +13,14 @@ from tests.methods.helpers import EchoLLM, Said, behavior, example, split
 from tests.methods.marked_users import LABELS, MARKERS, NOISE, asked, write_encoder
 
 USEFUL = MARKERS["1"]
-"""Words of the one kind that helps; here they have nothing to do with a score of 1."""
+"""Marker words of useful behaviours; here they don't stand for a score of 1."""
 OTHERS = [word for label in LABELS[1:] for word in MARKERS[label]]
 HISTORY, HELPFUL = 8, 2
-"""Behaviours of a user, and how many of them are useful."""
+"""Number of a user's behaviours, and of the useful ones."""
 
 
 def users(first, count):
-    """A split with one query a user, users numbered from `first` on."""
+    """A dataset with one query per user; users are numbered from `first`."""
     examples, golds = [], {}
     for number in range(first, first + count):
         draw = random.Random(number)
@@ -43,7 +43,7 @@ def _item(draw, place, label, query):
 
 
 def hit_rate(predictions):
-    """The share of prompts that hold a useful behaviour."""
+    """The share of prompts that contain a useful behaviour."""
     hits = [any(id.startswith("useful") for id in p.behaviors) for p in predictions]
     return sum(hits) / len(hits)
 
@@ -64,7 +64,7 @@ class FirstScore(EchoLLM):
 
 
 def word_encoder(folder):
-    """An encoder that reads this set's words: random, so that words are alike only to themselves."""
+    """A random encoder with a token for each word, so that only equal words are similar."""
     if not folder.exists():
         write_encoder(folder)
     return Encoder.open(EncoderConfig(model=str(folder), device="cpu"), cache=folder.parent)

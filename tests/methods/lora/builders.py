@@ -1,5 +1,8 @@
-"""Users with histories of many lengths, and the shortest way to train their adapters."""
+"""Users with histories of many lengths, and shortcuts to train their adapters."""
 
+import torch
+
+from methods.lora.layers import AdapterStack
 from methods.lora.training import Lessons, train_together
 from methods.models.config import LoraConfig, TrainingConfig
 from tasks.common.progress import Progress
@@ -38,7 +41,7 @@ def training(**options):
 
 
 def users(model, sizes=SIZES):
-    """One user a size; two of them have some of the same prompts."""
+    """A user for each size; some users share prompts."""
     found = []
     for user, size in enumerate(sizes):
         prompts = [PROMPTS[(user + i) % len(PROMPTS)] for i in range(size)]
@@ -60,3 +63,13 @@ def together(model, who, shape, config, folder, progress=None):
     return train_together(
         model, who, shape, config, checkpoints=folder, progress=progress or Progress(), **BUDGET
     )
+
+
+def fill_stack(model, kind, count, **options):
+    """Adapters strong enough to change answers; the last one is zero."""
+    stack = AdapterStack(model, lora(kind, **options), count).eval()
+    random = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for weight in stack.parameters():
+            weight[:-1] = torch.randn(weight[:-1].shape, generator=random, dtype=weight.dtype)
+    return stack

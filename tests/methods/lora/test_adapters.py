@@ -1,4 +1,4 @@
-"""Adapters on disk: what plain peft reads, and what is refused."""
+"""Adapters on disk: readable by plain peft, and refused where they don't fit."""
 
 import json
 
@@ -9,8 +9,7 @@ from peft import PeftModel
 from methods.lora.adapters import CONFIG, WEIGHTS, join_adapters, read_adapter, write_adapter
 from methods.lora.layers import AdapterStack
 from tasks.common.errors import ModelError
-from tests.methods.lora.builders import exact, lora
-from tests.methods.lora.test_layers import filled
+from tests.methods.lora.builders import exact, fill_stack, lora
 from tests.methods.models.builders import KINDS, PROMPTS, llm
 
 ASK = {"max_input_tokens": 20, "max_response_tokens": 8}
@@ -26,9 +25,9 @@ def losses(model):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_peft_alone_reads_it_and_gives_the_same(kind, tmp_path):
+def test_plain_peft_reads_an_adapter_and_computes_the_same(kind, tmp_path):
     model = exact(kind)
-    stack = filled(model, kind, 3)
+    stack = fill_stack(model, kind, 3)
     write_adapter(tmp_path, stack.weights(1), stack.lora, model)
     assert {path.name for path in tmp_path.iterdir()} == {CONFIG, WEIGHTS}
     plain = losses(model)
@@ -42,10 +41,10 @@ def test_peft_alone_reads_it_and_gives_the_same(kind, tmp_path):
     assert (found - plain).abs().min() > 1e-6
 
 
-def test_two_joined_are_both_together(tmp_path):
+def test_a_joined_adapter_equals_both_together(tmp_path):
     model = exact("t5")
-    below = filled(model, "t5", 2, rank=2, alpha=5, targets=("q", "k", "v"))
-    above = filled(model, "t5", 3)
+    below = fill_stack(model, "t5", 2, rank=2, alpha=5, targets=("q", "k", "v"))
+    above = fill_stack(model, "t5", 3)
     with below.attached(), above.attached():
         below.use([0] * 7)
         above.use([1] * 7)
@@ -58,15 +57,15 @@ def test_two_joined_are_both_together(tmp_path):
     torch.testing.assert_close(losses(fresh), wanted, rtol=1e-9, atol=1e-9)
 
 
-def written(folder, kind="t5"):
+def write(folder, kind="t5"):
     model = llm(kind, device="cpu")
-    stack = filled(model, kind, 2)
+    stack = fill_stack(model, kind, 2)
     write_adapter(folder, stack.weights(0), stack.lora, model, {"seconds": "2.5"})
     return model, stack
 
 
-def test_what_was_written_is_read(tmp_path):
-    model, stack = written(tmp_path)
+def test_an_adapter_round_trips(tmp_path):
+    model, stack = write(tmp_path)
     weights, facts = read_adapter(tmp_path, model, stack.lora)
     assert facts["seconds"] == "2.5"
     assert weights.keys() == stack.weights(0).keys()
@@ -78,25 +77,25 @@ def test_what_was_written_is_read(tmp_path):
     [
         ({"rank": 4}, r"has rank 3, not 4.*Set `lora.rank` = 3"),
         ({"alpha": 1}, "has alpha 12, not 1"),
-        ({"targets": ("q", "o")}, "of other layers, .* among them"),
+        ({"targets": ("q", "o")}, "has other layers; they differ in"),
     ],
 )
-def test_another_shape_is_named(tmp_path, options, message):
-    model, _ = written(tmp_path)
+def test_another_shape_is_reported(tmp_path, options, message):
+    model, _ = write(tmp_path)
     with pytest.raises(ModelError, match=message):
         read_adapter(tmp_path, model, lora("t5", **options))
 
 
-def test_another_base_model_is_named(tmp_path):
-    _, stack = written(tmp_path)
+def test_another_base_model_is_reported(tmp_path):
+    _, stack = write(tmp_path)
     other = llm("t5", device="cpu")
     other.weights = "other weights"
     with pytest.raises(ModelError, match=r"for the LLM in memory \(in memory\).*\(other weights\)"):
         read_adapter(tmp_path, other, stack.lora)
 
 
-def test_damage_and_cuts_are_told(tmp_path):
-    model, stack = written(tmp_path)
+def test_damaged_and_truncated_files_are_reported(tmp_path):
+    model, stack = write(tmp_path)
     file = tmp_path / WEIGHTS
     whole = file.read_bytes()
     file.write_bytes(whole[:-3] + bytes([whole[-3] ^ 1]) + whole[-2:])

@@ -1,4 +1,4 @@
-"""Rows of one batch under adapters of their own: by hand, with beams, on three architectures."""
+"""Rows of one batch with their own adapters: by hand, with beams, on three architectures."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from methods.lora.layers import AdapterStack, target_layers
 from methods.models.config import LoraConfig
 from tasks.common.errors import ConfigError, ModelError
 from tasks.common.seeds import Seeds
-from tests.methods.lora.builders import TARGETS, exact, lora
+from tests.methods.lora.builders import TARGETS, exact, fill_stack, lora
 from tests.methods.models.builders import KINDS, PROMPTS, llm
 
 ASK = {"max_new_tokens": 6, "max_input_tokens": 20}
@@ -18,18 +18,8 @@ def one_thread():
     torch.set_num_threads(1)
 
 
-def filled(model, kind, count, **options):
-    """Adapters strong enough to change answers; the last one is zero."""
-    stack = AdapterStack(model, lora(kind, **options), count).eval()
-    random = torch.Generator().manual_seed(3)
-    with torch.no_grad():
-        for weight in stack.parameters():
-            weight[:-1] = torch.randn(weight[:-1].shape, generator=random, dtype=weight.dtype)
-    return stack
-
-
-def merged_logits(model, kind, stack, adapter, prompt):
-    """Logits after W + (alpha/r)·B A was put in place of W, by plain matrix products."""
+def compute_merged(model, kind, stack, adapter, prompt):
+    """NLL and answer with W + (alpha/r)·B A in place of W, by plain matrix products."""
     weights, scale = stack.weights(adapter), stack.lora.alpha / stack.lora.rank
     layers = target_layers(model, TARGETS[kind])
     before = {name: layer.weight.data.clone() for name, layer in layers.items()}
@@ -45,12 +35,12 @@ def merged_logits(model, kind, stack, adapter, prompt):
 
 @pytest.mark.parametrize("beams", [1, 3])
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_row_reads_its_own_adapter_as_if_merged(kind, beams):
+def test_each_row_uses_its_own_adapter_as_if_merged(kind, beams):
     model = exact(kind, batch_size=3, decoding={"num_beams": beams, "max_new_tokens": 6})
-    stack = filled(model, kind, 4)
+    stack = fill_stack(model, kind, 4)
     adapters = [2, 0, 3, 1, 0, 2, 3]
     wanted = [
-        merged_logits(model, kind, stack, u, p) for u, p in zip(adapters, PROMPTS, strict=True)
+        compute_merged(model, kind, stack, u, p) for u, p in zip(adapters, PROMPTS, strict=True)
     ]
     with stack.attached():
         stack.use(adapters)
@@ -68,7 +58,7 @@ def test_each_row_reads_its_own_adapter_as_if_merged(kind, beams):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_in_bfloat16_rows_read_the_same_but_for_rounding(kind):
+def test_bfloat16_changes_losses_only_by_rounding(kind):
     model = llm(kind)
     stack = AdapterStack(model, lora(kind), 2).eval()
     with torch.no_grad():
@@ -90,9 +80,9 @@ def test_in_bfloat16_rows_read_the_same_but_for_rounding(kind):
     torch.testing.assert_close(rounded, whole, rtol=0.02, atol=0.02)
 
 
-def test_label_likelihoods_follow_their_prompts():
+def test_label_likelihoods_use_their_prompts_adapters():
     model = exact("t5", batch_size=3)
-    stack = filled(model, "t5", 3)
+    stack = fill_stack(model, "t5", 3)
     adapters, labels = [1, 0, 2, 1, 1, 0, 2], ["fox", "a river bank"]
     with stack.attached(), stack.following(model, adapters):
         found = model.label_likelihoods(PROMPTS, labels, max_input_tokens=20)
@@ -101,7 +91,7 @@ def test_label_likelihoods_follow_their_prompts():
             with stack.following(model, [adapter]):
                 alone.append(model.label_likelihoods([prompt], labels, max_input_tokens=20)[0])
     torch.testing.assert_close(found, torch.stack(alone), rtol=1e-9, atol=1e-9)
-    assert model.before_batch([1]) == [1]  # nobody listens any more
+    assert model.before_batch([1]) == [1]  # the listener is removed
 
 
 @pytest.mark.parametrize(
@@ -112,18 +102,18 @@ def test_default_targets_are_pefts(kind, ends):
     assert {name.rpartition(".")[2] for name in found} == ends
 
 
-def test_an_unknown_target_names_the_near_ones():
-    with pytest.raises(ConfigError, match=r"'q_prj' is no linear layer of in memory.*q_proj"):
+def test_an_unknown_target_suggests_similar_names():
+    with pytest.raises(ConfigError, match=r"'q_prj' is not a linear layer of in memory.*q_proj"):
         target_layers(llm("llama", device="cpu"), ["q_prj"])
     model = llm("t5", device="cpu")
-    with pytest.raises(ConfigError, match="'shared'"):  # an embedding is no linear layer
+    with pytest.raises(ConfigError, match="'shared'"):  # an embedding is not a linear layer
         target_layers(model, ["shared"])
     model.model.config.model_type = "unheard-of"
     with pytest.raises(ConfigError, match=r"no default LoRA targets for 'unheard-of'.*\bwi\b"):
         target_layers(model, None)
 
 
-def test_a_users_initial_weights_are_its_own_and_pefts_kind():
+def test_initial_weights_follow_peft_and_the_users_seeds():
     model = llm("t5", device="cpu")
     shape = LoraConfig(rank=2)
     many, one = AdapterStack(model, shape, 3), AdapterStack(model, shape)
@@ -144,13 +134,13 @@ def test_adapters_of_another_shape_are_refused():
     model = llm("t5", device="cpu")
     stack = AdapterStack(model, LoraConfig(rank=2))
     other = AdapterStack(model, LoraConfig(rank=3)).weights(0)
-    with pytest.raises(ModelError, match=r"lora_A.weight is \(3, 16\), wanted \(2, 16\)"):
+    with pytest.raises(ModelError, match=r"lora_A.weight is \(3, 16\), expected \(2, 16\)"):
         stack.put(0, other)
 
 
-def test_rows_that_cannot_be_told_apart_are_refused():
+def test_inputs_without_a_row_dimension_are_refused():
     model = llm("t5", device="cpu")
-    stack = filled(model, "t5", 2)
+    stack = fill_stack(model, "t5", 2)
     stack.use([0, 1, 0])
     with stack.attached(), pytest.raises(ModelError, match="for 3 rows"):
         model.loss(PROMPTS[:2], ["a", "b"], max_input_tokens=20, max_response_tokens=4)

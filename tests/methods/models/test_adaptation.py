@@ -1,3 +1,5 @@
+"""The shared LLM tuned once, resumable, in full or by LoRA."""
+
 import json
 import random
 
@@ -7,10 +9,8 @@ from safetensors.torch import load_file
 
 from methods.models import training
 from methods.models.config import LLMConfig
-from methods.models.identity import identity_of
 from methods.models.opening import open_llm
-from methods.models.scratch import make_scratch_t5, texts, train_tokenizer
-from tasks import Behavior, Dataset, Example
+from tasks import Dataset
 from tasks.common.errors import ConfigError, ModelError
 from tasks.common.progress import Progress
 from tests.methods.models.builders import PROMPTS, ToyTask, folder, toy_split
@@ -25,7 +25,7 @@ def one_thread():
 
 
 def colours(n, seed):
-    """Which colour word is in the sentence? Learnable only by reading the input."""
+    """Sentences with a colour word, which can be answered only by reading them."""
     choose = random.Random(seed)
     names, fillers = ["red", "green", "blue"], ["the box", "my old car", "a big tree", "her hat"]
     for _ in range(n):
@@ -53,7 +53,7 @@ def scratch_config(**training):
     }
 
 
-def test_a_small_t5_from_random_weights_learns(tmp_path):
+def test_a_small_t5_with_random_weights_learns(tmp_path):
     llm = open_adapted(scratch_config(), tmp_path)
     pairs = list(colours(60, 1))
     answers = llm.generate([p for p, _ in pairs], max_new_tokens=4, max_input_tokens=64)
@@ -65,7 +65,7 @@ def test_a_small_t5_from_random_weights_learns(tmp_path):
     assert record["curve"][-1]["loss"] < 0.5 * record["curve"][0]["loss"]
 
 
-def test_adapted_once_per_content_and_never_again(tmp_path):
+def test_an_llm_is_adapted_once_per_content(tmp_path):
     config = scratch_config(max_steps=2)
     phases = []
 
@@ -85,7 +85,7 @@ def test_adapted_once_per_content_and_never_again(tmp_path):
     assert {"model.safetensors", "config.json", "tokenizer.json"} <= fit_names
 
 
-def test_killed_in_the_middle_it_goes_on_to_the_same_weights(tmp_path, monkeypatch):
+def test_a_killed_adaptation_resumes_to_the_same_weights(tmp_path, monkeypatch):
     config = scratch_config(max_steps=6, checkpoint_minutes=1e-9)
     config["scratch"] = config["scratch"] | {"dropout": 0.2}
     straight = open_adapted(config, tmp_path / "a")
@@ -136,7 +136,7 @@ def test_lora_is_merged_and_changes_only_its_targets(tmp_path, kind):
     assert llm.identity != plain.identity
 
 
-def test_lora_without_such_modules_is_refused(tmp_path):
+def test_lora_targets_must_exist(tmp_path):
     base = folder(tmp_path / "base", "t5")
     config = {"model": str(base), "adapt": "lora", "lora": {"targets": ["nowhere"]}}
     with pytest.raises(ModelError, match="finds no modules"):
@@ -144,12 +144,12 @@ def test_lora_without_such_modules_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("train", [None, Dataset("toy", "train", TRAIN.examples, None, "f")])
-def test_learning_without_golds_is_refused(tmp_path, train):
-    with pytest.raises(ConfigError, match="none with golds"):
+def test_adaptation_needs_golds(tmp_path, train):
+    with pytest.raises(ConfigError, match="missing or has no golds"):
         open_adapted(scratch_config(), tmp_path, train=train)
 
 
-def test_full_adaptation_of_a_folder_leaves_the_folder_alone(tmp_path):
+def test_full_adaptation_leaves_the_original_folder_unchanged(tmp_path):
     base = folder(tmp_path / "base", "gpt2")
     before = (base / "model.safetensors").read_bytes()
     config = {"model": str(base), "adapt": "full", "adaptation": {"max_steps": 2}, "device": "cpu"}
@@ -158,38 +158,3 @@ def test_full_adaptation_of_a_folder_leaves_the_folder_alone(tmp_path):
     )
     assert (base / "model.safetensors").read_bytes() == before
     assert llm.generate(PROMPTS[:1], max_new_tokens=2, max_input_tokens=40)
-
-
-def test_identity_is_known_before_any_weights_are(tmp_path):
-    base = folder(tmp_path / "base", "t5")
-    for config in (
-        {"model": str(base), "device": "cpu"},
-        {"model": str(base), "adapt": "full", "adaptation": {"max_steps": 1}, "device": "cpu"},
-        {"scratch": SMALL, "device": "cpu"},
-    ):
-        known = identity_of(
-            LLMConfig.model_validate(config), task=TASK, train_fingerprint="f", seed=3,
-            cache=tmp_path,
-        )  # fmt: skip
-        assert open_adapted(config, tmp_path, seed=3).identity == known
-
-
-def test_scratch_reads_inputs_histories_and_golds_and_is_reproducible(tmp_path):
-    history = (Behavior("b", "a past text", "a past text", response="tagged"),)
-    example = Example("1", "u", "the input", "q", "q", history)
-    split = Dataset("toy", "train", (example, example), {"1": "gold"}, "f")
-    assert list(texts(split)) == ["the input", "gold", "a past text", "tagged"]
-    config = LLMConfig.model_validate({"scratch": SMALL}).scratch
-    first, second = (
-        make_scratch_t5(tmp_path / "a", config, TRAIN),
-        make_scratch_t5(tmp_path / "b", config, TRAIN),
-    )
-    for name in ("tokenizer.json", "model.safetensors", "config.json"):
-        assert (first / name).read_bytes() == (second / name).read_bytes()
-
-
-def test_the_scratch_tokenizer_gives_back_any_text():
-    words = train_tokenizer(iter(["plain words only"]), 300)
-    for text in ("plain words", "Ünïcode 数 🙂", "tabs\tand\nlines"):
-        assert words.decode(words(text).input_ids, skip_special_tokens=True).strip() == text
-    assert words("plain").input_ids[-1] == words.eos_token_id == 1

@@ -1,8 +1,9 @@
+"""Batch sizes that adapt to memory; results in the caller's order."""
+
 import pytest
 import torch
 
 from methods.models.batching import BatchSize, in_batches
-from methods.models.padding import after_prefix, pad
 from tasks.common.errors import ModelError
 
 CPU_FULL = (
@@ -10,7 +11,7 @@ CPU_FULL = (
 )
 
 
-def test_longest_first_and_results_in_the_order_given():
+def test_the_longest_rows_run_first_and_results_keep_their_order():
     seen = []
 
     def forward(rows):
@@ -25,7 +26,7 @@ def test_longest_first_and_results_in_the_order_given():
 @pytest.mark.parametrize(
     "error", [torch.OutOfMemoryError("CUDA out of memory. Tried"), RuntimeError(CPU_FULL)]
 )
-def test_auto_halves_when_memory_runs_out_and_stays_there(error):
+def test_auto_halves_permanently_when_memory_runs_out(error):
     size, tried = BatchSize("auto"), []
 
     def work(n):
@@ -39,11 +40,11 @@ def test_auto_halves_when_memory_runs_out_and_stays_there(error):
     assert tried == [64, 32, 16, 16]
 
 
-def test_what_never_fits_is_said_with_the_mend():
+def test_a_size_that_never_fits_is_reported_with_a_hint():
     def work(_):
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    with pytest.raises(ModelError, match="one example alone does not fit"):
+    with pytest.raises(ModelError, match="a single example does not fit"):
         BatchSize("auto").fit(work)
     with pytest.raises(ModelError, match=r"a batch of 8 does not fit.*auto"):
         BatchSize(8).fit(work)
@@ -55,24 +56,3 @@ def test_other_errors_pass_through():
 
     with pytest.raises(RuntimeError, match="shapes differ"):
         BatchSize("auto").fit(work)
-
-
-def test_padding_by_hand():
-    ids, mask = pad([[5, 6], [7]], 0)
-    assert ids.tolist() == [[5, 6], [7, 0]]
-    assert mask.tolist() == [[1, 1], [1, 0]]
-    ids, mask = pad([[5, 6], [7]], 0, left=True)
-    assert ids.tolist() == [[5, 6], [0, 7]]
-    assert mask.tolist() == [[1, 1], [0, 1]]
-
-
-@pytest.mark.parametrize(
-    ("left", "row", "real"),
-    [(True, [0, -1, -2, 7], [0, 1, 1, 1]), (False, [-1, -2, 7, 0], [1, 1, 1, 0])],
-)
-def test_soft_tokens_stand_directly_before_the_first_real_token(left, row, real):
-    ids, mask = pad([[5, 6], [7]], 0, left=left)
-    prefix = torch.tensor([[[-1.0], [-2.0]]] * 2)
-    embedded, mask = after_prefix(prefix, ids[..., None].float(), mask)
-    assert embedded[..., 0].tolist() == [[-1, -2, 5, 6], row]
-    assert mask.tolist() == [[1, 1, 1, 1], real]

@@ -17,7 +17,7 @@ DIMENSION = 4
 
 
 class CountingEncoder:
-    """A vector from the text's hash; knows how many texts it has encoded."""
+    """Vectors from the texts' hashes; counts the texts that it encodes."""
 
     identity = "fake"
     dimension = DIMENSION
@@ -58,7 +58,7 @@ def test_each_distinct_text_is_encoded_once(tmp_path):
     assert encoder.calls == 25
 
 
-def test_another_process_finds_them(tmp_path):
+def test_another_process_reuses_stored_vectors(tmp_path):
     EmbeddingStore(CountingEncoder(), tmp_path).get(texts(20), side="document")
     encoder = CountingEncoder()
     found = EmbeddingStore(encoder, tmp_path).get(texts(20), side="document")
@@ -66,14 +66,14 @@ def test_another_process_finds_them(tmp_path):
     assert encoder.calls == 0
 
 
-def test_sides_differ_by_what_the_encoder_reads(tmp_path):
+def test_each_side_has_its_own_vectors(tmp_path):
     store = EmbeddingStore(CountingEncoder(), tmp_path)
     document, query = (store.get(["a"], side=side) for side in ("document", "query"))
     np.testing.assert_array_equal(document, vectors_of(["a"]))
     np.testing.assert_array_equal(query, vectors_of(["query: a"]))
 
 
-def test_encoders_are_kept_apart(tmp_path):
+def test_each_encoder_has_its_own_store(tmp_path):
     EmbeddingStore(CountingEncoder(), tmp_path).get(["a"], side="document")
     other = CountingEncoder()
     other.identity = "other"
@@ -81,7 +81,7 @@ def test_encoders_are_kept_apart(tmp_path):
     assert other.calls == 1
 
 
-def test_odd_texts(tmp_path):
+def test_unusual_texts_are_stored(tmp_path):
     encoder = CountingEncoder()
     store = EmbeddingStore(encoder, tmp_path)
     asked = ["", " ", "é", "\x00", "a" * 100_000, "'; drop table vectors; --"]
@@ -100,7 +100,7 @@ def test_rows_point_into_the_matrix(tmp_path):
     np.testing.assert_array_equal(store.rows(["a", "b", "a"], side="document"), rows)
 
 
-def test_memory_is_mapped_and_read_only(tmp_path):
+def test_the_matrix_is_memory_mapped_and_read_only(tmp_path):
     store = EmbeddingStore(CountingEncoder(), tmp_path)
     store.add(texts(3), side="document")
     assert isinstance(store.matrix, np.memmap)
@@ -109,7 +109,7 @@ def test_memory_is_mapped_and_read_only(tmp_path):
     store.get(["text 0"], side="document")[0] = 7  # a copy, the caller's own
 
 
-def test_progress_counts_what_is_encoded(tmp_path):
+def test_progress_counts_encoded_texts(tmp_path):
     class Recording(Progress):
         def __init__(self):
             self.started, self.done = [], 0
@@ -127,7 +127,7 @@ def test_progress_counts_what_is_encoded(tmp_path):
     assert (progress.started, progress.done) == ([20], 20)
 
 
-def test_a_kill_between_chunks_loses_one_chunk_at_most(tmp_path):
+def test_a_kill_loses_at_most_one_chunk(tmp_path):
     class Dying(CountingEncoder):
         def encode(self, texts, *, side):
             if self.calls >= 16:
@@ -143,7 +143,7 @@ def test_a_kill_between_chunks_loses_one_chunk_at_most(tmp_path):
 
 
 def test_rows_written_but_not_indexed_are_ignored(tmp_path):
-    """What a kill leaves behind between the two writes: whole and half rows without index."""
+    """A process killed between the two writes leaves whole and half rows without an index."""
     store = EmbeddingStore(CountingEncoder(), tmp_path)
     store.add(texts(3), side="document")
     with (tmp_path / "fake" / "vectors.f32").open("ab") as file:
@@ -167,7 +167,7 @@ def test_damaged_rows_are_encoded_again(tmp_path):
 
 
 @pytest.mark.parametrize("left", [0, 50])
-def test_a_shortened_file_is_encoded_again(tmp_path, left):
+def test_rows_of_a_truncated_file_are_encoded_again(tmp_path, left):
     EmbeddingStore(CountingEncoder(), tmp_path).add(texts(8), side="document")
     os.truncate(tmp_path / "fake" / "vectors.f32", left)
     store = EmbeddingStore(CountingEncoder(), tmp_path)
@@ -176,7 +176,7 @@ def test_a_shortened_file_is_encoded_again(tmp_path, left):
     assert store.healed == 8 - left // (4 * DIMENSION)
 
 
-def test_a_broken_index_is_told_with_its_mend(tmp_path):
+def test_a_broken_index_is_reported_with_a_hint(tmp_path):
     EmbeddingStore(CountingEncoder(), tmp_path).add(texts(8), side="document")
     (tmp_path / "fake" / "index.sqlite").write_bytes(b"not a database" * 500)
     with pytest.raises(StorageError, match="Delete its folder") as caught:
@@ -184,15 +184,15 @@ def test_a_broken_index_is_told_with_its_mend(tmp_path):
     assert caught.value.file.endswith("index.sqlite")
 
 
-def test_an_empty_index_of_a_killed_process_is_filled(tmp_path):
+def test_an_empty_index_left_by_a_killed_process_is_filled(tmp_path):
     (tmp_path / "fake").mkdir()
     (tmp_path / "fake" / "index.sqlite").touch()
     store = EmbeddingStore(CountingEncoder(), tmp_path)
     np.testing.assert_array_equal(store.get(["a"], side="document"), vectors_of(["a"]))
 
 
-def test_a_folder_that_is_no_folder(tmp_path):
-    (tmp_path / "fake").write_text("in the way")
+def test_an_unusable_folder_is_reported(tmp_path):
+    (tmp_path / "fake").write_text("a file")
     with pytest.raises(StorageError, match="can't be stored"):
         EmbeddingStore(CountingEncoder(), tmp_path).get(["a"], side="document")
 
@@ -217,7 +217,7 @@ def test_processes_share_the_work(tmp_path):
     assert sum(calls.get() for _ in workers) == 100
 
 
-def test_survives_kill_9(tmp_path):
+def test_a_store_survives_sigkill(tmp_path):
     context = multiprocessing.get_context("spawn")
     calls = context.Queue()
     worker = context.Process(target=fill, args=(tmp_path, 2000, 0.001, calls))

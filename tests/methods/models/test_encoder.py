@@ -39,7 +39,7 @@ def open_encoder(folder, tmp_path):
 
 
 def by_hand(folder, text, pooling, max_length=512):
-    """One text alone, through transformers: no padding, no batch."""
+    """The vector of one text by transformers alone, without padding or a batch."""
     tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder)
     with torch.no_grad():
         ids = tokenizer(text, return_tensors="pt", truncation=True, max_length=max_length)
@@ -48,7 +48,7 @@ def by_hand(folder, text, pooling, max_length=512):
 
 
 @pytest.mark.parametrize("pooling", ["auto", "mean", "cls"])
-def test_pools_the_last_hidden_states(folder, open_encoder, pooling):
+def test_vectors_pool_the_last_hidden_states(folder, open_encoder, pooling):
     found = open_encoder(pooling=pooling).encode(TEXTS, side="document")
     assert found.dtype == np.float32
     assert found.shape == (4, 32)
@@ -56,7 +56,7 @@ def test_pools_the_last_hidden_states(folder, open_encoder, pooling):
         np.testing.assert_allclose(vector, by_hand(folder, text, pooling), atol=1e-5)
 
 
-def test_bge_style_is_cls_unit_length_and_a_query_prefix(folder, open_encoder):
+def test_bge_uses_cls_unit_length_and_a_query_prefix(folder, open_encoder):
     encoder = open_encoder(**BGE)
     query = encoder.encode(["war"], side="query")[0]
     expected = by_hand(folder, f"{BGE['query_prefix']}war", "cls")
@@ -88,7 +88,7 @@ def test_long_texts_are_cut(folder, open_encoder):
     )  # beyond 512 positions
 
 
-def test_counts_calls_and_takes_no_texts(open_encoder):
+def test_encoded_texts_are_counted_and_may_be_none(open_encoder):
     encoder = open_encoder()
     assert encoder.encode([], side="query").shape == (0, 32)
     encoder.encode(TEXTS, side="query")
@@ -96,7 +96,7 @@ def test_counts_calls_and_takes_no_texts(open_encoder):
     assert encoder.dimension == 32
 
 
-def test_is_frozen(open_encoder):
+def test_the_encoder_is_frozen(open_encoder):
     encoder = open_encoder()
     assert not encoder.model.training
     assert not any(weight.requires_grad for weight in encoder.model.parameters())
@@ -116,7 +116,7 @@ def test_trainable_copy_starts_equal_and_shares_nothing(open_encoder):
     np.testing.assert_array_equal(encoder.encode(TEXTS, side="query"), before)
 
 
-def test_identity_is_of_content(folder, open_encoder, tmp_path):
+def test_the_identity_depends_on_content_and_options(folder, open_encoder, tmp_path):
     encoder = open_encoder()
     assert encoder.identity == identity_of(encoder.config, cache=tmp_path)
     assert open_encoder(batch_size=3).identity == encoder.identity
@@ -133,7 +133,7 @@ def test_identity_is_of_content(folder, open_encoder, tmp_path):
     assert open_encoder(model=other_weights).identity != encoder.identity
 
 
-def test_identity_needs_no_torch(folder, tmp_path):
+def test_computing_the_identity_imports_no_torch(folder, tmp_path):
     program = (
         "import sys; from pathlib import Path; from methods.models.config import EncoderConfig;"
         "from methods.models.encoder import identity_of;"
@@ -152,23 +152,23 @@ def test_a_missing_file_is_named(folder, open_encoder, tmp_path, missing):
     assert str(broken) in str(caught.value)
 
 
-def test_broken_weights(folder, open_encoder, tmp_path):
+def test_truncated_weights_are_reported(folder, open_encoder, tmp_path):
     broken = shutil.copytree(folder, tmp_path / "broken")
     (broken / "model.safetensors").write_bytes((broken / "model.safetensors").read_bytes()[:5000])
     with pytest.raises(ModelError, match=r"model\.safetensors"):
         open_encoder(model=broken)
 
 
-def test_weights_of_another_architecture(folder, open_encoder, tmp_path):
-    """transformers alone would draw the missing layer at random and say nothing."""
+def test_weights_of_another_architecture_are_refused(folder, open_encoder, tmp_path):
+    """transformers alone would silently initialize the missing layer at random."""
     deeper = shutil.copytree(folder, tmp_path / "deeper")
     config = json.loads((deeper / "config.json").read_text())
     (deeper / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 2}))
-    with pytest.raises(ModelError, match=r"16 weights are missing, encoder\.layer\.1"):
+    with pytest.raises(ModelError, match=r"16 weights are missing, including encoder\.layer\.1"):
         open_encoder(model=deeper)
 
 
-def test_no_such_folder(open_encoder, tmp_path):
+def test_a_missing_folder_is_reported(open_encoder, tmp_path):
     with pytest.raises(ModelError, match="nowhere"):
         open_encoder(model=tmp_path / "nowhere")
 

@@ -1,3 +1,5 @@
+"""Answers and losses of a frozen LLM: by hand, and independent of the batch."""
+
 import pytest
 import torch
 
@@ -48,8 +50,8 @@ def test_generation_equals_beam_search_over_the_bare_model(kind, beams):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_embeddings_as_prefix_are_the_tokens_they_embed(kind):
-    """A soft prompt made of "the quick"'s own embeddings is the text "the quick"."""
+def test_a_prefix_of_token_embeddings_equals_the_tokens(kind):
+    """Soft tokens equal to the embeddings of "the quick" act like the text "the quick"."""
     tiny = llm(kind, double=True)
     head = tiny.tokenizer(" the quick", add_special_tokens=False).input_ids
     soft = tiny.model.get_input_embeddings()(torch.tensor([head] * 7))
@@ -65,7 +67,7 @@ def test_embeddings_as_prefix_are_the_tokens_they_embed(kind):
 
 @pytest.mark.parametrize("soft", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_loss_of_a_batch_is_that_of_its_rows(kind, soft):
+def test_the_losses_of_a_batch_equal_those_of_its_rows(kind, soft):
     tiny = llm(kind, double=True)
     prefix = prefixes(7, 16, dtype=torch.float64) if soft else None
     nll, tokens = tiny.loss(PROMPTS, RESPONSES, prefix=prefix, **LOSS)
@@ -77,7 +79,7 @@ def test_loss_of_a_batch_is_that_of_its_rows(kind, soft):
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2"])
-def test_decoder_only_loss_by_hand(kind):
+def test_decoder_only_loss_matches_a_hand_calculation(kind):
     tiny = llm(kind, double=True)
     prompt = tiny.tokenizer(PROMPTS[0], add_special_tokens=False).input_ids
     answer = [*tiny.tokenizer("dog", add_special_tokens=False).input_ids, 1]
@@ -88,7 +90,7 @@ def test_decoder_only_loss_by_hand(kind):
     assert tokens.tolist() == [len(answer)]
 
 
-def test_encoder_decoder_loss_by_hand():
+def test_encoder_decoder_loss_matches_a_hand_calculation():
     tiny = llm("t5", double=True)
     prompt = tiny.tokenizer(PROMPTS[0]).input_ids
     answer = [*tiny.tokenizer("dog", add_special_tokens=False).input_ids, 1]
@@ -98,7 +100,7 @@ def test_encoder_decoder_loss_by_hand():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_gradients_reach_the_prefix_and_nothing_of_the_llm(kind):
+def test_gradients_reach_the_prefix_but_not_the_llm(kind):
     tiny = llm(kind)
     prefix = prefixes(7, 16).requires_grad_()
     plain = torch.autograd.grad(
@@ -114,7 +116,7 @@ def test_gradients_reach_the_prefix_and_nothing_of_the_llm(kind):
         for layer in layers:
             layer.register_forward_pre_hook(lambda *_: calls.append(1))
         saved = torch.autograd.grad(again, prefix)
-    assert len(calls) == len(layers) > 0  # computed again on the way back
+    assert len(calls) == len(layers) > 0  # recomputed in the backward pass
     assert plain[0].abs().sum() > 0
     torch.testing.assert_close(plain, saved)
     assert not any(w.requires_grad or w.grad is not None for w in tiny.model.parameters())
@@ -122,7 +124,7 @@ def test_gradients_reach_the_prefix_and_nothing_of_the_llm(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_label_likelihoods(kind):
+def test_label_likelihoods_are_negative_losses(kind):
     tiny = llm(kind, batch_size=4)
     labels = ["dog", "one to five"]
     found = tiny.label_likelihoods(PROMPTS, labels, max_input_tokens=40)
@@ -133,7 +135,7 @@ def test_label_likelihoods(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_truncation_is_reported_and_spares_the_end_of_sequence(kind):
+def test_truncation_is_counted_and_keeps_the_end_of_sequence(kind):
     tiny = llm(kind)
     text = PROMPTS[1]
     n, budget = tiny.tokens.count(text), 9
@@ -152,12 +154,12 @@ def test_new_tokens_count_up_to_the_end_of_sequence():
     assert all(1 <= n <= 6 for n in generated)
 
 
-def test_an_answer_budget_in_the_config_wins():
+def test_an_answer_budget_in_the_config_takes_precedence():
     short = llm("llama", decoding={"num_beams": 1, "max_new_tokens": 2})
     assert all(a.new_tokens <= 2 for a in short.generate(PROMPTS, **BUDGET))
 
 
-def test_the_models_own_sampling_is_switched_off():
+def test_the_models_own_sampling_is_disabled():
     tiny = llm("llama")
     own = tiny.model.generation_config
     assert (own.do_sample, own.temperature, own.top_p, own.max_length) == (False, None, None, None)
@@ -166,11 +168,11 @@ def test_the_models_own_sampling_is_switched_off():
     assert tiny.generate(PROMPTS, **BUDGET) == tiny.generate(PROMPTS, **BUDGET)
 
 
-def test_a_missing_pad_token_is_the_end_of_sequence_token():
+def test_the_end_of_sequence_token_replaces_a_missing_pad_token():
     assert llm("gpt2").tokens.pad == llm("gpt2").tokens.eos == 1
 
 
-def test_chat_template_stays_whole_within_the_budget():
+def test_the_chat_template_is_never_cut():
     tiny = llm("llama", chat_template=CHAT)
     budget = tiny.prompt_overhead + 5
     encoded = tiny.tokens.encode([PROMPTS[1]], budget)[0]
@@ -182,23 +184,23 @@ def test_chat_template_stays_whole_within_the_budget():
 
 
 def test_a_budget_without_room_for_text_is_refused():
-    with pytest.raises(ConfigError, match="leaves no room"):
+    with pytest.raises(ConfigError, match="leaves no room for text"):
         llm("t5").generate(["dog"], max_new_tokens=2, max_input_tokens=1)
 
 
-def test_too_many_positions_are_refused_with_the_numbers():
+def test_too_long_inputs_are_refused_with_the_numbers():
     with pytest.raises(ModelError, match=r"need \d+ positions, the model has 128"):
         llm("gpt2").generate([PROMPTS[1] * 20], max_new_tokens=9, max_input_tokens=500)
 
 
-def test_chat_template_is_refused_where_there_is_none():
+def test_a_chat_template_needs_a_model_that_has_one():
     with pytest.raises(ModelError, match="takes no chat template"):
         llm("t5", chat_template=CHAT)
     with pytest.raises(ModelError, match="has no chat template"):
         llm("llama", chat_template="")
 
 
-def test_memory_running_out_halves_the_batch_and_changes_no_answer(monkeypatch):
+def test_halving_the_batch_changes_no_answer(monkeypatch):
     tiny, calm = llm("t5"), llm("t5")
     tiny._batch_size = BatchSize("auto")
     generate, seen = tiny.model.generate, []
@@ -215,7 +217,7 @@ def test_memory_running_out_halves_the_batch_and_changes_no_answer(monkeypatch):
     assert seen == [7, 7, 7, 7, 4, 2, 2, 2, 1]
 
 
-def test_frozen_and_described():
+def test_the_llm_is_frozen_and_described():
     tiny = llm("t5")
     assert not any(weight.requires_grad for weight in tiny.model.parameters())
     assert not tiny.model.training
@@ -225,6 +227,6 @@ def test_frozen_and_described():
     assert tiny.embedding_norm() == pytest.approx(expected)
 
 
-def test_nothing_in_nothing_out():
+def test_no_prompts_give_no_results():
     assert llm("t5").generate([], **BUDGET) == []
     assert llm("t5").label_likelihoods([], ["a"], max_input_tokens=9).shape == (0, 1)

@@ -1,4 +1,6 @@
-"""An LLM opened without the harness: from a folder, adapted ones too."""
+"""LLMs opened by config or, outside the harness, by folder."""
+
+import json
 
 import pytest
 
@@ -20,7 +22,7 @@ def open_folder(folder):
     return load_llm(str(folder), device="cpu")
 
 
-def test_an_adapted_llm_is_opened_by_its_folder(folder, tmp_path):
+def test_an_adapted_llm_can_be_opened_by_its_folder(folder, tmp_path):
     config = LLMConfig(
         model=str(folder / "t5"), device="cpu", adapt="full",
         adaptation={"max_steps": 1, "batch_size": 1},
@@ -41,9 +43,17 @@ def test_an_adapted_llm_is_opened_by_its_folder(folder, tmp_path):
     ("options", "why"),
     [
         ({"num_beams": 4}, "num_beams: .*Known options: .*decoding"),
-        ({"adapt": "lora"}, "needs a train split"),
+        ({"adapt": "lora"}, "needs a train set"),
     ],
 )
-def test_wrong_options_of_an_llm_are_named(folder, options, why):
+def test_invalid_options_are_named(folder, options, why):
     with pytest.raises(ConfigError, match=why):
         load_llm(str(folder / "t5"), **options)
+
+
+def test_the_record_names_the_models_folder(folder, tmp_path):
+    config, task = LLMConfig(model=str(folder / "t5"), device="cpu"), TASKS.get("LaMP-3")()
+    llm = open_llm(config, task=task, train=None, seed=0, cache=tmp_path)
+    assert llm.description["name"] == str(folder / "t5")
+    assert llm.description["architecture"] == "T5ForConditionalGeneration"
+    json.dumps(llm.description)

@@ -1,4 +1,4 @@
-"""A pool's members are fitted once and asked once, whoever needs them; its oracle bounds them."""
+"""A pool's members are fitted once and answer once, for all pool methods; its oracle is a bound."""
 
 import dataclasses
 
@@ -7,7 +7,7 @@ from pydantic import Field
 
 from methods.cache import journal
 from methods.core.controls import make_control
-from methods.core.method import MethodConfig
+from methods.core.method import Cost, MethodConfig
 from methods.models.report import FitReport
 from methods.pool_oracle import PoolOracle
 from methods.rspg import RSPGPost, RSPGPre
@@ -24,13 +24,13 @@ TRAINING = {"epochs": 1, "batch_size": 4}
 
 
 class TrainedConfig(MethodConfig):
-    """`says`: what it puts before the prompt once it is fitted."""
+    """`says`: the score that it puts before the prompt once it is fitted."""
 
     says: str = Field("5")
 
 
 class Trained(ZeroShot):
-    """Learns to begin with a score; counts how often."""
+    """Learns to begin the prompt with a score; counts its fits."""
 
     name = "trained"
     seeded = True
@@ -53,12 +53,26 @@ class Trained(ZeroShot):
         self.learned = (folder / "trained.json").read_text().split('"')[3]
 
 
+class TrainsAtPrediction(ZeroShot):
+    """Trains for 2 seconds per user while it predicts, as user-lora does."""
+
+    name = "trains-at-prediction"
+    seconds = 0.0
+
+    def predict(self, examples):
+        self.seconds = 2.0
+        return super().predict(examples)
+
+    def cost(self):
+        return Cost(1, 20, 300.0, self.seconds)
+
+
 class Killed(BaseException):
     pass
 
 
 class Kills(Progress):
-    """Ends the process after so many steps of work."""
+    """Ends the process after `steps` advances."""
 
     def __init__(self, steps):
         self.left = steps
@@ -76,7 +90,7 @@ def llm():
 
 @pytest.fixture
 def make(tmp_path, llm):
-    """A method over a pool, all of them with one cache."""
+    """A factory of pool methods that share one cache."""
     words = encoder(tmp_path / "encoder")
 
     def make_pool(method, pool=POOL, **more):
@@ -98,7 +112,7 @@ def golds(split):
     return {"golds": dict(split.golds)}
 
 
-def test_a_second_method_asks_the_llm_nothing_again(make, llm):
+def test_a_second_method_reuses_the_answers(make, llm):
     train, test = users(6), users(5, first=50)
     first = make(RSPGPost)
     first.fit(train, None)
@@ -115,7 +129,7 @@ def test_a_second_method_asks_the_llm_nothing_again(make, llm):
     assert prompts(llm) == 3 * (6 + 5)
 
 
-def test_pre_asks_the_llm_for_the_chosen_alone(make, llm):
+def test_with_rspg_pre_only_the_chosen_member_answers(make, llm):
     train, test = users(6), users(9, first=50)
     method = make(RSPGPre)
     method.fit(train, None)
@@ -124,7 +138,7 @@ def test_pre_asks_the_llm_for_the_chosen_alone(make, llm):
     assert prompts(llm) == before + 9
 
 
-def test_what_an_answer_depends_on_is_asked_anew(make, llm):
+def test_answers_are_reused_only_if_nothing_they_depend_on_changes(make, llm):
     (one,) = users(1).examples
     answers = {}
     cases = {
@@ -152,7 +166,7 @@ def test_what_an_answer_depends_on_is_asked_anew(make, llm):
     assert prompts(llm) == before + 3 * 4
 
 
-def test_a_kill_loses_one_chunk_at_most(make, llm, monkeypatch):
+def test_a_kill_loses_at_most_one_chunk(make, llm, monkeypatch):
     monkeypatch.setattr(journal, "CHUNK", 4)
     examples = users(10).examples
     with pytest.raises(Killed):
@@ -162,7 +176,7 @@ def test_a_kill_loses_one_chunk_at_most(make, llm, monkeypatch):
     assert prompts(llm) == 30
 
 
-def test_a_damaged_file_is_told_and_what_is_lost_asked_again(make, llm):
+def test_damaged_predictions_are_reported_and_computed_again(make, llm):
     train = users(6)
     make(RSPGPre).fit(train, None)
     files = sorted((make(RSPGPre).runtime.cache / "pool" / "predictions").glob("*.jsonl"))
@@ -192,7 +206,7 @@ def test_a_member_that_learns_is_fitted_once(make):
     assert Trained.fits == 3
 
 
-def test_a_damaged_fit_is_put_aside_and_fitted_anew(make, monkeypatch):
+def test_a_damaged_fit_is_set_aside_and_fitted_again(make, monkeypatch):
     monkeypatch.setattr(Trained, "fits", 0)
     train, test = users(4), users(3, first=50)
     first = make(PoolOracle, TRAINED, **golds(test))
@@ -214,7 +228,7 @@ def test_a_damaged_fit_is_put_aside_and_fitted_anew(make, monkeypatch):
 
 
 @pytest.mark.parametrize("method", [RSPGPre, RSPGPost, PoolOracle])
-def test_what_was_fitted_is_opened_again(make, tmp_path, method):
+def test_a_saved_pool_answers_the_same_after_loading(make, tmp_path, method):
     train, test = users(4), users(3, first=50)
     made = make(method, TRAINED, **golds(test))
     made.fit(train, None)
@@ -229,7 +243,7 @@ def test_what_was_fitted_is_opened_again(make, tmp_path, method):
         make(method, TRAINED).load(tmp_path / "saved")
 
 
-def test_the_oracle_takes_the_best_and_of_equals_the_first(make):
+def test_the_oracle_takes_the_first_of_the_best_answers(make):
     split = users(4)
     found = make(PoolOracle, **golds(split)).predict(split.examples)
     assert [answer.text for answer in found] == list(split.golds.values())
@@ -239,19 +253,19 @@ def test_the_oracle_takes_the_best_and_of_equals_the_first(make):
     assert {answer.note for answer in found} == {"member none"}
 
 
-def test_the_oracle_without_golds_is_told_with_the_example(make):
-    with pytest.raises(DataError, match=r"id '0': pool-oracle needs the gold"):
+def test_the_oracle_without_golds_names_the_example(make):
+    with pytest.raises(DataError, match=r"id '0': pool-oracle needs golds"):
         make(PoolOracle).predict(users(1).examples)
 
 
-def test_no_member_is_told_the_golds_or_the_limits(make):
+def test_members_see_neither_golds_nor_bounds(make):
     seen = make(PoolOracle, golds={"0": "5"}, bounds={"oracle": {"0": "5"}}).pool.members[0]
     assert (seen.method.runtime.golds, seen.method.runtime.bounds) == ({}, {})
     assert not any(m.sees_golds for m in (RSPGPre, RSPGPost, ZeroShot))
     assert make_control(PoolOracle, "shuffled-user").sees_golds
 
 
-def test_members_that_write_no_prompt_are_judged_by_the_input(make):
+def test_the_selector_reads_the_input_for_members_without_a_prompt(make):
     pool = {**POOL, "mean": {"method": "mean-score"}}
     method = make(RSPGPre, pool)
     train = users(4)
@@ -273,30 +287,47 @@ BAD = [
         {**POOL, "x": {"method": "bm25", "options": {"kk": 1}}},
         "options of pool member 'x'.*kk.*'k'",
     ),
-    ({**POOL, "x": {"method": "pool-oracle"}}, "pool member 'x': 'pool-oracle' looks at the golds"),
+    ({**POOL, "x": {"method": "pool-oracle"}}, "pool member 'x': 'pool-oracle' reads the golds"),
 ]
 
 
 @pytest.mark.parametrize(("pool", "message"), BAD, ids=[message for _, message in BAD])
-def test_a_wrong_pool_is_told_with_the_member(pool, message):
+def test_an_invalid_pool_names_the_member(pool, message):
     for method in (RSPGPre, RSPGPost, PoolOracle):
         with pytest.raises(ConfigError, match=message):
             method.parse_config({"pool": pool}, f"[methods.{method.name}]")
 
 
-def test_a_member_that_does_not_apply_is_told_with_the_task(tmp_path):
+def test_an_inapplicable_member_is_reported_with_the_task(tmp_path):
     pool = {**POOL, "x": {"method": "copy-input"}}
     with pytest.raises(ConfigError, match=r"'x': 'copy-input' is not applicable to LaMP-3"):
         build(PoolOracle, tmp_path, {"pool": pool})
 
 
-def test_a_pool_is_personal_if_a_member_is():
+def test_the_cost_is_the_sum_over_the_members(make, llm):
+    """Also where stored predictions answer, so that no member trains."""
+    pool = {
+        "first": {"method": f"{HERE}:TrainsAtPrediction"},
+        "second": {"method": f"{HERE}:TrainsAtPrediction"},
+    }
+    test = users(3)
+    computed = make(PoolOracle, pool, **golds(test))
+    computed.predict(test.examples)
+    assert computed.cost() == Cost(2, 40, 600.0, 4.0)
+    prompts_before = prompts(llm)
+    reused = make(PoolOracle, pool, **golds(test))
+    reused.predict(test.examples)
+    assert prompts(llm) == prompts_before
+    assert reused.cost() == Cost(2, 40, 600.0, 4.0)
+
+
+def test_a_pool_is_personal_if_any_member_is():
     rows = {"none": {"method": "zero-shot"}, "again": {"method": "zero-shot"}}
     assert PoolOracle.is_personal(PoolOracle.Config())
     assert not PoolOracle.is_personal(PoolOracle.Config(pool=rows))
 
 
-def test_identities_hold_the_members_and_their_order():
+def test_the_identity_includes_the_members_and_their_order():
     def identity(method, pool, **options):
         return method.key(method.Config(pool=pool, **options))
 

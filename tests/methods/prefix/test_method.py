@@ -181,7 +181,7 @@ def test_the_text_side_is_any_prompt_method(tmp_path):
 
 
 def test_a_text_side_that_writes_no_prompts_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match="'majority-label' is no prompt method"):
+    with pytest.raises(ConfigError, match="'majority-label' is not a prompt method"):
         pplug(tmp_path, text="majority-label").predict(EXAMPLES)
     with pytest.raises(ConfigError, match="'bm25'"):
         pplug(tmp_path, text="bm52").predict(EXAMPLES)
@@ -191,7 +191,7 @@ def test_a_text_side_that_writes_no_prompts_is_refused(tmp_path):
     ("text", "options", "message"),
     [
         ("bm52", {}, "unknown method 'bm52'. Did you mean 'bm25'"),
-        ("majority-label", {}, "'majority-label' is no prompt method"),
+        ("majority-label", {}, "'majority-label' is not a prompt method"),
         ("bm25", {"kk": 1}, "text_options of 'bm25' `kk`: unknown option. Did you mean 'k'"),
         ("bm25", {"k": 0}, "text_options of 'bm25' `k`: Input should be greater than 0"),
     ],

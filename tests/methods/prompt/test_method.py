@@ -1,3 +1,5 @@
+"""Methods that write prompts: what the LLM reads and what a prediction records."""
+
 import inspect
 import textwrap
 
@@ -19,7 +21,7 @@ HISTORY = [behavior(str(i), text, "5") for i, text in enumerate(TEXTS)]
 ASKED = example("1", "war", HISTORY)
 
 
-def test_zero_shot_is_the_input_as_it_is(tmp_path):
+def test_zero_shot_reads_the_plain_input(tmp_path):
     llm = EchoLLM()
     (found,) = build(ZeroShot, tmp_path, llm=llm).predict([ASKED])
     assert (found.id, found.text, found.behaviors) == ("1", "input war", ())
@@ -37,7 +39,7 @@ def test_zero_shot_is_the_input_as_it_is(tmp_path):
         (Recency, {"k": 9}, ("4", "3", "2", "1", "0")),
     ],
 )
-def test_retrieved_behaviours_stand_in_the_prompt_best_first(tmp_path, method, config, ids):
+def test_prompts_show_retrieved_behaviours_best_first(tmp_path, method, config, ids):
     (found,) = build(method, tmp_path, config, llm=EchoLLM()).predict([ASKED])
     assert found.behaviors == ids
     items = [f'5 is the score for "{HISTORY[int(id)].text}"' for id in ids]
@@ -46,12 +48,12 @@ def test_retrieved_behaviours_stand_in_the_prompt_best_first(tmp_path, method, c
     assert found.text.endswith("input war")
 
 
-def test_dense_encodes_in_one_go(tmp_path):
+def test_dense_encodes_all_texts_in_one_batch(tmp_path):
     encoder = LetterEncoder()
     method = build(Dense, tmp_path, {"k": 2}, llm=EchoLLM(), encoder=encoder)
     found = method.predict([example("1", "a", HISTORY), example("2", "b", HISTORY[:3])])
     assert [len(call) for call in encoder.calls] == [5, 2]
-    assert found[0].behaviors == ("1", "4")  # two times an a; else once, the newest first
+    assert found[0].behaviors == ("1", "4")  # the text with two a's, then the newest with one
     assert found[1].behaviors == ("2", "1")
 
 
@@ -71,7 +73,7 @@ def test_an_empty_history_gives_the_plain_input(tmp_path):
         assert build(method, tmp_path, llm=EchoLLM()).predict([asked])[0].text == "input war"
 
 
-def test_budget_leaves_room_for_the_llms_own_tokens(tmp_path):
+def test_the_budget_reserves_the_llms_special_tokens(tmp_path):
     method = build(BM25, tmp_path, llm=EchoLLM(), max_input_tokens=60)
     assert method.budget == 58
     long = [behavior(str(i), "word " * 50, "5") for i in range(4)]
@@ -80,7 +82,7 @@ def test_budget_leaves_room_for_the_llms_own_tokens(tmp_path):
     assert text.count("is the score for") == 4
 
 
-def test_behaviours_that_do_not_fit_are_not_said_to_be_in_the_prompt(tmp_path):
+def test_behaviours_that_do_not_fit_are_not_recorded(tmp_path):
     method = build(BM25, tmp_path, llm=EchoLLM(), max_input_tokens=8)
     long = [behavior(str(i), "word " * 50, "5") for i in range(4)]
     (found,) = method.predict([example("1", "war", long)])
@@ -106,7 +108,7 @@ class Picky(PromptMethod):
         return f"mine: {example.query}"
 
 
-def test_one_examples_failure_is_its_own(tmp_path):
+def test_one_examples_failure_leaves_the_others_alone(tmp_path):
     llm = EchoLLM()
     method = build(Picky, tmp_path, llm=llm)
     found = method.predict([example("a", "1"), example("bad"), example("b", "2")])
@@ -121,7 +123,7 @@ def test_a_bug_is_not_swallowed(tmp_path):
         build(Picky, tmp_path, llm=EchoLLM()).predict([example("a"), example("bug")])
 
 
-def test_soft_tokens_stay_with_their_example(tmp_path):
+def test_soft_tokens_follow_their_example(tmp_path):
     llm = EchoLLM()
     prefix = np.arange(3)[:, None, None]
     build(Picky, tmp_path, llm=llm).answer(
@@ -130,14 +132,14 @@ def test_soft_tokens_stay_with_their_example(tmp_path):
     assert llm.calls[0][3].tolist() == [[[0]], [[2]]]
 
 
-def test_prompts_serve_without_generation(tmp_path):
+def test_prompts_can_be_written_without_generation(tmp_path):
     llm = EchoLLM()
     prompts = build(BM25, tmp_path, {"k": 1}, llm=llm).prompts([ASKED])
     assert prompts == [Prompt('5 is the score for "war" . input war', ("3",))]
     assert llm.calls == []
 
 
-def test_a_ranking_is_made_once_per_example(tmp_path):
+def test_each_example_is_ranked_once(tmp_path):
     ranked = []
 
     class Counted(BM25):
@@ -149,8 +151,8 @@ def test_a_ranking_is_made_once_per_example(tmp_path):
     assert ranked == ["1", "2"]
 
 
-def test_the_docstrings_example_works(tmp_path):
-    lines = inspect.getdoc(PromptMethod).split("methods/:\n")[1].split("\nWhere something")[0]
+def test_the_example_in_the_docstring_works(tmp_path):
+    lines = inspect.getdoc(PromptMethod).split("methods/:\n")[1].split("\nIf a single example")[0]
     space = {}
     exec(textwrap.dedent(lines), space)  # noqa: S102  the documented example is what is tested
     (found,) = build(space["Persona"], tmp_path, llm=EchoLLM()).predict([ASKED])
@@ -158,7 +160,7 @@ def test_the_docstrings_example_works(tmp_path):
     assert space["Persona"].name == "persona"
 
 
-def test_all_are_registered():
+def test_all_prompt_methods_are_registered():
     for method in (ZeroShot, BM25, Dense, Recency, RandomItems):
         assert METHODS.get(method.name) is method
     assert Dense.uses_encoder

@@ -1,4 +1,4 @@
-"""The LLM's feedback: right, asked once, shared, and recoverable."""
+"""The LLM's feedback: correct, computed once, shared, and recoverable."""
 
 import dataclasses
 
@@ -16,7 +16,7 @@ ASKED = example("q", "war", HISTORY)
 TRAIN = users(0, 6)
 
 
-def judged(folder, llm, pairs=None, most=16, **surroundings):
+def judge(folder, llm, pairs=None, most=16, **surroundings):
     feedback = Feedback(runtime(folder, llm=llm, **surroundings))
     pairs = TRAIN.pairs() if pairs is None else pairs
     return feedback.judge(pairs, RecencyRetriever(), most), feedback
@@ -27,9 +27,9 @@ def answers_file(folder):
     return file
 
 
-def test_each_candidate_alone_stands_in_the_official_prompt(tmp_path):
+def test_each_candidate_is_alone_in_the_official_prompt(tmp_path):
     llm = FirstScore()
-    found, _ = judged(tmp_path, llm, [(ASKED, "3")])
+    found, _ = judge(tmp_path, llm, [(ASKED, "3")])
     # Scores 3, 2, 1 newest first, gold 3: errors 0, 1, 2 of at most 2.
     assert found == [Judged(ASKED, tuple(HISTORY[::-1]), (1.0, 0.5, 0.0))]
     assert sorted(llm.asked) == [
@@ -48,39 +48,39 @@ def test_candidates_are_the_first_retrievers_best(tmp_path):
     assert values == pytest.approx((1, 2 / 3))
 
 
-def test_a_short_history_has_fewer_and_an_empty_one_none(tmp_path):
+def test_short_and_empty_histories_have_fewer_candidates(tmp_path):
     pairs = [(dataclasses.replace(ASKED, history=()), "1"), (ASKED, "1")]
-    found, _ = judged(tmp_path, FirstScore(), pairs, most=2)
+    found, _ = judge(tmp_path, FirstScore(), pairs, most=2)
     assert [len(j.candidates) for j in found] == [0, 2]
     assert found[0].utilities == ()
 
 
-def test_nothing_is_asked_twice(tmp_path):
+def test_each_prompt_is_answered_once(tmp_path):
     first, llm = FirstScore(), FirstScore()
-    expected, _ = judged(tmp_path, first)
+    expected, _ = judge(tmp_path, first)
     assert 6 * 6 < len(first.asked) == len(set(first.asked)) <= 6 * 8
-    assert judged(tmp_path, llm)[0] == expected
+    assert judge(tmp_path, llm)[0] == expected
     assert llm.asked == []
 
 
-def test_another_gold_asks_nothing_again(tmp_path):
-    judged(tmp_path, FirstScore(), [(ASKED, "3")])
+def test_another_gold_reuses_the_answers(tmp_path):
+    judge(tmp_path, FirstScore(), [(ASKED, "3")])
     llm = FirstScore()
-    found, _ = judged(tmp_path, llm, [(ASKED, "1")])
+    found, _ = judge(tmp_path, llm, [(ASKED, "1")])
     # Scores 3, 2, 1: errors 2, 1, 0 of at most 4.
     assert (found[0].utilities, llm.asked) == ((0.5, 0.75, 1), [])
 
 
-def test_another_llm_budget_or_query_is_asked_itself(tmp_path):
+def test_another_llm_budget_or_query_has_its_own_answers(tmp_path):
     pairs = [(ASKED, "3")]
-    judged(tmp_path, FirstScore(), pairs)
+    judge(tmp_path, FirstScore(), pairs)
     other = FirstScore()
     other.identity = "other"
-    judged(tmp_path, other, pairs)
+    judge(tmp_path, other, pairs)
     shorter = FirstScore()
-    judged(tmp_path, shorter, pairs, max_input_tokens=90)
+    judge(tmp_path, shorter, pairs, max_input_tokens=90)
     query = FirstScore()
-    judged(tmp_path, query, [(dataclasses.replace(ASKED, input="input tea"), "3")])
+    judge(tmp_path, query, [(dataclasses.replace(ASKED, input="input tea"), "3")])
     assert [len(llm.asked) for llm in (other, shorter, query)] == [3, 3, 3]
 
 
@@ -91,25 +91,25 @@ class Dying(FirstScore):
         return super().generate(prompts, **budgets)
 
 
-def test_a_killed_run_goes_on_where_it_was(tmp_path, monkeypatch):
+def test_a_killed_run_resumes(tmp_path, monkeypatch):
     monkeypatch.setattr(journal, "CHUNK", 8)
     whole = FirstScore()
-    expected, _ = judged(tmp_path / "whole", whole)
+    expected, _ = judge(tmp_path / "whole", whole)
     dying, llm = Dying(), FirstScore()
     with pytest.raises(KeyboardInterrupt):
-        judged(tmp_path, dying)
-    assert judged(tmp_path, llm)[0] == expected
+        judge(tmp_path, dying)
+    assert judge(tmp_path, llm)[0] == expected
     assert dying.asked + llm.asked == whole.asked
 
 
-def test_a_cache_cut_off_halfway_costs_its_second_half_alone(tmp_path):
-    expected, _ = judged(tmp_path, FirstScore())
+def test_only_lost_answers_are_computed_again(tmp_path):
+    expected, _ = judge(tmp_path, FirstScore())
     file = answers_file(tmp_path)
     content = file.read_bytes()
     file.write_bytes(content[: len(content) // 2])
     kept = content[: len(content) // 2].count(b"\n")
     llm = FirstScore()
-    found, feedback = judged(tmp_path, llm)
+    found, feedback = judge(tmp_path, llm)
     assert found == expected
     assert len(llm.asked) == content.count(b"\n") - kept > 0
     assert (feedback.journal.damaged, feedback.journal.computed) == (1, len(llm.asked))

@@ -1,3 +1,5 @@
+"""Retrievers: scores by hand, the order of ties, and seeds."""
+
 import math
 from collections import Counter
 
@@ -24,7 +26,7 @@ def history(*texts, dates=None):
 
 
 class TestRecency:
-    def test_undated_files_are_in_order_of_time(self):
+    def test_undated_items_keep_file_order(self):
         assert newest_first(history("a", "b", "c")) == [2, 1, 0]
 
     def test_dates_compare_as_numbers(self):
@@ -38,7 +40,7 @@ class TestRecency:
         dates = [None, "2011-01-01", None, "2015-01-01", "unknown"]
         assert newest_first(history(*"abcde", dates=dates)) == [3, 1, 4, 2, 0]
 
-    def test_ranks_whatever_the_query(self):
+    def test_the_query_is_ignored(self):
         assert RecencyRetriever().rank(example(query="a", history=history("a", "b"))) == [1, 0]
 
     def test_empty(self):
@@ -46,7 +48,7 @@ class TestRecency:
 
 
 class TestBM25:
-    def test_scores_by_the_formula(self):
+    def test_scores_match_the_formula(self):
         """idf·f·(k1+1) / (f + k1·(1−b+b·|d|/avgdl)), k1=1.5, b=.75, by hand for one word."""
         found = BM25Retriever().scores(
             example(query="war", history=history("war war film", "a film", "bread", "tea"))
@@ -60,12 +62,12 @@ class TestBM25:
         asked = example(query="war", history=history("tea", "war", "bread", "salt"))
         assert BM25Retriever().rank(asked) == [1, 3, 2, 0]
 
-    def test_ties_go_by_date_where_there_are_dates(self):
+    def test_ties_are_ordered_by_date(self):
         dates = ["2015", "2013", "2014"]
         asked = example(query="war", history=history("x", "y", "z", dates=dates))
         assert BM25Retriever().rank(asked) == [0, 2, 1]
 
-    def test_keeps_case_and_punctuation(self):
+    def test_case_and_punctuation_are_kept(self):
         asked = example(query="War", history=history("War", "war", "War,", "tea"))
         assert BM25Retriever().rank(asked)[0] == 0
         assert np.count_nonzero(BM25Retriever().scores(asked)) == 1
@@ -107,7 +109,7 @@ class TestDense:
         assert dense.scores(asked).tolist() == [1, 2, 0, 3]
         assert dense.rank(asked) == [3, 1, 0, 2]
 
-    def test_prefix_is_the_querys_alone(self, tmp_path):
+    def test_only_the_query_gets_its_prefix(self, tmp_path):
         dense = DenseRetriever(EmbeddingStore(LetterEncoder(query_prefix="c"), tmp_path))
         assert dense.scores(example(query="a", history=history("a", "c"))).tolist() == [1, 1]
 
@@ -116,7 +118,7 @@ class TestDense:
         asked = example(query="abc", history=history(*["abc", "aab"] * 20))
         assert dense.rank(asked) == list(range(39, -1, -1))
 
-    def test_prepare_encodes_all_in_two_calls(self, tmp_path):
+    def test_prepare_encodes_all_texts_in_two_calls(self, tmp_path):
         encoder = LetterEncoder()
         dense = DenseRetriever(EmbeddingStore(encoder, tmp_path))
         asked = [
@@ -136,7 +138,7 @@ class TestDense:
 
 
 class TestRandom:
-    def test_is_a_permutation_seeded_by_the_examples_id(self):
+    def test_order_is_a_permutation_seeded_by_the_examples_id(self):
         items = history(*"abcdefgh")
         first = RandomRetriever(Seeds.root(0)).rank(example("1", history=items))
         assert sorted(first) == list(range(8))
@@ -147,14 +149,14 @@ class TestRandom:
         ]
         assert first not in others
 
-    def test_is_uniform(self):
+    def test_order_is_uniform(self):
         retriever = RandomRetriever(Seeds.root(0))
         items = history(*"abcd")
         firsts = Counter(retriever.rank(example(str(i), history=items))[0] for i in range(2000))
         assert all(abs(firsts[i] - 500) < 100 for i in range(4))
 
 
-def test_top_is_best_first_and_no_longer_than_the_history():
+def test_top_is_best_first_and_at_most_the_history():
     asked = example(query="war", history=history("tea", "war", "bread"))
     assert [b.id for b in BM25Retriever().top(asked, 2)] == ["1", "2"]
     assert [b.id for b in BM25Retriever().top(asked, 9)] == ["1", "2", "0"]

@@ -1,0 +1,72 @@
+"""Answers of a Hugging Face model by beam search: settings, one batch, and what it costs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import GenerationConfig
+
+from methods.models.inputs import build_inputs
+from methods.models.tokenization import EncodedPrompt, PromptTokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """An answer and its cost.
+
+    Attributes:
+        text: without special tokens and surrounding white space.
+        prompt_tokens: read by the LLM, without soft tokens.
+        truncated_tokens: cut off the end of the prompt's text to fit the budget.
+        new_tokens: generated, including the end-of-sequence token.
+    """
+
+    text: str
+    prompt_tokens: int
+    truncated_tokens: int
+    new_tokens: int
+
+
+def fix_decoding(model: Any, tokens: PromptTokenizer, *, num_beams: int, bos: int | None) -> None:
+    """Replace the model's own generation settings by plain beam search.
+
+    Its sampling, penalties and lengths would treat the methods of a table differently (law 2).
+    """
+    eos = model.generation_config.eos_token_id
+    ends = {tokens.eos} | (set() if eos is None else {eos} if isinstance(eos, int) else set(eos))
+    model.generation_config = GenerationConfig(
+        do_sample=False,
+        num_beams=num_beams,
+        early_stopping=False,
+        length_penalty=1.0,
+        pad_token_id=tokens.pad,
+        eos_token_id=sorted(ends),
+        bos_token_id=bos,
+        decoder_start_token_id=getattr(model.config, "decoder_start_token_id", None),
+    )
+
+
+def generate_batch(
+    model: Any,
+    tokens: PromptTokenizer,
+    prompts: Sequence[EncodedPrompt],
+    prefix: torch.Tensor | None,
+    max_new_tokens: int,
+) -> list[Generation]:
+    """Answers of B prompts in one call, after `fix_decoding`; `prefix` as in `build_inputs`."""
+    seq2seq = model.config.is_encoder_decoder
+    ids = [prompt.ids for prompt in prompts]
+    inputs = build_inputs(model, ids, tokens.pad, prefix, left=not seq2seq)
+    found = model.generate(**inputs, max_new_tokens=max_new_tokens)
+    # An encoder-decoder returns its decoder's start token first; a decoder-only model returns the
+    # prompt's ids, unless it read embeddings.
+    skipped = 1 if seq2seq else inputs["input_ids"].shape[1] if "input_ids" in inputs else 0
+    ends = set(model.generation_config.eos_token_id)
+    generations = []
+    for prompt, row in zip(prompts, found[:, skipped:].tolist(), strict=True):
+        end = next((place for place, token in enumerate(row) if token in ends), len(row))
+        new = row[: end + 1]
+        text = tokens.decode(new)
+        generations.append(Generation(text, len(prompt.ids), prompt.truncated, len(new)))
+    return generations

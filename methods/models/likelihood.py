@@ -1,0 +1,74 @@
+"""Negative log-likelihoods of responses under a Hugging Face model of either architecture."""
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from methods.models import padding
+from methods.models.inputs import build_inputs
+
+TokenIds = Sequence[Sequence[int]]
+
+
+def sum_nll(
+    model: Any, prompts: TokenIds, responses: TokenIds, pad: int, prefix: torch.Tensor | None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """NLL of each response given its prompt, from one forward pass.
+
+    Args:
+        prompts, responses: token ids of B rows each.
+        pad: as in `build_inputs`.
+        prefix: [B, P, H] soft tokens before each prompt.
+
+    Returns:
+        nll: [B], in nats, summed over response tokens; at least float32.
+        tokens: [B], number of response tokens.
+    """
+    compute = _compute_seq2seq if model.config.is_encoder_decoder else _compute_causal
+    logits, labels = compute(model, prompts, responses, pad, prefix)
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    nll = F.cross_entropy(
+        logits.flatten(0, 1), labels.flatten(), reduction="none", ignore_index=padding.IGNORED
+    )
+    return nll.view_as(labels).sum(1), (labels != padding.IGNORED).sum(1)
+
+
+def _compute_seq2seq(
+    model: Any, prompts: TokenIds, responses: TokenIds, pad: int, prefix: torch.Tensor | None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits [B, T, V] of the decoder and their labels [B, T]."""
+    inputs = build_inputs(model, prompts, pad, prefix)
+    labels, _ = padding.pad(responses, padding.IGNORED, device=inputs["attention_mask"].device)
+    starts = model.prepare_decoder_input_ids_from_labels(labels=labels)
+    return model(**inputs, decoder_input_ids=starts, use_cache=False).logits, labels
+
+
+def _compute_causal(
+    model: Any, prompts: TokenIds, responses: TokenIds, pad: int, prefix: torch.Tensor | None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits [B, T, V] that predict the responses, and their labels [B, T].
+
+    Rows are padded on the right, so that every position has something to attend to.
+    """
+    soft = 0 if prefix is None else prefix.shape[1]
+    pairs = list(zip(prompts, responses, strict=True))
+    inputs: dict[str, Any] = {
+        **build_inputs(model, [[*prompt, *response] for prompt, response in pairs], pad, prefix)
+    }
+    ignored = [[padding.IGNORED] * (soft + len(prompt)) for prompt in prompts]
+    labels, _ = padding.pad(
+        [[*before, *response] for before, response in zip(ignored, responses, strict=True)],
+        padding.IGNORED,
+        device=inputs["attention_mask"].device,
+    )
+    # The logits at a position predict the next token, so those before the last position of the
+    # shortest prompt aren't needed.
+    first = soft + min(len(prompt) for prompt in prompts) - 1
+    kept = labels.shape[1] - first
+    if "logits_to_keep" in inspect.signature(model.forward).parameters:
+        inputs["logits_to_keep"] = kept
+    logits = model(**inputs, use_cache=False).logits[:, -kept:]
+    return logits[:, :-1], labels[:, first + 1 :]

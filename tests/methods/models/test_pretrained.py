@@ -1,0 +1,121 @@
+"""LLMs loaded from folders: whole ones, incomplete ones, and those with code in them."""
+
+import json
+
+import pytest
+import torch
+
+from methods.models.pretrained import device_of, dtype_of, load
+from methods.models.scratch import train_tokenizer
+from tasks.common.errors import ConfigError, ModelError
+from tests.methods.models.builders import folder
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def t5(tmp_path):
+    return folder(tmp_path / "t5", "t5")
+
+
+def load_folder(path, dtype=torch.float32):
+    return load(path, dtype=dtype, device=CPU)
+
+
+def test_a_folder_is_loaded_in_eval_mode(t5):
+    model, words = load_folder(t5)
+    assert not model.training
+    assert type(model).__name__ == "T5ForConditionalGeneration"
+    assert len(words) == 320
+    assert type(load_folder(folder(t5.parent / "llama", "llama"))[0]).__name__ == "LlamaForCausalLM"
+
+
+@pytest.mark.parametrize(
+    ("missing", "message"),
+    [
+        ("config.json", "has no config.json"),
+        ("model.safetensors", "has no weights"),
+        ("tokenizer.json", "has no tokenizer"),
+    ],
+)
+def test_a_missing_file_is_reported(t5, missing, message):
+    (t5 / missing).unlink()
+    with pytest.raises(ModelError, match=message) as error:
+        load_folder(t5)
+    assert error.value.file == str(t5)
+
+
+@pytest.mark.parametrize("kept", [0, 5, 200, -10])
+def test_truncated_safetensors_are_reported(t5, kept):
+    weights = t5 / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:kept])
+    with pytest.raises(ModelError, match=r"model\.safetensors: is broken or incomplete"):
+        load_folder(t5)
+
+
+def test_a_missing_shard_is_named(t5):
+    index = {"metadata": {}, "weight_map": {"shared.weight": "model-00002-of-00002.safetensors"}}
+    (t5 / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(ModelError, match="model-00002-of-00002"):
+        load_folder(t5)
+
+
+def test_missing_weights_are_not_initialized_at_random(t5):
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(t5 / "model.safetensors")
+    name = next(name for name in weights if name.endswith("SelfAttention.q.weight"))
+    del weights[name]
+    save_file(weights, t5 / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=f"1 weights are missing, including {name}"):
+        load_folder(t5)
+
+
+def test_a_tokenizer_of_another_model_is_refused(t5):
+    lines = iter([f"many different words {i} {i * 7919}" for i in range(300)])
+    train_tokenizer(lines, 400).save_pretrained(t5)
+    with pytest.raises(
+        ModelError, match="tokenizer has 400 tokens but the embedding only 320 rows"
+    ):
+        load_folder(t5)
+
+
+def test_bin_weights_are_read_only_by_the_weights_only_loader(t5):
+    from safetensors.torch import load_file
+
+    weights = t5 / "model.safetensors"
+    torch.save(load_file(weights), t5 / "pytorch_model.bin")
+    weights.unlink()
+    model, _ = load_folder(t5)
+    assert torch.isfinite(model.shared.weight).all()
+
+    class Evil:
+        def __reduce__(self):
+            return (pytest.fail, ("code in a weights file was run",))
+
+    torch.save({"shared.weight": Evil()}, t5 / "pytorch_model.bin")
+    with pytest.raises(ModelError, match="can't be loaded"):
+        load_folder(t5)
+
+
+def test_code_in_a_model_folder_is_never_run(t5):
+    config = json.loads((t5 / "config.json").read_text())
+    config["model_type"] = "unheard_of"
+    config["auto_map"] = {"AutoConfig": "evil.Config", "AutoModelForSeq2SeqLM": "evil.Model"}
+    (t5 / "config.json").write_text(json.dumps(config))
+    (t5 / "evil.py").write_text("raise SystemExit('run')")
+    with pytest.raises(ModelError, match="can't be loaded"):
+        load_folder(t5)
+
+
+def test_t5_in_float16_is_refused(t5):
+    with pytest.raises(ModelError, match="t5 overflows in float16"):
+        load_folder(t5, torch.float16)
+
+
+def test_dtypes_and_devices():
+    assert dtype_of("auto", CPU) == torch.float32
+    assert dtype_of("bfloat16", CPU) == torch.bfloat16
+    assert device_of("cpu") == CPU
+    with pytest.raises(ConfigError, match="device 'nowhere'"):
+        device_of("nowhere")
