@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bench.conformance import CheckResult, check
 from bench.conformance_models import tiny_runtimes
+from bench.rows import resolve_options
 from bench.settings import Settings
 from methods import METHODS
 from tasks import TASKS
@@ -22,7 +23,7 @@ def check_method(
 
     Raises ConfigError: unknown method, variant or task.
     """
-    name, options = settings.variant(variant)
+    name, options = resolve_options(settings, variant)
     method = METHODS.get(name)
     with tempfile.TemporaryDirectory(prefix="bench-check-") as place:
         root = Path(place)

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from bench.settings_cli import CONFIG, Config
+
 app = typer.Typer(
     help="Download, audit and generate data.", no_args_is_help=True, rich_markup_mode=None
 )
@@ -16,13 +18,11 @@ Root = Annotated[
     Path | None, typer.Option(help="The folder that holds user/ and time/; [data.lamp] if omitted.")
 ]
 Sets = Annotated[str, typer.Option(help="Sets, separated by commas.")]
-Config = Annotated[Path, typer.Option("--config", help="The configuration file.")]
-CONFIG = Path("bench.toml")
 SOURCE = "lamp"
 """The [data.*] table whose root is meant where none is given."""
 
 
-def _root(root: Path | None, config: Path) -> Path:
+def _root(root: Path | None, config: Path | None) -> Path:
     if root is not None:
         return root
     from bench.settings import load_settings

@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench import store
-from bench.grid import CONTROL, Cell, Grid
+from bench.grid import Cell, Grid
+from bench.rows import CONTROL
 from bench.settings import ScoringSettings, Settings, Suite
 from bench.statistics import Interval, difference, interval
 from methods import Cost

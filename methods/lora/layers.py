@@ -26,7 +26,8 @@ def target_layers(llm: "LanguageModel", targets: Sequence[str] | None) -> dict[s
     """The linear layers to adapt by their full names, in the model's order.
 
     Args:
-        targets: ends of the layers' names; None: peft's own choice for the architecture.
+        targets: ends of the layers' names; "q" also finds "q_proj" where no layer is called "q", so
+            that one method fits T5 and Llama. None: peft's own choice for the architecture.
 
     Raises:
         ConfigError: a target is the end of no linear layer's name, or peft knows no choice.
@@ -47,6 +48,10 @@ def target_layers(llm: "LanguageModel", targets: Sequence[str] | None) -> dict[s
                 hint=f"Name some in `lora.targets`; its linear layers: {', '.join(ends)}",
             )
         targets = DEFAULTS[kind]
+    targets = [
+        target if target in ends or f"{target}_proj" not in ends else f"{target}_proj"
+        for target in targets
+    ]
     for target in targets:
         if not any(_is_called(name, target) for name in linear):
             raise ConfigError(
