@@ -90,7 +90,7 @@ def run(
 ) -> None:
     """Run a suite's cells that are not done yet, store every prediction, print the table.
 
-    Exit code 1 if a cell failed.
+    To compute a cell again, delete its folder (`bench show KEY`). Exit code 1 if a cell failed.
     """
     from rich.console import Console
 

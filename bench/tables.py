@@ -349,7 +349,7 @@ def _notes(settings: Settings, grid: Grid) -> Iterable[str]:
     )
     if len(suite.seeds) > 1:
         yield (
-            "rows that no seed can change are run with the first; others are means over seeds, and "
+            "rows that no seed can change are run once; others are means over seeds, and "
             "their intervals are those of these seeds: how far other seeds may lie, only `seed sd` "
             "tells"
         )

@@ -1,6 +1,7 @@
 """The shipped suites, models and variants, and how a user's bench.toml extends them."""
 
 import contextlib
+import re
 
 import pytest
 
@@ -117,6 +118,19 @@ def test_a_variant_that_names_its_method_replaces_the_shipped_one(folder):
     assert settings.variant("oppu") == ("user-lora", {})
 
 
+def test_the_documents_examples_are_settings(folder):
+    """All TOML blocks of docs/configuration.md together; their variants have known options."""
+    text = (REPOSITORY / "docs" / "configuration.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    settings = load(folder, "\n".join(blocks))
+    suite = settings.suites["ours"]
+    for row in (*suite.methods, "bm25-8", "pplug-long", "oppu-short", "rspg-small"):
+        assert resolve_row(settings, suite, row, "LaMP-3").name == row
+    assert settings.suites["mini"].evaluate_limit == 20
+    assert resolve_row(settings, suite, "pplug-long", "LaMP-2").config.training.epochs == 6
+    assert len(settings.llm("qwen").decoding.model_dump()) == 2
+
+
 def test_a_suite_like_itself_is_explained(folder):
     with pytest.raises(ConfigError, match="leave out `like` to change keys of a shipped suite"):
         load(folder, '[suites.mini]\nlike = "mini"\n')
@@ -147,7 +161,7 @@ options.oppu.task_adaptation.training = "short"
         "learning_rate": 3e-3,  # of mini-long
         **short,
     }
-    assert settings.suites["mini"].training == short
+    assert settings.suites["mini"].training == {"learning_rate": 6e-3} | short
     with pytest.raises(ConfigError, match=r"unknown training 'shrot'. Did you mean 'short'"):
         load(folder, text, "suites.mini.training=shrot")
 
