@@ -127,8 +127,11 @@ def test_the_documents_examples_are_settings(folder):
     for row in (*suite.methods, "bm25-8", "pplug-long", "oppu-short", "rspg-small"):
         assert resolve_row(settings, suite, row, "LaMP-3").name == row
     assert settings.suites["mini"].evaluate_limit == 20
-    assert resolve_row(settings, suite, "pplug-long", "LaMP-2").config.training.epochs == 6
-    assert len(settings.llm("qwen").decoding.model_dump()) == 2
+    epochs = [
+        settings.variant("pplug-long", t)[1]["training"]["epochs"] for t in ("LaMP-2", "LaMP-3")
+    ]
+    assert epochs == [12, 6]
+    assert settings.llm("qwen").decoding.max_new_tokens == 32
 
 
 def test_a_suite_like_itself_is_explained(folder):
