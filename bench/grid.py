@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.data import Data
-from bench.rows import Row, choose_rows, control_rows, find_method, resolve_row
+from bench.rows import Row, choose_rows, find_method, make_control_rows, resolve_row
 from bench.settings import Settings, Suite
 from methods import Method, MethodConfig
 from methods.core.controls import SEPARATOR
@@ -110,7 +110,7 @@ def plan(
     inapplicable: list[tuple[str, str]] = []
     for task in [TASKS.get(task_name) for task_name in chosen_tasks]:
         rows = [resolve_row(settings, suite, method, task.name) for method in chosen_methods]
-        rows += control_rows(suite, rows)
+        rows += make_control_rows(suite, rows)
         _require_models(suite, name, [row.method for row in rows])
         applicable = [row for row in rows if row.method.applicable(task)]
         inapplicable += [(row.name, task.name) for row in rows if row not in applicable]

@@ -46,7 +46,7 @@ def summarize(target: str, *, alone: bool) -> str:
     if tree is None:
         return ""
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name]
-    nodes = [tree, *classes] if alone else [*classes, tree]
+    nodes: list[ast.Module | ast.ClassDef] = [tree, *classes] if alone else [*classes, tree]
     found = [text for node in nodes if (text := ast.get_docstring(node))]
     return found[0].partition("\n")[0].removesuffix(".") if found else ""
 

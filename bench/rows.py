@@ -47,8 +47,8 @@ def resolve_row(settings: Settings, suite: Suite, name: str, task: str | None) -
     return Row(name, make_control(method, control) if control else method, config)
 
 
-def control_rows(suite: Suite, rows: Sequence[Row]) -> list[Row]:
-    """The shuffled-user rows that `controls = true` adds; those named by hand are not doubled."""
+def make_control_rows(suite: Suite, rows: Sequence[Row]) -> list[Row]:
+    """The shuffled-user rows that `controls = true` adds, without those that the suite lists."""
     given = {row.name for row in rows}
     return [
         Row(f"{row.name}{SEPARATOR}{CONTROL}", make_control(row.method, CONTROL), row.config)
