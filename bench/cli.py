@@ -10,6 +10,7 @@ import typer
 
 from bench.data_cli import app as data_app
 from bench.output import echo, echo_error, make_console, prepare_streams, write_output
+from bench.settings_cli import CONFIG, Config, init, list_names
 from tasks.common.errors import BenchError
 
 if TYPE_CHECKING:
@@ -24,10 +25,16 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(data_app, name="data")
+app.command("list")(list_names)
+app.command()(init)
 
-Suite = Annotated[str | None, typer.Argument(help="A suite of bench.toml; its default if omitted.")]
+Suite = Annotated[
+    str | None,
+    typer.Argument(help="A suite (see `bench list suites`); the default one if omitted."),
+]
 Methods = Annotated[
-    list[str], typer.Option("-m", "--method", help="Only this method (repeatable).")
+    list[str],
+    typer.Option("-m", "--method", help="Only this method, of the suite or not (repeatable)."),
 ]
 Tasks = Annotated[list[str], typer.Option("-t", "--task", help="Only this task (repeatable).")]
 AllMetrics = Annotated[
@@ -36,8 +43,6 @@ AllMetrics = Annotated[
 Set = Annotated[
     list[str], typer.Option("--set", help="Override a key, e.g. methods.bm25.k=2 or seeds=[0,1].")
 ]
-Config = Annotated[Path, typer.Option("--config", help="The configuration file.")]
-CONFIG = Path("bench.toml")
 INTERRUPTED = 130
 """Exit code of typer after Ctrl-C."""
 
@@ -67,7 +72,11 @@ def main() -> None:
 
 
 def _plan(
-    suite: str | None, methods: list[str], tasks: list[str], overrides: list[str], config: Path
+    suite: str | None,
+    methods: list[str],
+    tasks: list[str],
+    overrides: list[str],
+    config: Path | None,
 ) -> "tuple[Settings, Grid]":
     from bench.grid import plan
     from bench.settings import load_settings
@@ -87,7 +96,7 @@ def run(
 ) -> None:
     """Run a suite's cells that are not done yet, store every prediction, print the table.
 
-    Exit code 1 if a cell failed.
+    To compute a cell again, delete its folder (`bench show KEY`). Exit code 1 if a cell failed.
     """
     from bench import render, tables
     from bench.cell import Outcome, State
@@ -135,34 +144,6 @@ def plan(
         render.print_plan(grid, make_console())
     workers = settings.suite(grid.suite)[1].workers
     echo(render.summarize(grid, estimate_time_left(grid, workers), workers))
-
-
-@app.command("list")
-def list_(config: Config = CONFIG) -> None:
-    """List tasks, methods, and what bench.toml names."""
-    from bench.settings import load_settings
-    from methods import METHODS
-    from tasks import TASKS
-
-    settings = load_settings(config)
-    suites = {
-        name: f"{len(s.tasks)} tasks × {len(s.methods)} methods. {s.about}".rstrip()
-        for name, s in settings.suites.items()
-    }
-    variants = {name: settings.variant(name)[0] for name in settings.methods}
-    sections: dict[str, dict[str, str]] = {
-        "tasks": dict(TASKS.targets),
-        "methods": dict(METHODS.targets),
-        "variants": variants,
-        "LLMs": {name: llm.model or "from scratch" for name, llm in settings.llms.items()},
-        "encoders": {name: encoder.model for name, encoder in settings.encoders.items()},
-        "suites": suites,
-    }
-    out = make_console()
-    for title, entries in sections.items():
-        out.print(title, style="bold")
-        for name, what in entries.items():
-            out.print(f"  {name:24} {what}", soft_wrap=True)
 
 
 @app.command()

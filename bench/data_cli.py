@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from bench.output import echo
+from bench.settings_cli import CONFIG, Config
 
 app = typer.Typer(
     help="Download, verify and generate data.", no_args_is_help=True, rich_markup_mode=None
@@ -25,15 +26,13 @@ Root = Annotated[
     ),
 ]
 Sets = Annotated[str, typer.Option(help="Names of sets, separated by commas.")]
-Config = Annotated[Path, typer.Option("--config", help="The configuration file.")]
-CONFIG = Path("bench.toml")
 SHOWN_IDS = 5
 """Number of example ids that a finding shows."""
 SOURCE = "lamp"
 """The [data.*] table whose root is the default."""
 
 
-def _root(root: Path | None, config: Path) -> Path:
+def _root(root: Path | None, config: Path | None) -> Path:
     if root is not None:
         return root
     from bench.settings import load_settings

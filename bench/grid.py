@@ -4,19 +4,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 from bench.data import Data
 from bench.key import CellKey, SetKey
-from bench.settings import Settings, Suite, for_task, merge
-from methods import METHODS, Method, MethodConfig
-from methods.core.controls import SEPARATOR, make_control
+from bench.rows import Row, choose_rows, find_method, make_control_rows, resolve_row
+from bench.settings import Settings, Suite
+from methods import Method, MethodConfig
+from methods.core.controls import SEPARATOR
 from tasks import TASKS, Task
 from tasks.common.errors import ConfigError
 from tasks.common.registry import did_you_mean
 
-CONTROL = "shuffled-user"
-"""What a suite's `controls = true` adds for every personal method."""
+UNSEEDED = 0
+"""The seed of a cell that no seed changes: suites with other seeds share its key."""
 
 
 @dataclass(frozen=True)
@@ -90,113 +90,80 @@ def plan(
 ) -> Grid:
     """The grid of a suite, narrowed to some methods and tasks if given.
 
-    Cells that share an adapted LLM stand side by side, so that it is opened once.
+    A method outside the suite runs on the suite's terms. Cells that share an adapted LLM are
+    neighbors, so that it is opened once.
 
     Raises:
         ConfigError: an unknown suite, task, method, LLM, encoder or option.
         DataError: the data that a cell's key depends on can't be read.
     """
     name, suite = settings.suite(suite_name)
-    chosen_methods = _chosen_rows(methods, suite)
-    chosen_tasks = _chosen("task", tasks, suite.tasks)
-    for variant in settings.methods:
-        _named_method(settings, variant)  # `--set methods.bm52.k=2` would change nothing
-    known = [row.partition(SEPARATOR)[0] for row in suite.methods]
-    for variant in suite.options:
-        if variant not in known:
-            raise ConfigError(
-                f"suite {name!r} has options for {variant!r}, which is none of its methods",
-                hint=did_you_mean(variant, known),
-            )
-    for key in ("reference", "instruction_only"):
-        _require_row(suite, name, key, known)
-    for variant in chosen_methods:
-        _resolve(settings, suite, variant, None)  # a typo is told before any data is read
+    chosen_methods = choose_rows(settings, suite, methods)
+    chosen_tasks = _choose_tasks(tasks, suite)
+    _check_names(settings, suite, name)
+    for method in chosen_methods:
+        resolve_row(settings, suite, method, None)  # a typo is reported before any data is read
     datas = {source: Data(settings, suite, source) for source in suite.data}
     cells: dict[tuple[str, Path], Cell] = {}
     inapplicable: list[tuple[str, str]] = []
     for task in [TASKS.get(task_name) for task_name in chosen_tasks]:
-        variants = [(v, *_resolve(settings, suite, v, task.name)) for v in chosen_methods]
-        variants += _controls(suite, variants)
-        _require_models(suite, name, [method for _, method, _ in variants])
-        fitting = [entry for entry in variants if entry[1].applicable(task)]
-        left_out = [variant for variant, *_ in variants if variant not in {f[0] for f in fitting}]
-        inapplicable += [(variant, task.name) for variant in left_out]
-        places = product(suite.data, suite.seeds, _combinations(suite, fitting))
-        for source, seed, (llm, encoder, row) in places:
-            if seed != suite.seeds[0] and not _is_seeded(settings, row[1], llm):
+        rows = [resolve_row(settings, suite, method, task.name) for method in chosen_methods]
+        rows += make_control_rows(suite, rows)
+        _require_models(suite, name, [row.method for row in rows])
+        applicable = [row for row in rows if row.method.applicable(task)]
+        inapplicable += [(row.name, task.name) for row in rows if row not in applicable]
+        for source, seed, (llm, encoder, row) in product(
+            suite.data, suite.seeds, _combine_models(suite, applicable)
+        ):
+            seeded = _is_seeded(settings, row.method, llm)
+            if not seeded and seed != suite.seeds[0]:
                 continue
-            cell = _cell(settings, name, source, datas[source], task, llm, encoder, *row, seed)
+            cell = _cell(
+                settings,
+                name,
+                source,
+                datas[source],
+                task,
+                llm,
+                encoder,
+                row.name,
+                row.method,
+                row.config,
+                seed if seeded else UNSEEDED,
+            )
             cells.setdefault((cell.place, cell.folder), cell)
     return Grid(name, tuple(cells.values()), tuple(inapplicable), tuple(methods), tuple(tasks))
 
 
-def _chosen_rows(wanted: Sequence[str], suite: Suite) -> Sequence[str]:
-    """The rows asked for; a control that `controls = true` adds may be asked for by name too."""
-    added = [f"{name}{SEPARATOR}{CONTROL}" for name in suite.methods] if suite.controls else []
-    return _chosen("method", wanted, [*suite.methods, *(n for n in added if n in wanted)])
-
-
-def _chosen(kind: str, wanted: Sequence[str], suite: Sequence[str]) -> Sequence[str]:
+def _choose_tasks(wanted: Sequence[str], suite: Suite) -> list[str]:
     for name in wanted:
-        if name not in suite:
+        if name not in suite.tasks:
             raise ConfigError(
-                f"{kind} {name!r} is not in the suite", hint=did_you_mean(name, list(suite))
+                f"task {name!r} is not in the suite", hint=did_you_mean(name, list(suite.tasks))
             )
-    return [name for name in suite if not wanted or name in wanted]
+    return [name for name in suite.tasks if not wanted or name in wanted]
 
 
-def _controls(
-    suite: Suite, variants: Sequence[tuple[str, type[Method], MethodConfig]]
-) -> list[tuple[str, type[Method], MethodConfig]]:
-    """The shuffled-user rows that `controls = true` adds; those named by hand are not doubled."""
-    given = {variant for variant, *_ in variants}
-    return [
-        (f"{variant}{SEPARATOR}{CONTROL}", make_control(method, CONTROL), config)
-        for variant, method, config in variants
-        if suite.controls
-        and SEPARATOR not in variant
-        and f"{variant}{SEPARATOR}{CONTROL}" not in given
-        and method.uses_llm
-        and method.is_personal(config)
-    ]
-
-
-def _named_method(
-    settings: Settings, variant: str, task: str | None = None
-) -> tuple[str, dict[str, Any]]:
-    """(registered method, options) of a variant. Raises ConfigError for an unknown method."""
-    name, options = settings.variant(variant, task)
-    if ":" not in name and name not in METHODS.targets:
-        known = [*METHODS.names(), *(other for other in settings.methods if other != variant)]
-        raise ConfigError(f"unknown method {name!r}", hint=did_you_mean(name, known))
-    return name, options
-
-
-def _resolve(
-    settings: Settings, suite: Suite, row: str, task: str | None
-) -> tuple[type[Method], MethodConfig]:
-    """The class and the checked options of a row: a variant, perhaps under a control."""
-    variant, _, control = row.partition(SEPARATOR)
-    name, options = _named_method(settings, variant, task)
-    method = METHODS.get(name)
-    if control:
-        method = make_control(method, control)
-    if "training" in method.Config.model_fields:
-        options = merge(options, {"training": suite.training})
-    own = for_task(suite.options.get(variant, {}), task, f"options.{variant} of the suite:")
-    options = merge(options, own)
-    return method, method.parse_config(options, f"[methods.{variant}]")
-
-
-def _require_row(suite: Suite, name: str, key: str, known: list[str]) -> None:
-    """Raise ConfigError where a row that the suite itself names is none of its methods."""
-    row = getattr(suite, key)
-    if key in suite.model_fields_set and row not in {*known, *suite.methods}:
-        raise ConfigError(
-            f"{key} = {row!r} of suite {name!r} is none of its methods",
-            hint=did_you_mean(row, known),
-        )
+def _check_names(settings: Settings, suite: Suite, name: str) -> None:
+    """Raise ConfigError for a name that would otherwise change nothing."""
+    for variant in settings.methods:
+        find_method(settings, variant)  # --set methods.bm52.k=2
+    rows = [row.partition(SEPARATOR)[0] for row in suite.methods]
+    for variant in suite.options:
+        try:
+            find_method(settings, variant)
+        except ConfigError as error:
+            raise ConfigError(
+                f"suite {name!r} has options for {variant!r}, which is no method",
+                hint=did_you_mean(variant, rows),
+            ) from error
+    for key in ("reference", "instruction_only"):
+        row = getattr(suite, key)
+        if key in suite.model_fields_set and row not in {*rows, *suite.methods}:
+            raise ConfigError(
+                f"{key} = {row!r} of suite {name!r} is none of its methods",
+                hint=did_you_mean(row, rows),
+            )
 
 
 def _require_models(suite: Suite, name: str, methods: Sequence[type[Method]]) -> None:
@@ -207,19 +174,19 @@ def _require_models(suite: Suite, name: str, methods: Sequence[type[Method]]) ->
         if users and not given:
             raise ConfigError(
                 f"suite {name!r} names no {kind}, but {users[0]!r} needs one",
-                hint=f"Add {kind} = [...] to [suites.{name}]",
+                hint=f"Add {kind} = [...] to [suites.{name}], or give --set '{kind}=[...]'",
             )
 
 
-def _combinations(
-    suite: Suite, variants: Sequence[tuple[str, type[Method], MethodConfig]]
-) -> Iterator[tuple[str | None, str | None, tuple[str, type[Method], MethodConfig]]]:
+def _combine_models(
+    suite: Suite, rows: Sequence[Row]
+) -> Iterator[tuple[str | None, str | None, Row]]:
+    """Each row with every LLM and encoder that it uses; rows that share an LLM are neighbors."""
     for llm in suite.llms or (None,):
-        for entry in variants:
-            method = entry[1]
-            encoders = suite.encoders if method.uses_encoder else (None,)
+        for row in rows:
+            encoders = suite.encoders if row.method.uses_encoder else (None,)
             for encoder in encoders:
-                yield llm if method.uses_llm else None, encoder, entry
+                yield llm if row.method.uses_llm else None, encoder, row
 
 
 def _is_seeded(settings: Settings, method: type[Method], llm: str | None) -> bool:

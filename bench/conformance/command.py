@@ -7,6 +7,7 @@ from pathlib import Path
 from bench.conformance.runner import check
 from bench.conformance.subject import CheckResult
 from bench.conformance.tiny_runtime import tiny_runtimes
+from bench.rows import resolve_options
 from bench.settings import Settings
 from methods import METHODS
 from tasks import TASKS
@@ -23,7 +24,7 @@ def check_method(
 
     Raises ConfigError for an unknown method, variant or task.
     """
-    name, options = settings.variant(variant)
+    name, options = resolve_options(settings, variant)
     method = METHODS.get(name)
     with tempfile.TemporaryDirectory(prefix="bench-check-") as place:
         root = Path(place)

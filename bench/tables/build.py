@@ -5,8 +5,9 @@ from dataclasses import replace
 from statistics import fmean
 
 from bench import store
-from bench.grid import CONTROL, Grid
+from bench.grid import Grid
 from bench.records import CellScores
+from bench.rows import CONTROL
 from bench.settings import ScoringSettings, Settings, Suite
 from bench.statistics import Interval, difference, interval
 from bench.tables.model import Column, Entry, Row, Table

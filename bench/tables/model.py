@@ -54,7 +54,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class RowCost:
-    """What a row costs: the mean over its finished cells (methods.md §6).
+    """What a row costs: the mean over its finished cells (methods.md §5).
 
     Attributes:
         trainable_shared, trainable_per_user, bytes_per_user, seconds_per_user: see `Cost`.

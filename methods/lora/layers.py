@@ -26,7 +26,8 @@ def target_layers(llm: "LanguageModel", targets: Sequence[str] | None) -> dict[s
     """Full name → linear layer to adapt, in the model's order.
 
     Args:
-        targets: ends of the layers' names; None: peft's default for the architecture.
+        targets: ends of the layers' names; "q" also finds "q_proj" where no layer is called "q", so
+            that one method fits T5 and Llama. None: peft's own choice for the architecture.
 
     Raises:
         ConfigError: a target matches no linear layer, or peft has no default.
@@ -47,6 +48,10 @@ def target_layers(llm: "LanguageModel", targets: Sequence[str] | None) -> dict[s
                 hint=f"Set `lora.targets`; the linear layers are: {', '.join(ends)}",
             )
         targets = DEFAULTS[kind]
+    targets = [
+        target if target in ends or f"{target}_proj" not in ends else f"{target}_proj"
+        for target in targets
+    ]
     for target in targets:
         if not any(_matches(name, target) for name in linear):
             raise ConfigError(

@@ -88,7 +88,7 @@ class Registry(Generic[T]):
         module_name, _, attribute = target.partition(":")
         try:
             found: Any = getattr(importlib.import_module(module_name), attribute)
-        except (ImportError, AttributeError) as error:
+        except (ImportError, AttributeError, TypeError, ValueError) as error:
             raise ConfigError(
                 f"{self.kind} {name!r} can't be loaded from {target} ({error})",
                 hint="Install the package that provides it, or correct the target",

@@ -87,12 +87,13 @@ def test_download_takes_the_root_from_the_configuration(project, bench, site):
     [
         (["download", "LaMP-33", "--root", "x"], "unknown task 'LaMP-33'. Did you mean 'LaMP-3'"),
         (["download", "LaMP-3", "--root", "x", "--sets", "dve"], "contains an unknown set"),
-        (["download", "LaMP-3"], "unknown data source 'lamp'"),
+        (["download", "LaMP-3", "--config", "lamp.toml"], "[data.lamp] names no root"),
         (["verify", "LaMP-33", "--root", "x"], "unknown task 'LaMP-33'"),
     ],
 )
 def test_a_mistake_is_reported(project, bench, arguments, message):
     project.suite("zero-shot")
+    (project.root / "lamp.toml").write_text("[data.lamp]\nsample = 0\n")
     done = bench("data", *arguments)
     assert done.code == 2
     assert done.err.startswith("error: ")

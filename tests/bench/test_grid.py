@@ -1,17 +1,13 @@
 """A cell's key holds what decides its predictions, and nothing else."""
 
-import contextlib
 import json
 import shutil
 
 import pytest
 
-from bench.grid import plan
-from bench.settings import load_settings
 from methods import METHODS
 from tasks.common.errors import ConfigError, DataError
 from tests.bench.probes import SecondVersion
-from tests.bench.support import REPOSITORY
 from tests.tasks.support import review, write_set
 
 ROWS = ("zero-shot", "bm25", "dense", "majority-label", "pplug")
@@ -41,7 +37,7 @@ LLM_ROWS = {"zero-shot", "bm25", "dense", "pplug"}
     [
         ("methods.bm25.k=5", {"bm25"}),
         ("methods.pplug.attention=false", {"pplug"}),
-        ("seeds=[1]", set(ROWS)),
+        ("seeds=[1]", {"pplug"}),  # no seed changes the others
         ("train_limit=6", set(ROWS)),
         ("evaluate_limit=3", set(ROWS)),
         ("max_input_tokens=128", LLM_ROWS),
@@ -125,8 +121,7 @@ text_options = {{ {summarizer} }}
 
 [methods.pool]
 method = "pool-oracle"
-pool.none = {{ method = "zero-shot" }}
-pool.pag = {{ method = "pag", options = {{ {summarizer} }} }}
+pool = ["zero-shot", "pag"]
 """)
     rows = 'methods=["zero-shot", "pag", "pplug-pag", "pool"]'
     before = keys(project, rows)
@@ -188,11 +183,13 @@ def test_seeds_are_cells_of_their_own(project):
 
 def test_what_no_seed_changes_is_one_cell(project):
     rows = 'methods=["zero-shot", "bm25", "majority-label"]'
-    assert [cell.seed for cell in project.plan("seeds=[3, 5]", rows).cells] == [3, 3, 3]
+    plain = project.plan("seeds=[3, 5]", rows).cells
+    assert [cell.seed for cell in plain] == [0, 0, 0]
+    assert [c.folder for c in plain] == [c.folder for c in project.plan(rows).cells]  # reused
     adapted = project.plan("seeds=[3, 5]", rows, "llms.t5.adapt=full").cells  # by the seed
     found = sorted((cell.variant, cell.seed) for cell in adapted)
     assert found == [
-        ("bm25", 3), ("bm25", 5), ("majority-label", 3), ("zero-shot", 3), ("zero-shot", 5),
+        ("bm25", 3), ("bm25", 5), ("majority-label", 0), ("zero-shot", 3), ("zero-shot", 5),
     ]  # fmt: skip
 
 
@@ -279,12 +276,11 @@ def test_a_name_or_option_that_is_unknown_is_told(project, override, message):
         project.plan(override)
 
 
-def test_a_narrowed_grid_names_what_is_not_in_the_suite(project):
+def test_a_narrowed_grid_names_what_is_unknown(project):
     assert [cell.variant for cell in project.plan(methods=["bm25"]).cells] == ["bm25"]
-    with pytest.raises(
-        ConfigError, match=r"method 'bm26' is not in the suite. Did you mean 'bm25'"
-    ):
-        project.plan(methods=["bm26"])
+    for name in ("bm26", "bm26@shuffled-user"):
+        with pytest.raises(ConfigError, match=r"unknown method 'bm26'. Did you mean 'bm25'"):
+            project.plan(methods=[name])
     with pytest.raises(ConfigError, match=r"task 'LaMP-2' is not in the suite. .* 'LaMP-3'"):
         project.plan(tasks=["LaMP-2"])
     with pytest.raises(ConfigError, match=r"unknown suite 'ss'. Did you mean 's'"):
@@ -301,16 +297,6 @@ def test_a_plug_in_that_cannot_be_imported_is_told(project):
         project.plan("methods.bm25.method=no_such_module:Method")
     with pytest.raises(ConfigError, match="is not a Method"):
         project.plan("methods.bm25.method=tests.bench.support:Project")
-
-
-def test_every_suite_of_the_projects_own_file_can_be_planned(tmp_path):
-    """All but for the data, which a fresh clone does not have."""
-    settings = load_settings(REPOSITORY / "bench.toml", [f"store.cache={tmp_path}"])
-    for suite in settings.suites:
-        with contextlib.suppress(DataError):
-            grid = plan(settings, suite)
-            assert grid.cells
-    assert set(settings.suites["sample"].methods) <= set(METHODS.names()) | set(settings.methods)
 
 
 def test_a_text_side_and_how_training_is_done_in_the_key(project, monkeypatch):
@@ -341,8 +327,6 @@ def test_a_control_that_the_suite_adds_can_be_asked_for(project):
     project.suite("bm25", "zero-shot", name="t", more="controls = true")
     asked = project.plan(suite="t", methods=["bm25@shuffled-user"])
     assert [cell.variant for cell in asked.cells] == ["bm25@shuffled-user"]
-    with pytest.raises(ConfigError, match="not in the suite"):
-        project.plan(suite="t", methods=["dense@shuffled-user"])
 
 
 def test_a_suite_sets_options_of_single_methods_over_its_training(project):
@@ -376,7 +360,7 @@ def test_a_row_that_differences_are_taken_to_must_be_a_row(project, key):
     assert len(project.plan(suite="none").cells) == 1
 
 
-def test_a_suite_has_no_options_for_a_method_that_it_does_not_run(project):
+def test_a_suite_has_no_options_for_a_method_that_does_not_exist(project):
     project.suite("bm25", name="two", more="options.bm52 = { k = 2 }")
     with pytest.raises(ConfigError, match="bm25"):
         project.plan(suite="two")

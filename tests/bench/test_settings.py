@@ -125,6 +125,8 @@ def test_several_faults_are_counted(config):
         ("sedes=[1]", "Did you mean 'seeds'"),
         ("strore.runs=x", "Did you mean 'store'"),
         ("default_suite.x=1", "'default_suite' is not a table"),
+        ("seeds\nx=1", "not of the form key=value"),
+        ('"seeds=1', "not of the form key=value"),
     ],
 )
 def test_a_malformed_override_is_refused(config, override, message):
@@ -164,6 +166,30 @@ def test_a_key_that_suites_and_the_file_share_is_the_suites_when_it_stands_alone
     assert settings.data["real"].known_faults == "keep"
 
 
+@pytest.mark.parametrize(
+    "override",
+    [
+        'llms."qwen2.5-1.5b".batch_size=4',
+        "llms.'qwen2.5-1.5b'.batch_size = 4",
+        'llms."qwen2.5-1.5b"={ model = "m", batch_size = 4 }',
+    ],
+)
+def test_an_overrides_key_may_be_quoted(config, override):
+    config.write_text(TOML + '[llms."qwen2.5-1.5b"]\nmodel = "m"\n', encoding="utf-8")
+    assert load_settings(config, [override]).llms["qwen2.5-1.5b"].batch_size == 4
+
+
+def test_an_unquoted_name_with_dots_is_explained(config):
+    config.write_text(TOML + '[llms."qwen2.5-1.5b"]\nmodel = "m"\n', encoding="utf-8")
+    message = refused(config, "llms.qwen2.5-1.5b.batch_size=4")
+    assert """Quote the name: --set 'llms."qwen2.5-1.5b".KEY=VALUE'""" in message
+
+
+def test_an_overrides_quotes_may_hold_an_equals_sign(config):
+    settings = load_settings(config, ['methods.few."a=b"=c=d'])
+    assert settings.methods["few"]["a=b"] == "c=d"
+
+
 def test_an_override_of_an_unknown_suite_names_the_nearest(config):
     config.write_text(TOML.replace("suites.t", "suites.sample"), encoding="utf-8")
     message = refused(config, "seeds=[1]", suite="sampel")
@@ -184,7 +210,7 @@ def test_per_task_options_replace_only_what_they_name(config):
     ("table", "message"),
     [
         ('"LaMP-33" = { k = 2 }', "Did you mean 'LaMP-3'"),
-        ('"LaMP-3" = 2', "no table of tables"),
+        ('"LaMP-3" = 2', "not a table of tables"),
     ],
 )
 def test_a_per_task_table_that_fits_no_task_is_refused(config, table, message):
@@ -236,13 +262,38 @@ def test_an_unknown_name_tells_the_nearest(config, ask, message):
     [
         (b"default_suite = ", "is not readable TOML"),
         (b"default_suite = '\xff'", "is not readable TOML"),
-        (b"", "`default_suite`: Field required"),
+        (b"default_suite = 3", "`default_suite`: Input should be a valid string"),
     ],
 )
 def test_an_unreadable_file_is_named(config, content, message):
     config.write_bytes(content)
     assert refused(config).startswith(f"{config}: ")
     assert message in refused(config)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_file(config):
+    config.write_text(TOML, encoding="utf-8-sig")
+    assert load_settings(config).default_suite == "s"
+
+
+@pytest.mark.parametrize("section", ["suites", "methods", "data"])
+@pytest.mark.parametrize(
+    "name", ["../../x", "/x", "a\\\\b", "..", ".x", "", " x", "a@b", "a\\u0000b", "x" * 101]
+)
+def test_a_name_cannot_leave_the_results_folder(config, section, name):
+    body = {
+        "suites": 'data = "real"\ntasks = ["LaMP-3"]\nmethods = ["bm25"]',
+        "methods": 'method = "bm25"',
+        "data": "sample = 0",
+    }[section]
+    config.write_text(f'{TOML}[{section}."{name}"]\n{body}\n', encoding="utf-8")
+    assert "is not usable as a name" in refused(config)
+
+
+@pytest.mark.parametrize("name", ["été", "日本語", "a b", "a.b", "[red]", "x" * 100])
+def test_a_name_may_be_anything_else(config, name):
+    config.write_text(f'{TOML}[data."{name}"]\nsample = 0\n', encoding="utf-8")
+    assert load_settings(config).source(name).sample == 0
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -264,7 +315,7 @@ def test_a_suite_takes_over_what_it_does_not_set(tmp_path):
         'seeds = [1]\n[suites.b]\nlike = "a"\nmethods = ["dense"]\n[suites.c]\nlike = "b"\nseeds = [2]\n'
     )
     suites = load_settings(config).suites
-    found = {name: (s.tasks, s.methods, s.seeds) for name, s in suites.items()}
+    found = {name: (s.tasks, s.methods, s.seeds) for name, s in suites.items() if name in "abc"}
     assert found == {
         "a": (("LaMP-2",), ("bm25",), (1,)),
         "b": (("LaMP-2",), ("dense",), (1,)),
@@ -272,7 +323,7 @@ def test_a_suite_takes_over_what_it_does_not_set(tmp_path):
     }
 
 
-def test_a_suite_takes_over_training_and_the_options_of_its_own_methods(tmp_path):
+def test_a_suite_takes_over_training_and_options(tmp_path):
     config = tmp_path / "bench.toml"
     config.write_text(
         'default_suite = "a"\n[data.d]\nsample = 0\n'
@@ -284,7 +335,10 @@ def test_a_suite_takes_over_training_and_the_options_of_its_own_methods(tmp_path
     )
     suites = load_settings(config).suites
     assert suites["b"].training == {"epochs": 3, "batch_size": 8}
-    assert suites["b"].options == {"pplug": {"n_tokens": 2, "attention": False}}
+    assert suites["b"].options == {
+        "bm25": {"k": 2},  # for `run -m bm25`
+        "pplug": {"n_tokens": 2, "attention": False},
+    }
     assert suites["a"].options == {"bm25": {"k": 2}, "pplug": {"n_tokens": 2}}
 
 

@@ -6,13 +6,13 @@ training together is no faster.
 """
 
 import time
-import tomllib
 from pathlib import Path
 from statistics import fmean
 
 import pytest
 import torch
 
+from bench.settings import load_settings
 from methods.core.runtime import Runtime
 from methods.lora.layers import AdapterStack
 from methods.lora.training import train_together
@@ -25,7 +25,7 @@ from tasks.data.loading import load_dataset
 from tasks.mini.world import WorldConfig, write_world
 
 USERS = 32
-LORA = tomllib.loads(Path("bench.toml").read_text(encoding="utf-8"))["methods"]["oppu"]["lora"]
+LORA = load_settings().methods["oppu"]["lora"]
 
 
 @pytest.mark.parametrize("batch_size", [2, 4, 16])

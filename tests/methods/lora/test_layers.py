@@ -102,7 +102,20 @@ def test_default_targets_are_pefts(kind, ends):
     assert {name.rpartition(".")[2] for name in found} == ends
 
 
-def test_an_unknown_target_suggests_similar_names():
+@pytest.mark.parametrize(
+    ("kind", "targets", "ends"),
+    [
+        ("t5", ["q", "k", "v"], {"q", "k", "v"}),
+        ("llama", ["q", "k", "v"], {"q_proj", "k_proj", "v_proj"}),
+        ("llama", ["self_attn.q_proj", "gate"], {"q_proj", "gate_proj"}),
+    ],
+)
+def test_a_target_fits_the_architectures_own_name(kind, targets, ends):
+    found = target_layers(llm(kind, device="cpu"), targets)
+    assert {name.rpartition(".")[2] for name in found} == ends
+
+
+def test_an_unknown_target_names_the_near_ones():
     with pytest.raises(ConfigError, match=r"'q_prj' is not a linear layer of in memory.*q_proj"):
         target_layers(llm("llama", device="cpu"), ["q_prj"])
     model = llm("t5", device="cpu")

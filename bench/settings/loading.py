@@ -1,0 +1,131 @@
+"""Shipped settings, then bench.toml, then `--set`: read, merged, validated."""
+
+import tomllib
+import types
+import typing
+from collections.abc import Sequence
+from functools import reduce
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from bench.settings.overrides import apply_overrides
+from bench.settings.schema import DEFAULT_SUITE, Settings
+from bench.settings.tables import Table, expand_trainings, extend, merge
+from methods.models.config import EncoderConfig, LLMConfig
+from tasks.common.errors import ConfigError
+from tasks.common.registry import did_you_mean
+
+M = TypeVar("M", LLMConfig, EncoderConfig)
+
+CONFIG = Path("bench.toml")
+"""Read where no other file is named, if it is there."""
+BENCH = Path(__file__).parents[1]
+SHIPPED = ("defaults", "suites")
+"""Folders of bench/ whose *.toml files hold the shipped settings."""
+
+
+def load_settings(
+    path: Path | None = None, overrides: Sequence[str] = (), suite: str | None = None
+) -> Settings:
+    """Read the shipped settings and the user's, apply `--set key=value` overrides, validate.
+
+    Relative folders start at the file's own folder, or here where there is no file.
+
+    Args:
+        path: the user's file; None: bench.toml of the current folder, if there is one.
+        overrides: see `apply_overrides`.
+        suite: the suite that runs; None: the default one.
+
+    Raises:
+        ConfigError: no such file, not TOML, unknown key, wrong type, malformed override.
+    """
+    own = {} if path is None and not CONFIG.exists() else read_toml(path or CONFIG)
+    file = path or CONFIG
+    raw = expand_trainings(extend(shipped_settings(), own))
+    raw = apply_overrides(raw, overrides, suite or str(raw.get("default_suite", DEFAULT_SUITE)))
+    try:
+        settings = Settings.model_validate(expand_trainings(raw))
+    except ValidationError as error:
+        raise _describe(error, file) from error
+    return _resolve_folders(settings, file.resolve().parent)
+
+
+def shipped_settings() -> Table:
+    """Everything that the package brings: data sources, models, method variants, suites."""
+    files = [file for folder in SHIPPED for file in sorted((BENCH / folder).glob("*.toml"))]
+    return reduce(merge, reversed([read_toml(file) for file in files]), {})
+
+
+def read_toml(path: Path) -> Table:
+    """A TOML file, with or without a byte order mark. Raises ConfigError."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError as error:
+        raise ConfigError(
+            "there is no such file", file=path, hint="Give --config PATH, or write one: bench init"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(
+            f"is not readable TOML ({error})", file=path, hint="Correct that line"
+        ) from error
+
+
+def _describe(error: ValidationError, path: Path) -> ConfigError:
+    """The first fault of a ValidationError, in the user's terms."""
+    fault = error.errors()[0]
+    place = ".".join(str(part) for part in fault["loc"] if part != "[key]")
+    more = f" (and {error.error_count() - 1} more faults)" if error.error_count() > 1 else ""
+    if fault["type"] == "extra_forbidden":
+        known = _keys_at(Settings, [str(part) for part in fault["loc"][:-1]])
+        return ConfigError(
+            f"unknown key `{place}`{more}",
+            file=path,
+            hint=did_you_mean(str(fault["loc"][-1]), known),
+        )
+    message = fault["msg"].removeprefix("Value error, ")
+    return ConfigError(
+        f"`{place}`: {message}{more}", file=path, hint="Correct the value in the file or in --set"
+    )
+
+
+def _keys_at(model: type[BaseModel], place: Sequence[str]) -> list[str]:
+    """The keys that the table at `place` may have."""
+    here: Any = model
+    for part in place:
+        if isinstance(here, type) and issubclass(here, BaseModel):
+            here = here.model_fields[part].annotation
+            if isinstance(here, types.UnionType) or typing.get_origin(here) is typing.Union:
+                here = next(a for a in typing.get_args(here) if a is not types.NoneType)
+        else:
+            here = typing.get_args(here)[1]
+    return (
+        list(here.model_fields) if isinstance(here, type) and hasattr(here, "model_fields") else []
+    )
+
+
+def _resolve_folders(settings: Settings, folder: Path) -> Settings:
+    """The same settings with every relative folder resolved against `folder`."""
+    store = settings.store.model_copy(
+        update={"runs": folder / settings.store.runs, "cache": folder / settings.store.cache}
+    )
+    data = {
+        name: source.model_copy(update={"root": folder / source.root}) if source.root else source
+        for name, source in settings.data.items()
+    }
+    return settings.model_copy(
+        update={
+            "store": store,
+            "data": data,
+            "llms": {name: _resolve_model(llm, folder) for name, llm in settings.llms.items()},
+            "encoders": {name: _resolve_model(e, folder) for name, e in settings.encoders.items()},
+        }
+    )
+
+
+def _resolve_model(config: M, folder: Path) -> M:
+    """`config` with a model folder that lies below `folder` made absolute."""
+    if config.model and (folder / config.model).is_dir():
+        return config.model_copy(update={"model": str((folder / config.model).resolve())})
+    return config

@@ -1,0 +1,232 @@
+"""What bench.toml may hold. A typo is an error that names the nearest key."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
+
+from bench.settings.tables import inherit, look_up, merge, select_task
+from methods.core.controls import SEPARATOR
+from methods.models.config import EncoderConfig, LLMConfig
+from tasks.common.errors import ConfigError
+from tasks.data.layout import SetName, SplitName
+from tasks.mini.world import WorldConfig
+from tasks.scoring import DEFAULT_SCORING, Aggregator, Scoring, Unparsed
+
+DEFAULT_SUITE = "mini"
+LONGEST_NAME = 100
+FORBIDDEN = re.compile(rf"[/\\\x00-\x1f\x7f{SEPARATOR}]")
+
+
+def _check_name(name: str) -> str:
+    """Suites and variants are folders of results; NAME@CONTROL is a method under a control."""
+    faulty = FORBIDDEN.search(name) or name != name.strip() or name.startswith(".")
+    if faulty or not 0 < len(name) <= LONGEST_NAME:
+        raise ValueError(
+            f"{name[:LONGEST_NAME]!r} is not usable as a name: it may not hold / or \\ or "
+            f"{SEPARATOR} or control characters, nor begin with a dot or a space, and has at most "
+            f"{LONGEST_NAME} characters"
+        )
+    return name
+
+
+Name = Annotated[str, AfterValidator(_check_name)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StoreSettings(_Strict):
+    """Where results and shared artefacts live; relative paths start at bench.toml's folder.
+
+    Attributes:
+        runs: predictions, scores and records, one folder a cell.
+        cache: adapted LLMs, embeddings, fitted methods; safe to delete.
+    """
+
+    runs: Path = Path("results/runs")
+    cache: Path = Path("results/cache")
+
+
+class DataSettings(_Strict):
+    """One source of data: a folder in LaMP's official layout, or one that is generated.
+
+    Attributes:
+        root: the folder that holds `user/` and `time/` (or a task's files directly).
+        sample: seed of the small sample, written to the cache at first use.
+        mini: the knobs of a LaMP-mini world, written to the cache at first use.
+        known_faults: items of the official files that are known to be corrupt: "keep" or "drop".
+    """
+
+    root: Path | None = None
+    sample: int | None = None
+    mini: WorldConfig | None = None
+    known_faults: Literal["keep", "drop"] = "drop"
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if [self.root, self.sample, self.mini].count(None) != 2:
+            raise ValueError("give one of `root`, `sample` and `mini`")
+        return self
+
+
+class ScoringSettings(_Strict):
+    """How stored predictions are scored; not part of a cell's key.
+
+    Attributes:
+        unparsed, aggregator: the scoring rules, see `Scoring`.
+        confidence, resamples: level and size of the bootstrap over users.
+    """
+
+    unparsed: Unparsed = DEFAULT_SCORING.unparsed
+    aggregator: Aggregator = DEFAULT_SCORING.aggregator
+    confidence: float = Field(0.95, gt=0, lt=1)
+    resamples: PositiveInt = 2000
+
+    @property
+    def rules(self) -> Scoring:
+        """What decides the scores, without what decides their intervals."""
+        return Scoring(unparsed=self.unparsed, aggregator=self.aggregator)
+
+
+class Suite(_Strict):
+    """A named grid: tasks × LLMs × encoders × methods × seeds, on equal terms.
+
+    Attributes:
+        about: one line for `bench list`.
+        data: name of a [data.*] table, or several: then each task has a column for each of them.
+        split: LaMP's "user" or "time" split.
+        train, evaluate: the sets to fit on and to answer.
+        methods: registered methods and variants; "NAME@CONTROL" is a method under a control (see
+            `methods.core.controls`).
+        controls: add NAME@shuffled-user for every method that reads the history.
+        seeds: of every method that a seed can change; all others run once, with seed 0.
+        training: replaces the same keys of every trained method's own `training`, for LLMs of a
+            size far from the one that the variants are written for.
+        options: method → options that replace its variant's own, also where the method is the
+            member of a pool; applied after `training`; may hold `per_task`.
+        max_input_tokens: the prompt budget of every method, special tokens included (law 2).
+        train_limit, evaluate_limit: take only the first N queries (a smoke test).
+        validation_share: share of the train queries held out for the dev loss where the evaluated
+            set is "dev", so that no method ever sees the golds it is scored on.
+        workers: processes that share the cells, each with cores ÷ workers threads: for models so
+            small that one process can't keep all cores busy.
+        reference: the method that differences are taken to.
+        instruction_only: the method with all trained capacity but no user (for Δtask, law 3).
+    """
+
+    about: str = ""
+    data: tuple[str, ...] = Field(min_length=1)
+    split: SplitName = "time"
+    train: SetName = "train"
+    evaluate: SetName = "dev"
+    tasks: tuple[str, ...] = Field(min_length=1)
+    methods: tuple[str, ...] = Field(min_length=1)
+    controls: bool = False
+    llms: tuple[str, ...] = ()
+    encoders: tuple[str, ...] = ()
+    seeds: tuple[NonNegativeInt, ...] = Field((0,), min_length=1)
+    training: dict[str, Any] = {}
+    options: dict[str, dict[str, Any]] = {}
+    max_input_tokens: PositiveInt = 256
+    train_limit: PositiveInt | None = None
+    evaluate_limit: PositiveInt | None = None
+    validation_share: float = Field(0.05, ge=0, lt=1)
+    workers: PositiveInt = 1
+    reference: str = "zero-shot"
+    instruction_only: str = "pplug-instruction-only"
+
+    @field_validator("data", mode="before")
+    @classmethod
+    def _one_name(cls, data: Any) -> Any:
+        return (data,) if isinstance(data, str) else data
+
+    @model_validator(mode="after")
+    def _sets_differ(self) -> Self:
+        if self.train == self.evaluate:
+            raise ValueError(f"`train` and `evaluate` are both {self.train!r}")
+        return self
+
+
+class Settings(_Strict):
+    """The shipped settings and the user's bench.toml together.
+
+    Attributes:
+        default_suite: what `bench run` without a suite runs.
+        methods: variants. `method` names a registered method (default: the variant's own name) or
+            another variant, whose options it takes over; `about` describes it; `per_task` holds
+            options of single tasks; the other keys are options. They are checked against the
+            method's Config when the grid is planned.
+        trainings: options of a training that `training = "NAME"` of a variant or suite refers to.
+        pools: lists of methods and variants that `pool = "NAME"` of a variant or suite refers to.
+        suites: one with `like` takes over the keys of that suite that it doesn't set itself, and
+            within `training` and `options` likewise.
+    """
+
+    default_suite: str = DEFAULT_SUITE
+    store: StoreSettings = StoreSettings()
+    scoring: ScoringSettings = ScoringSettings()
+    data: dict[Name, DataSettings] = {}
+    llms: dict[Name, LLMConfig] = {}
+    encoders: dict[Name, EncoderConfig] = {}
+    methods: dict[Name, dict[str, Any]] = {}
+    trainings: dict[Name, dict[str, Any]] = {}
+    pools: dict[Name, tuple[str, ...]] = {}
+    suites: dict[Name, Suite]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _inherit(cls, raw: Any) -> Any:
+        suites = raw.get("suites") if isinstance(raw, dict) else None
+        if not isinstance(suites, dict):
+            return raw
+        return {**raw, "suites": {name: inherit(suites, name) for name in suites}}
+
+    def suite(self, name: str | None) -> tuple[str, Suite]:
+        """A suite by name (None: the default). Raises ConfigError with the nearest name."""
+        name = name or self.default_suite
+        return name, look_up(self.suites, name, "suite")
+
+    def llm(self, name: str) -> LLMConfig:
+        """An LLM by name. Raises ConfigError with the nearest name."""
+        return look_up(self.llms, name, "LLM")
+
+    def encoder(self, name: str) -> EncoderConfig:
+        """An encoder by name. Raises ConfigError with the nearest name."""
+        return look_up(self.encoders, name, "encoder")
+
+    def source(self, name: str) -> DataSettings:
+        """A data source by name. Raises ConfigError with the nearest name."""
+        return look_up(self.data, name, "data source")
+
+    def variant(self, name: str, task: str | None = None) -> tuple[str, dict[str, Any]]:
+        """(registered method, options) of a variant or of a plain method name, for a task."""
+        return self._variant(name, task, ())
+
+    def _variant(
+        self, name: str, task: str | None, above: tuple[str, ...]
+    ) -> tuple[str, dict[str, Any]]:
+        table = dict(self.methods.get(name, {}))
+        table.pop("about", None)
+        parent = table.pop("method", name)
+        if not isinstance(parent, str) or parent in above:
+            raise ConfigError(
+                f"[methods.{name}] names its method by {parent!r}",
+                hint='Name a registered method or another variant, such as method = "bm25"',
+            )
+        options = select_task(table, task, f"[methods.{name}]")
+        if parent == name or parent not in self.methods:
+            return parent, options
+        method, inherited = self._variant(parent, task, (*above, name))
+        return method, merge(inherited, options)
