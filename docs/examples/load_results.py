@@ -7,5 +7,5 @@ python docs/examples/load_results.py
 import bench
 
 results = bench.load_results()
-errors = results[results["metric"] == "mae"]
-print(errors.pivot_table("value", index="method", columns="task").round(3))
+primary = results[results["primary"]]  # each task's primary metric
+print(primary.pivot_table("value", index="method", columns="task").round(3))

@@ -43,7 +43,11 @@ def programs() -> str:
         tree = ast.parse(source)
         title, _, rest = (ast.get_docstring(tree) or path.stem).partition("\n")
         code = "\n".join(source.splitlines()[tree.body[0].end_lineno or 0 :]).strip()
-        parts += [f"## {title.rstrip('.')}", rest.strip(), f"```python\n{code}\n```"]
+        parts += [
+            f"## {title.partition(':')[0].rstrip('.')}",
+            rest.strip(),
+            f"```python\n{code}\n```",
+        ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

@@ -20,14 +20,14 @@ OUTCOME = REPOSITORY / "results/reference/mini"
 BLOCK = re.compile(r"(<!-- table: (?P<name>\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 METHODS = {
-    "oracle": "*oracle: knows the user's taste*",
-    "user-blind": "*best answer without the user*",
+    "oracle": "*oracle (bound)*",
+    "user-blind": "*user-blind (bound)*",
     "zero-shot": "zero-shot",
     "bm25": "BM25, 4 items",
-    "dense": "dense retrieval, 4 items",
-    "oppu": "OPPU: a LoRA per user",
+    "dense": "dense, 4 items",
+    "oppu": "OPPU (LoRA per user)",
     "pplug-whitened": "PPlug (whitened)",
-    "pplug-whitened-dense": "PPlug + dense, 4 items",
+    "pplug-whitened-dense": "PPlug + dense",
 }
 """Methods of the headline table, and what it calls them; those in italics are bounds."""
 METRICS = {"accuracy": "acc", "mae": "MAE", "rouge1": "R-1"}
