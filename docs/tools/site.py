@@ -35,7 +35,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
-def programs() -> str:
+def list_programs() -> str:
     """Every example as a section: its title, what it does, and its code."""
     parts = []
     for path in sorted((DOCS / "examples").glob("*.py")):
@@ -59,22 +59,22 @@ def on_page_markdown(markdown: str, page: Page, files: Files, **_: object) -> st
     here = page.file.src_uri
     folder = posixpath.dirname(f"docs/{here}" if (DOCS / here).exists() else here)
 
-    def target(path: str) -> str:
+    def resolve(path: str) -> str:
         found = posixpath.normpath(posixpath.join(folder, path))
         return found.removeprefix("docs/")
 
     def unlink(match: re.Match[str]) -> str:
         path = match["path"]
-        missing = files.get_file_from_path(target(path)) is None
+        missing = files.get_file_from_path(resolve(path)) is None
         outside = (REPOSITORY / folder / path).exists()
         return match["text"] if missing and outside else match[0]
 
     def relink(match: re.Match[str]) -> str:
-        new = posixpath.relpath(target(match["path"]), posixpath.dirname(here) or ".")
+        new = posixpath.relpath(resolve(match["path"]), posixpath.dirname(here) or ".")
         return new + (match["anchor"] or "")
 
     if here == "gallery.md":
-        markdown += f"\n{programs()}"
+        markdown += f"\n{list_programs()}"
     return LINK.sub(relink, LINKED_TEXT.sub(unlink, markdown))
 
 

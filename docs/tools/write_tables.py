@@ -33,7 +33,7 @@ METHODS = {
 METRICS = {"accuracy": "acc", "mae": "MAE", "rouge1": "R-1"}
 
 
-def headline() -> str:
+def write_headline() -> str:
     """Primary metrics: a line per method, a column per task, the best method of each in bold."""
     scores = pd.read_csv(OUTCOME / "scores.csv").drop_duplicates(["task", "method"])
     columns = list(scores.groupby("task", sort=False))
@@ -55,7 +55,7 @@ def headline() -> str:
     return "\n".join(lines)
 
 
-def costs() -> dict[str, dict[str, float]]:
+def read_costs() -> dict[str, dict[str, float]]:
     """method → means over tasks: training and storage, seconds, and tokens."""
     found: dict[str, list[dict[str, Any]]] = {}
     for line in (OUTCOME / "cells.jsonl").read_text(encoding="utf-8").splitlines():
@@ -76,9 +76,9 @@ def _mean(cells: list[dict[str, Any]], value: Callable[[dict[str, Any]], float])
     return sum(value(cell) for cell in cells) / len(cells)
 
 
-def choice() -> str:
+def write_choice() -> str:
     """Which method for what one has, with the costs of the stored outcome."""
-    cost = costs()
+    cost = read_costs()
 
     def of(method: str, *parts: str) -> str:
         values = cost[method]
@@ -114,7 +114,7 @@ def choice() -> str:
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
-TABLES = {"headline": headline, "choice": choice}
+TABLES = {"headline": write_headline, "choice": write_choice}
 
 
 def render(text: str) -> str:
