@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
@@ -26,10 +27,10 @@ DOCUMENTS = [
 BENCH = Path(sys.executable).with_name("bench")
 COMMAND = re.compile(r"^(bench [^#\n]*)", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#]+?)(?:#[^)]*)?\)|(?:src|srcset)=\"([^\"]+)\"")
-CONSOLE = re.compile(r"```(?:console|bash)\n(.*?)```", re.DOTALL)
+SHELL = re.compile(r"```bash\n(.*?)```", re.DOTALL)
 STEP = re.compile(
     r"<!-- (?P<act>example|append|replace in): (?P<path>\S+) -->\n```\w+\n(?P<code>.*?)```"
-    r"|```console\n(?P<console>.*?)```",
+    r"|```bash\n(?P<shell>.*?)```",
     re.DOTALL,
 )
 """What a page asks its reader to do, in order: write a file, add to one, change one, run commands."""
@@ -73,8 +74,8 @@ def follow(copy, page):
     """Do all that a page shows, step by step; returns (command, output) of what it ran."""
     outputs = []
     for step in STEP.finditer(page.read_text(encoding="utf-8")):
-        if step["console"] is not None:
-            for line in step["console"].splitlines():
+        if step["shell"] is not None:
+            for line in step["shell"].splitlines():
                 command = shlex.split(line, comments=True)
                 result = run(copy, *command)
                 assert result.returncode == 0, f"{line}\n{result.stdout}{result.stderr}"
@@ -143,7 +144,7 @@ def test_commands_are_as_the_command_line_has_them(document):
     text = document.read_text(encoding="utf-8")
     settings = load_settings(REPOSITORY / "bench.toml")
     own = set(re.findall(r"^\[suites\.(\S+)\]", text, re.MULTILINE))  # the page adds these itself
-    for command in COMMAND.findall("\n".join(CONSOLE.findall(text))):
+    for command in COMMAND.findall("\n".join(SHELL.findall(text))):
         _, *arguments = shlex.split(command)
         result = CliRunner().invoke(app, [*arguments, "--help"])
         assert result.exit_code == 0, f"{command}: {result.output}"
@@ -211,3 +212,25 @@ def test_readme_deploys_a_plug_as_the_page_does():
                  "print(plug.respond(prompt, history))"):  # fmt: skip
         assert line in page
         assert line in readme
+
+
+@pytest.mark.parametrize(
+    ("html", "remote"),
+    [
+        ('<script src="https://example.org/x.js"></script>', True),
+        ('<link rel="stylesheet" href="//example.org/x.css">', True),
+        ("@font-face { src: url(https://example.org/x.woff2) }", True),
+        ('<source media="(x)" srcset="http://example.org/x.svg">', True),
+        ('<a href="https://example.org">a link to follow</a>', False),
+        ('<script src="assets/x.js"></script><link href="x.css">', False),
+    ],
+)
+def test_the_site_refuses_what_loads_from_a_network(tmp_path, html, remote):
+    pytest.importorskip("mkdocs")
+    check = runpy.run_path(str(DOCS / "tools/site_hooks.py"))["on_post_build"]
+    (tmp_path / "page.html").write_text(html)
+    if remote:
+        with pytest.raises(Exception, match="from a network"):
+            check(SimpleNamespace(site_dir=tmp_path))
+    else:
+        check(SimpleNamespace(site_dir=tmp_path))
