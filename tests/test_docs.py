@@ -27,7 +27,7 @@ DOCUMENTS = [
 BENCH = Path(sys.executable).with_name("bench")
 COMMAND = re.compile(r"^(bench [^#\n]*)", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#]+?)(?:#[^)]*)?\)|(?:src|srcset)=\"([^\"]+)\"")
-SHELL = re.compile(r"```bash\n(.*?)```", re.DOTALL)
+SHELL = re.compile(r"```(?:bash|console)\n(.*?)```", re.DOTALL)
 STEP = re.compile(
     r"<!-- (?P<act>example|append|replace in): (?P<path>\S+) -->\n```\w+\n(?P<code>.*?)```"
     r"|```bash\n(?P<shell>.*?)```",
