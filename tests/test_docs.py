@@ -209,7 +209,7 @@ def test_readme_deploys_a_plug_as_the_page_does():
     for line in ("from methods.models.opening import load_llm",
                  "from methods.prefix.deploy import DeployedPlug",
                  "plug = DeployedPlug.from_pretrained(plug_folder, load_llm(llm_folder))",
-                 "print(plug.respond(prompt, history))"):  # fmt: skip
+                 "print(plug.respond(prompt, past))"):  # fmt: skip
         assert line in page
         assert line in readme
 
