@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check install perf clean
+.PHONY: run test check docs install perf clean
 
 run: install
 	$(BIN)/bench run
@@ -16,6 +16,9 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: .venv/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
 install: .venv/.installed
 
 .venv/.installed: pyproject.toml constraints.txt
@@ -24,8 +27,12 @@ install: .venv/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,offline,plot]'
 	touch $@
 
+.venv/.docs: .venv/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	touch $@
+
 perf: install
 	$(BIN)/python -m pytest tests/perf --override-ini addopts= -s
 
 clean:
-	rm -rf .venv results/runs results/cache
+	rm -rf .venv site results/runs results/cache

@@ -1,4 +1,4 @@
-"""What PPlug trains and stores beside FlanT5-XXL and BGE-base (the paper's setting).
+"""Count what PPlug trains and stores next to FlanT5-XXL and BGE-base (the paper's setting).
 
 The models are built from their configurations on torch's meta device: shapes without storage, so
 that this runs in seconds on a laptop.
@@ -27,11 +27,11 @@ FLAN_T5_XXL = T5Config(
 BGE_BASE = BertConfig(vocab_size=30522)
 
 
-def counts() -> dict[str, int]:
+def count_parameters() -> dict[str, int]:
     """Parameters of the frozen LLM and of each trained part."""
     with torch.device("meta"):
         llm = T5ForConditionalGeneration(FLAN_T5_XXL)
-        # FlanT5 has an output layer of its own; transformers ties that of a model made anew.
+        # FlanT5 has an output layer of its own; transformers ties that of a newly built model.
         llm.lm_head.weight = torch.nn.Parameter(torch.empty_like(llm.lm_head.weight))
         encoder = BertModel(BGE_BASE)
         plug = PPlugModule(PPlugConfig(), BGE_BASE.hidden_size, FLAN_T5_XXL.d_model, 1.0, encoder)
@@ -46,7 +46,7 @@ def counts() -> dict[str, int]:
     }
 
 
-def bytes_per_user() -> dict[str, int]:
+def compute_bytes_per_user() -> dict[str, int]:
     """What is stored of a mean user: the history matrix for input-aware aggregation, by task.
 
     "mean": the one soft token that the variant without attention needs.
@@ -59,13 +59,13 @@ def bytes_per_user() -> dict[str, int]:
 
 def main() -> None:
     """Print both."""
-    found = counts()
+    found = count_parameters()
     trained = sum(count for name, count in found.items() if name != "frozen LLM")
     lines = [f"{name:<16}{count:>16,} parameters" for name, count in found.items()]
     lines.append(f"{'trained in all':<16}{trained:>16,} parameters")
     lines += [
         f"{'mean variant' if name == 'mean' else name:<16}{size / 1024:>12,.1f} KiB per user"
-        for name, size in bytes_per_user().items()
+        for name, size in compute_bytes_per_user().items()
     ]
     sys.stdout.write("\n".join(lines) + "\n")
 

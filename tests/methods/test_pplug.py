@@ -284,7 +284,7 @@ def test_parameter_counts_of_the_papers_models(capsys):
     script = runpy.run_path(str(COUNTS))
     script["main"]()
     printed = capsys.readouterr().out
-    counts, sizes = script["counts"](), script["bytes_per_user"]()
+    counts, sizes = script["count_parameters"](), script["compute_bytes_per_user"]()
     assert counts["frozen LLM"] == 11_135_332_352
     assert counts["input encoder"] == 109_482_240
     projector = 768 * 4096 + 4096 + 4096 * 4096 + 4096  # 19.9M, twice

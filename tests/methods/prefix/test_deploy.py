@@ -379,4 +379,4 @@ def test_the_documented_example_runs(trained, folder, monkeypatch, capsys):
     assert capsys.readouterr().out == f"{answer}\n"
     code = EXAMPLE.read_text().split('"""\n\n')[1]
     assert len([line for line in code.splitlines() if line]) <= 10
-    assert f"```python\n{code}```" in (EXAMPLE.parents[1] / "plug_and_play.md").read_text()
+    assert f"```python\n{code}```" in (EXAMPLE.parents[1] / "deploying_a_plug.md").read_text()
