@@ -32,7 +32,8 @@ NO_SUMMARY, NO_BEHAVIORS = "no room for the summary", "no room for behaviours ne
 SHORTEST = 8
 """Tokens; a summary that would be cut to fewer is left out."""
 JOINT = 2
-"""Tokens set aside for each joint of two texts; where it takes more, the official prompt shrinks."""
+"""Tokens set aside for each joint of two texts; where it takes more, the official prompt gives way.
+"""
 BYTES_PER_TOKEN = 4
 """A stored summary is counted as int32 token ids."""
 

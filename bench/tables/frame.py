@@ -14,6 +14,7 @@ COLUMNS = [
     *("task", "metric", "method", "llm", "encoder", "value", "low", "high"),
     *(f"{gap}{end}" for gap in GAPS for end in ("", "_low", "_high")),
     *("by_seed", "n", "n_failed", "n_unparsed", "seeds", "higher_is_better"),
+    *("max_input_tokens", "budget_rule", "query_read", "queries_cut"),
 ]
 
 
@@ -36,11 +37,16 @@ def to_frame(table: Table) -> pd.DataFrame:
             "n_unparsed": entry.n_unparsed,
             "seeds": entry.seeds,
             "higher_is_better": column.higher_is_better,
+            "max_input_tokens": None if row.budget is None else row.budget.tokens,
+            "budget_rule": None if row.budget is None else row.budget.rule,
+            "query_read": entry.query_read,
+            "queries_cut": None if entry.query_read is None else entry.queries_cut,
         }
         for row in table.rows
         for column, entry in row.entries.items()
     ]
-    return pd.DataFrame(lines, columns=COLUMNS)
+    frame = pd.DataFrame(lines, columns=COLUMNS)
+    return frame.astype({"max_input_tokens": "Int64", "queries_cut": "Int64"})
 
 
 def _flatten_differences(entry: Entry) -> dict[str, float | None]:
