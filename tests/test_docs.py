@@ -13,7 +13,6 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner
 
-import bench as bench_package
 from bench.cli import app
 from bench.settings import load_settings
 
