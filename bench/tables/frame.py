@@ -1,8 +1,10 @@
 """The table in long form, for pandas, spreadsheets and plots."""
 
+from dataclasses import asdict, fields
+
 import pandas as pd
 
-from bench.tables.model import Entry, Table
+from bench.tables.model import Entry, RowCost, Table
 
 GAPS = {
     "difference": "to_reference",
@@ -18,8 +20,16 @@ COLUMNS = [
 ]
 
 
-def to_frame(table: Table) -> pd.DataFrame:
-    """One line per score, with its intervals and denominators."""
+COSTS = [field.name for field in fields(RowCost) if field.name not in COLUMNS]
+"""Columns of a method's costs, which are means over all its cells (see `RowCost`)."""
+
+
+def to_frame(table: Table, *, costs: bool = False) -> pd.DataFrame:
+    """One line per score, with its intervals and denominators.
+
+    Args:
+        costs: add the method's costs. Without them, runs with equal scores have equal frames.
+    """
     lines = [
         {
             "task": column.task,
@@ -37,6 +47,7 @@ def to_frame(table: Table) -> pd.DataFrame:
             "n_unparsed": entry.n_unparsed,
             "seeds": entry.seeds,
             "higher_is_better": column.higher_is_better,
+            **({} if row.cost is None else asdict(row.cost)),
             "max_input_tokens": None if row.budget is None else row.budget.tokens,
             "budget_rule": None if row.budget is None else row.budget.rule,
             "query_read": entry.query_read,
@@ -45,7 +56,7 @@ def to_frame(table: Table) -> pd.DataFrame:
         for row in table.rows
         for column, entry in row.entries.items()
     ]
-    frame = pd.DataFrame(lines, columns=COLUMNS)
+    frame = pd.DataFrame(lines, columns=[*COLUMNS, *(COSTS if costs else [])])
     return frame.astype({"max_input_tokens": "Int64", "queries_cut": "Int64"})
 
 
