@@ -162,14 +162,22 @@ class PAG(RetrievalMethod[PAGConfig]):
             return self._write_prompt(example, "", k, UNWRITTEN if example.history else EMPTY)
         end = example.input[len(example.input) // 2 :]  # LaMP-1 inserts items into the first half
         for kept in dict.fromkeys((k, 0)):
-            lead = self._lead(example, summary, kept)
-            layout = self._write_prompt(example, lead, kept, None if kept == k else NO_BEHAVIORS)
+            spare = 0
+            while lead := self._lead(example, summary, kept, spare):
+                note = None if kept == k else NO_BEHAVIORS
+                layout = self._write_prompt(example, lead, kept, note)
+                excess = self.runtime.llm.tokens.count(layout.text) - self.budget
+                if excess <= 0:
+                    break
+                spare += excess  # the joint takes more than was set aside: the summary gives way
             if lead and layout.text.endswith(end) and bool(layout.behaviors) == bool(kept):
                 return layout
         return self._write_prompt(example, "", k, NO_SUMMARY)
 
-    def _lead(self, example: Example, summary: str, k: int) -> str:
+    def _lead(self, example: Example, summary: str, k: int, spare: int) -> str:
         """The lead with the summary, cut to fit an official prompt of `k` behaviours; "": no room.
+
+        `spare` tokens are left free in addition.
 
         Under the rule "lamp", an official prompt with behaviours reserves only a share of its
         length for the input; under "query-first", the behaviours share the rest with the summary.
@@ -182,7 +190,8 @@ class PAG(RetrievalMethod[PAGConfig]):
             rest = needed + max(0, self.budget - needed) // 2
         else:
             rest = int(needed / INPUT_SHARES[0]) + 1
-        room = self.budget - rest - tokens.count(self.config.lead.replace(SUMMARY, "")) - 2 * JOINT
+        words = tokens.count(self.config.lead.replace(SUMMARY, ""))
+        room = self.budget - spare - rest - words - 2 * JOINT
         cut = tokens.truncate(summary, min(room, self.config.summary_tokens))
         fits = room >= SHORTEST or cut == summary
         return self.config.lead.replace(SUMMARY, cut) if fits else ""
