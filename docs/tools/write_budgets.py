@@ -161,11 +161,12 @@ def main() -> None:
     parser.add_argument("--chat-template", action="store_true")
     parser.add_argument("--encoder", default="minilm", help="by its name in the settings")
     parser.add_argument("--limit", type=int, help="only the first N queries of each task")
+    parser.add_argument("--cache", type=Path, help="keeps the encoder's vectors for another run")
     asked = parser.parse_args()
     llm = TokenizerOnly(open_tokenizer(asked.tokenizer, chat_template=asked.chat_template))
     lines: list[str] = []
     with TemporaryDirectory() as folder:
-        cache = Path(folder)
+        cache = asked.cache or Path(folder)
         encoder = Encoder.open(load_settings().encoder(asked.encoder), cache=cache)
         for task in TASKS_SHOWN:
             dataset = load_dataset(
