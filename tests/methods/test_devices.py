@@ -4,7 +4,6 @@ Only where the weights and inputs are is checked; nothing is computed there.
 """
 
 import pytest
-import torch
 
 from methods.embedding_to_prefix import EmbeddingToPrefix
 from methods.lora.layers import AdapterStack
