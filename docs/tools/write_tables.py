@@ -165,8 +165,11 @@ def write_real_rates() -> str:
 
 def write_gpu_training() -> str:
     """PPlug's training step at several sizes of LLM."""
-    lines = ["| LLM | batch (at once) | s a step | examples/s | TFLOP a step | share of matmul rate "
-             "| LLM alone | peak GiB |", "|---|---:|---:|---:|---:|---:|---:|---:|"]  # fmt: skip
+    lines = [
+        "| LLM | batch (at once) | s a step | examples/s | TFLOP a step | share of matmul rate | "
+        "LLM alone | peak GiB |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
     for row in json.loads(GPU.read_text(encoding="utf-8"))["training"]:
         name = row["model"] + (", `bf16 = true`" if row["variant"] == "bf16 autocast" else "")
         alone = f"{row['llm_alone_share']:.1%}" if "llm_alone_share" in row else ""
