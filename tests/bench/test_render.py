@@ -22,7 +22,7 @@ from bench.render import (
 )
 from tests.bench.support import GOLDS
 
-AWKWARD = "50%_of|a&b#1$~^\\{x}"
+AWKWARD = "50%_of|a&b#1$~^{x}"
 TEX_ESCAPES = re.compile(r"\\[%_&#$~^{}\\]|\\text\w+(\{\})?|\\[A-Za-z]+")
 
 
