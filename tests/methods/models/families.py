@@ -1,13 +1,20 @@
-"""Tiny random models of every family that users try, made in memory with one shared tokenizer."""
+"""Tiny random models of every family that users try, made in memory with one shared tokenizer.
 
+`python -m tests.methods.models.families` writes the table of docs/your_models.md.
+"""
+
+import functools
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
 
+from methods.lora.layers import target_layers
 from methods.models.config import LLMConfig
 from methods.models.language_model import LanguageModel
+from tasks.common.errors import BenchError
 from tests.methods.models.builders import tokenizer
 
 HIDDEN = 64
@@ -93,7 +100,58 @@ def make_model(family: str, **options: Any) -> Any:
     return model
 
 
+@functools.cache
 def make_llm(family: str, **config: Any) -> LanguageModel:
+    """A tiny LLM of `family`; the same object for the same arguments, because it is frozen."""
     model = make_model(family)
     words = tokenizer("t5" if model.config.is_encoder_decoder else "llama")
     return LanguageModel(model, words, LLMConfig(model="tiny", **config), name=f"tiny {family}")
+
+
+PAGE = Path(__file__).parents[3] / "docs" / "your_models.md"
+BEGIN, END = "<!-- families -->\n", "<!-- /families -->\n"
+_YES = "yes"
+
+
+def make_table() -> str:
+    """Which methods run on which family, found out by running them; a Markdown table."""
+    rows = ["family", "prompt methods", "likelihoods", "LoRA", "soft tokens", "their length"]
+    lines = [rows, ["---"] * len(rows)]
+    for family in FAMILIES:
+        llm = make_llm(family)
+        budget = {"max_input_tokens": 40}
+        runs = [
+            _try(lambda llm=llm, b=budget: llm.generate(["dog"], max_new_tokens=2, **b)),
+            _try(lambda llm=llm, b=budget: llm.label_likelihoods(["dog"], ["fox"], **b)),
+            _try(lambda llm=llm: target_layers(llm, None)),
+            _try(llm.embedding_scale),
+        ]
+        lines.append([family, *runs, _describe_length(llm) if runs[-1] == _YES else "–"])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _try(work: Callable[[], object]) -> str:
+    try:
+        work()
+    except BenchError as error:
+        return "with `lora.targets`" if "lora.targets" in error.hint else "no"
+    return _YES
+
+
+def _describe_length(llm: LanguageModel) -> str:
+    """What the rows of the embedding matrix are multiplied by before the first layer reads them."""
+    weight = llm.model.get_input_embeddings().weight
+    factor = llm.embedding_norm() / weight.norm(dim=1).mean().item()
+    if abs(factor - 1) < 1e-3:
+        return "as stored"
+    return "× √hidden" if abs(factor - HIDDEN**0.5) < 0.1 else f"× {factor:.3f}"
+
+
+def read_table() -> str:
+    """The table that stands in the docs."""
+    return PAGE.read_text(encoding="utf-8").split(BEGIN)[1].split(END)[0]
+
+
+if __name__ == "__main__":
+    page = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(page.replace(read_table(), make_table()), encoding="utf-8")
