@@ -17,6 +17,7 @@ PROBE = "What is the answer?"
 _HINT = "Use an LLM of another family, or methods that write prompts"
 _TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-3}
 _COARSE = 5e-2  # of half precision, relative like the others
+_ROWS = 1 << 14  # of the vocabulary, embedded at once
 
 
 @torch.no_grad()
@@ -68,9 +69,6 @@ def mean_norm(model: Any, scale: float) -> float:
     return float(torch.cat(norms).mean().item() * scale)
 
 
-_ROWS = 1 << 14  # embedded at once
-
-
 def _find_scale(model: Any, ids: list[int]) -> float:
     """Compares what the first layer reads for ids, for their embeddings and for zeros.
 
@@ -93,7 +91,8 @@ def _find_scale(model: Any, ids: list[int]) -> float:
         return 1.0
     scale = ((first * second).sum() / square).item()
     width = _width(model)
-    near = 1e-3 if by_ids.dtype in _TOLERANCE else 1e-2
+    # What was read is rounded to the model's own precision.
+    near = 1e-3 if given["inputs_embeds"].dtype in _TOLERANCE else 2e-2
     for exact in (1.0, width**0.5, width**-0.5):
         if abs(scale - exact) <= near * exact:
             return exact

@@ -76,6 +76,13 @@ def test_an_llm_that_cannot_generate_from_embeddings_is_refused_before_training(
     assert tiny.label_likelihoods(PROMPTS, ["a"], max_input_tokens=40).shape == (3, 1)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_hides_no_factor(dtype):
+    model = make_model("Pegasus").to(dtype)
+    tiny = LanguageModel(model, tokenizer("t5"), LLMConfig(model="tiny"), name="half")
+    assert tiny.embedding_scale() == 8
+
+
 def wrap(model) -> LanguageModel:
     return LanguageModel(model, tokenizer("llama"), LLMConfig(model="tiny"), name="odd")
 
