@@ -94,14 +94,14 @@ def write_choice() -> str:
 
     rows = [
         ("only an API to the LLM, no GPU", "`bm25`", of("bm25", "tokens")),
-        ("the same, and a sentence encoder", "`dense`", of("dense", "tokens")),
+        ("an API to the LLM, and a sentence encoder", "`dense`", of("dense", "tokens")),
         (
-            "the LLM's weights, labelled queries, and new users every day",
+            "the LLM's weights, labeled queries, and new users every day",
             "`pplug-whitened`",
             of("pplug-whitened", "tokens", "shared", "stored"),
         ),
         (
-            "the same, and room in the prompt",
+            "the LLM's weights, labeled queries, and room for items in the prompt",
             "`pplug-whitened-dense`",
             of("pplug-whitened-dense", "tokens", "shared", "stored"),
         ),
