@@ -84,10 +84,12 @@ def make_runtime(
 ) -> Runtime:
     """The data, models and folders that the cell's method may use."""
     llm, encoder = cell.llm, cell.encoder
+    budget = cell.budget or data.suite.budgets[0]  # without an LLM, nothing reads it
     return Runtime(
         task=cell.task(),
         seeds=Seeds.root(cell.task.name, cell.seed),
-        max_input_tokens=data.suite.max_input_tokens,
+        max_input_tokens=budget.tokens,
+        budget_rule=budget.rule,
         cache=settings.store.cache,
         # Named by folder, not key: two suites can hold cells of the same key.
         scratch=settings.store.cache / "scratch" / content_key(str(cell.folder)),

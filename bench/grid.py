@@ -12,6 +12,7 @@ from bench.settings import Settings, Suite
 from methods import Method, MethodConfig
 from methods.core.controls import SEPARATOR
 from tasks import TASKS, Task
+from tasks.budget import Budget
 from tasks.common.errors import ConfigError
 from tasks.common.registry import did_you_mean
 
@@ -21,13 +22,15 @@ UNSEEDED = 0
 
 @dataclass(frozen=True)
 class Cell:
-    """One data source × task × LLM × encoder × method × seed of a suite.
+    """One data source × task × LLM × encoder × method × budget × seed of a suite.
 
     Attributes:
         source: of the data, by its name in bench.toml.
         place: the task, and the source too where the suite has several.
         variant: the method's name in the suite; `method` is the class behind it.
         llm, encoder: names in bench.toml; None where the method doesn't use one.
+        budget: of prompts; None where the method uses no LLM.
+        several_budgets: whether the suite has others, so that titles name it.
         depends_on: everything that decides the predictions.
         folder: where the cell's results are, or will be.
     """
@@ -41,6 +44,8 @@ class Cell:
     variant: str
     method: type[Method]
     config: MethodConfig
+    budget: Budget | None
+    several_budgets: bool
     seed: int
     depends_on: CellKey
     folder: Path
@@ -63,7 +68,8 @@ class Cell:
     @property
     def title(self) -> str:
         """A short name for messages."""
-        models = "".join(f" · {name}" for name in (self.llm, self.encoder) if name)
+        budget = self.budget if self.several_budgets else None
+        models = "".join(f" · {name}" for name in (self.llm, self.encoder, budget) if name)
         return f"{self.place} · {self.variant}{models} · seed {self.seed}"
 
 
@@ -112,8 +118,8 @@ def plan(
         _require_models(suite, name, [row.method for row in rows])
         applicable = [row for row in rows if row.method.applicable(task)]
         inapplicable += [(row.name, task.name) for row in rows if row not in applicable]
-        for source, seed, (llm, encoder, row) in product(
-            suite.data, suite.seeds, _combine_models(suite, applicable)
+        for source, seed, (llm, encoder, row, budget) in product(
+            suite.data, suite.seeds, _combine_terms(suite, applicable)
         ):
             seeded = _is_seeded(settings, row.method, llm)
             if not seeded and seed != suite.seeds[0]:
@@ -129,6 +135,7 @@ def plan(
                 row.name,
                 row.method,
                 row.config,
+                budget,
                 seed if seeded else UNSEEDED,
             )
             cells.setdefault((cell.place, cell.folder), cell)
@@ -178,15 +185,16 @@ def _require_models(suite: Suite, name: str, methods: Sequence[type[Method]]) ->
             )
 
 
-def _combine_models(
+def _combine_terms(
     suite: Suite, rows: Sequence[Row]
-) -> Iterator[tuple[str | None, str | None, Row]]:
-    """Each row with every LLM and encoder that it uses; rows that share an LLM are neighbors."""
+) -> Iterator[tuple[str | None, str | None, Row, Budget | None]]:
+    """Each row with every LLM, encoder and budget it uses; rows that share an LLM are neighbors."""
     for llm in suite.llms or (None,):
         for row in rows:
             encoders = suite.encoders if row.method.uses_encoder else (None,)
-            for encoder in encoders:
-                yield llm if row.method.uses_llm else None, encoder, row
+            budgets = suite.budgets if row.method.uses_llm else (None,)
+            for encoder, budget in product(encoders, budgets):
+                yield llm if row.method.uses_llm else None, encoder, row, budget
 
 
 def _is_seeded(settings: Settings, method: type[Method], llm: str | None) -> bool:
@@ -207,14 +215,28 @@ def _cell(
     variant: str,
     method: type[Method],
     config: MethodConfig,
+    budget: Budget | None,
     seed: int,
 ) -> Cell:
     suite = data.suite
-    key = _key(settings, data, task, llm, encoder, method, config, seed)
+    key = _key(settings, data, task, llm, encoder, method, config, budget, seed)
     place = task.name if len(suite.data) == 1 else f"{task.name} {source}"
     folder = settings.store.runs / suite_name / task.name / variant / f"{seed}-{key.digest}"
     return Cell(
-        suite_name, source, place, task, llm, encoder, variant, method, config, seed, key, folder
+        suite_name,
+        source,
+        place,
+        task,
+        llm,
+        encoder,
+        variant,
+        method,
+        config,
+        budget,
+        len(suite.budgets) > 1,
+        seed,
+        key,
+        folder,
     )
 
 
@@ -226,6 +248,7 @@ def _key(
     encoder: str | None,
     method: type[Method],
     config: MethodConfig,
+    budget: Budget | None,
     seed: int,
 ) -> CellKey:
     """What the cell's predictions depend on. Digests of models and data are computed here."""
@@ -249,7 +272,8 @@ def _key(
         else identity_of(
             settings.llm(llm), task=task(), train_fingerprint=train, seed=seed, cache=cache
         ),
-        max_input_tokens=None if llm is None else suite.max_input_tokens,
+        max_input_tokens=None if budget is None else budget.tokens,
+        budget_rule=None if budget is None else budget.rule,
         encoder=None
         if encoder is None
         else encoder_identity(settings.encoder(encoder), cache=cache),

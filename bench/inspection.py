@@ -10,7 +10,8 @@ from bench.grid import Cell, plan
 from bench.models import Models
 from bench.settings import Settings
 from methods.prompt.method import PromptMethod
-from tasks import TASKS, Example
+from tasks import TASKS, Example, Prediction
+from tasks.budget import Budget
 from tasks.common.errors import ConfigError, DataError
 from tasks.common.progress import Progress
 from tasks.common.registry import did_you_mean
@@ -58,7 +59,12 @@ def _describe_cell(cell: Cell, id: str | None) -> str:
             f"{name} {s.value:.4f} (n {s.n}, failed {s.n_failed}, unparsed {s.n_unparsed})"
             for name, s in scores.metrics.items()
         ]
-    return "\n".join([*lines, *(f"{p.id}: {p.text!r}" for p in shown)])
+    return "\n".join([*lines, *(f"{p.id}: {p.text!r}{_describe_cut(p)}" for p in shown)])
+
+
+def _describe_cut(prediction: Prediction) -> str:
+    total, cut = prediction.query_tokens, prediction.query_tokens_cut
+    return f" (read {total - cut} of the query's {total} tokens)" if cut else ""
 
 
 def _describe_example(
@@ -83,14 +89,14 @@ def _describe_example(
         f"query: {example.query}",
     ]
     models = Models(settings, Progress())
-    seen: set[str] = set()
+    seen: set[tuple[str, Budget | None]] = set()
     for cell in grid.cells:
-        new = cell.source == suite.data[0] and cell.variant not in seen
+        new = cell.source == suite.data[0] and (cell.variant, cell.budget) not in seen
         if new and issubclass(cell.method, PromptMethod):
-            seen.add(cell.variant)
+            seen.add((cell.variant, cell.budget))
             lines += [
                 "",
-                f"--- {cell.variant}",
+                f"--- {cell.variant}{f' · {cell.budget} tokens' if cell.several_budgets else ''}",
                 *_describe_prompt(cell, settings, data, models, example),
             ]
     return "\n".join(lines)
@@ -105,5 +111,11 @@ def _describe_prompt(
     prompt = method.prompts([example])[0]
     if prompt.text is None:
         return [f"no prompt: {prompt.error}"]
-    tokens = runtime.llm.tokens.count(prompt.text)
-    return [f"{tokens} tokens, behaviours {', '.join(prompt.behaviors) or 'none'}", prompt.text]
+    (read,) = runtime.llm.tokens.encode([prompt.text], runtime.max_input_tokens)
+    total, cut = method.count_query(example, prompt.text, read.truncated)
+    return [
+        f"{runtime.llm.tokens.count(prompt.text)} tokens, "
+        f"behaviours {', '.join(prompt.behaviors) or 'none'}, "
+        f"query read: {total - cut} of {total} tokens",
+        prompt.text,
+    ]

@@ -5,9 +5,10 @@ from functools import cached_property
 from typing import Any
 
 from methods.core.key import MethodKey
+from tasks.budget import BudgetRule
 from tasks.common.files import content_key
 
-VERSION = 2
+VERSION = 3
 """A bump means that no stored cell is valid any more."""
 
 
@@ -32,7 +33,7 @@ class CellKey:
         validation_share: share of the train queries held out from training.
         method: the method and its options; `fit`: what its `fit` depends on.
         llm, encoder: content keys; None if the method doesn't use one.
-        max_input_tokens: the prompt budget; None without an LLM.
+        max_input_tokens, budget_rule: the prompt budget; None without an LLM.
         models: content keys of the models that the method's own options name.
     """
 
@@ -47,6 +48,7 @@ class CellKey:
     fit: MethodKey
     llm: str | None
     max_input_tokens: int | None
+    budget_rule: BudgetRule | None
     encoder: str | None
     models: tuple[str, ...]
     seed: int

@@ -9,6 +9,7 @@ import pandas as pd
 from bench.grid import Grid
 from bench.settings import Settings, Suite
 from bench.tables import build, to_frame
+from tasks.budget import Budget
 from tasks.common.errors import ConfigError, StorageError
 
 PANEL = (4.2, 3.2)
@@ -73,6 +74,12 @@ def _select_primary(scores: pd.DataFrame, grid: Grid) -> pd.DataFrame:
     chosen = scores[scores["metric"] == scores["task"].map(first)].copy()
     chosen["source"] = chosen["task"].map({place: both[1] for place, both in places.items()})
     chosen["task"] = chosen["task"].map({place: both[0] for place, both in places.items()})
+    budgets = [
+        "" if pd.isna(tokens) else f" {Budget(int(tokens), rule)}"
+        for tokens, rule in zip(chosen["max_input_tokens"], chosen["budget_rule"], strict=True)
+    ]
+    if len({*budgets} - {""}) > 1:
+        chosen["method"] = [f"{m}{b}" for m, b in zip(chosen["method"], budgets, strict=True)]
     return chosen
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from statistics import fmean
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -77,6 +78,9 @@ class Totals(_Record):
         prompt_tokens_mean: tokens of a prompt as the LLM read it, soft tokens not counted.
         new_tokens_mean: tokens generated for an answer.
         behaviors_mean: behaviours in a prompt.
+        query_read_mean: share of a query's tokens that the LLM read; None without an LLM, and in
+            records of versions that didn't count it.
+        queries_cut: queries of which the LLM did not read all; None likewise.
         notes: `Prediction.note` → number of predictions that carry it.
     """
 
@@ -87,10 +91,14 @@ class Totals(_Record):
     new_tokens_mean: float
     behaviors_mean: float
     notes: dict[str, int]
+    query_read_mean: float | None = None
+    queries_cut: int | None = None
 
     @classmethod
     def from_predictions(cls, predictions: Sequence[Prediction]) -> Self:
         n = max(1, len(predictions))
+        asked = [prediction for prediction in predictions if prediction.query_tokens]
+        read = [1 - prediction.query_tokens_cut / prediction.query_tokens for prediction in asked]
         notes = Counter(prediction.note for prediction in predictions if prediction.note)
         return cls(
             n=len(predictions),
@@ -100,6 +108,8 @@ class Totals(_Record):
             new_tokens_mean=sum(prediction.new_tokens for prediction in predictions) / n,
             behaviors_mean=sum(len(prediction.behaviors) for prediction in predictions) / n,
             notes=dict(sorted(notes.items())),
+            query_read_mean=fmean(read) if read else None,
+            queries_cut=sum(p.query_tokens_cut > 0 for p in asked) if asked else None,
         )
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from bench import store
 from bench.records import CellRecord, CellScores
+from tasks.budget import LAMP
 from tasks.common.errors import StorageError
 from tasks.common.registry import did_you_mean
 
@@ -20,14 +21,15 @@ CELL_COLUMNS = ["suite", "data", "task", "method", "llm", "encoder", "seed"]
 SCORE_COLUMNS = [
     *CELL_COLUMNS,
     *("metric", "primary", "value", "higher_is_better", "n", "n_failed", "n_unparsed"),
-    *("prompt_tokens", "new_tokens", "seconds", "fit_seconds", "predict_seconds"),
+    *("max_input_tokens", "budget_rule", "prompt_tokens", "query_read", "queries_cut"),
+    *("new_tokens", "seconds", "fit_seconds", "predict_seconds"),
     *("trainable_shared", "trainable_per_user", "bytes_per_user", "seconds_per_user"),
     *("key", "folder"),
 ]
 PREDICTION_COLUMNS = [
     *CELL_COLUMNS,
     *("id", "user_id", "text", "behaviors", "prompt_tokens", "truncated_tokens", "new_tokens"),
-    *("error", "note"),
+    *("query_tokens", "query_tokens_cut", "max_input_tokens", "budget_rule", "error", "note"),
 ]
 
 
@@ -43,7 +45,10 @@ def load_results(runs: Path | str = RUNS, suite: str | None = None) -> pd.DataFr
       its control ("bm25@shuffled-user"); llm and encoder are missing where the method uses none.
     - metric, value, higher_is_better: the score. `primary` marks the task's primary metric.
     - n, n_failed, n_unparsed: examples scored; failed and unparsed ones count as wrong.
+    - max_input_tokens, budget_rule: the prompt budget; missing where the method uses no LLM.
     - prompt_tokens, new_tokens: means per query, soft tokens not counted.
+    - query_read, queries_cut: mean share of a query that the LLM read, and the number of queries of
+      which it did not read all; missing without an LLM and in cells stored before it was counted.
     - seconds, fit_seconds, predict_seconds: wall-clock time of the cell and of two of its phases.
       `fit_seconds` is the time of the training wherever it ran: cells that share a fit share it.
     - trainable_shared, trainable_per_user, bytes_per_user, seconds_per_user: see `methods.Cost`.
@@ -73,7 +78,9 @@ def load_predictions(runs: Path | str = RUNS, suite: str | None = None) -> pd.Da
     - id, user_id: the example and its user; user_id is missing where the set has no golds.
     - text: the answer; missing where the method failed, and `error` says why.
     - behaviors: ids of the behaviours in the prompt, in prompt order, as a tuple.
-    - prompt_tokens, truncated_tokens, new_tokens, note: see `tasks.Prediction`.
+    - prompt_tokens, truncated_tokens, new_tokens, query_tokens, query_tokens_cut, note: see
+      `tasks.Prediction`.
+    - max_input_tokens, budget_rule: the prompt budget.
     - one column per metric that has a value for each example: accuracy (0 or 1), mae (absolute
       error), rmse (squared error), ROUGE and METEOR. Corpus metrics (f1, bleu, chrf) have none.
 
@@ -132,12 +139,17 @@ def _subfolders(folder: Path) -> list[Path]:
 
 def _cell_columns(folder: Path, record: CellRecord) -> dict[str, Any]:
     cell = {name: getattr(record, name) for name in CELL_COLUMNS}
-    return cell | {"key": record.key, "folder": str(folder)}
+    tokens = record.identity.get("max_input_tokens")
+    rule = None if tokens is None else record.identity.get("budget_rule", LAMP)
+    budget = {"max_input_tokens": tokens, "budget_rule": rule}
+    return cell | budget | {"key": record.key, "folder": str(folder)}
 
 
 def _score_rows(folder: Path, record: CellRecord, scores: CellScores) -> list[dict[str, Any]]:
     cell = _cell_columns(folder, record) | {
         "prompt_tokens": record.totals.prompt_tokens_mean,
+        "query_read": record.totals.query_read_mean,
+        "queries_cut": record.totals.queries_cut,
         "new_tokens": record.totals.new_tokens_mean,
         "seconds": record.seconds.total,
         "fit_seconds": record.fit.seconds,

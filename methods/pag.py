@@ -10,9 +10,18 @@ from pydantic import NonNegativeInt, PositiveInt, field_validator
 from methods.core.method import Cost
 from methods.core.runtime import Runtime
 from methods.models.config import LLMConfig
-from methods.prompt.method import NOTHING_FITS, Prompt, RetrievalConfig, RetrievalMethod
+from methods.prompt.method import (
+    FEWER_FIT,
+    NOTHING_FITS,
+    Prompt,
+    RetrievalConfig,
+    RetrievalMethod,
+    fit_behaviors,
+    is_plain,
+)
 from methods.prompt.summary import ProfileSummarizer
 from methods.retrieval import Retriever
+from tasks.budget import QUERY_FIRST
 from tasks.example import Behavior, Example
 from tasks.templates.profile_prompt import INPUT_SHARES
 
@@ -23,7 +32,8 @@ NO_SUMMARY, NO_BEHAVIORS = "no room for the summary", "no room for behaviours ne
 SHORTEST = 8
 """Tokens; a summary that would be cut to fewer is left out."""
 JOINT = 2
-"""Tokens by which two joined texts may exceed the sum of their own counts."""
+"""Tokens set aside for each joint of two texts; where it takes more, the official prompt gives way.
+"""
 BYTES_PER_TOKEN = 4
 """A stored summary is counted as int32 token ids."""
 
@@ -79,10 +89,11 @@ class Layout:
 class PAG(RetrievalMethod[PAGConfig]):
     """The user's summary before the official profile prompt of the `k` best behaviours by BM25.
 
-    An input that fits the budget alone is never cut. The summary takes up to `summary_tokens` of
-    the rest, provided that the official prompt still contains the whole input. If both don't fit,
-    the behaviours are dropped. If that isn't enough, the summary is dropped instead, which leaves
-    the official prompt of the retrieval methods. A note reports each case.
+    The summary never cuts an input that fits the budget alone. It takes up to `summary_tokens` of
+    the rest (under the rule "query-first", half of it at most), provided that the official prompt
+    still contains the whole input. If both don't fit, the behaviours are dropped. If that isn't
+    enough, the summary is dropped instead, which leaves the official prompt of the retrieval
+    methods. A note reports each case.
     """
 
     name = "pag"
@@ -151,21 +162,36 @@ class PAG(RetrievalMethod[PAGConfig]):
             return self._write_prompt(example, "", k, UNWRITTEN if example.history else EMPTY)
         end = example.input[len(example.input) // 2 :]  # LaMP-1 inserts items into the first half
         for kept in dict.fromkeys((k, 0)):
-            lead = self._lead(example, summary, kept)
-            layout = self._write_prompt(example, lead, kept, None if kept == k else NO_BEHAVIORS)
+            spare = 0
+            while lead := self._lead(example, summary, kept, spare):
+                note = None if kept == k else NO_BEHAVIORS
+                layout = self._write_prompt(example, lead, kept, note)
+                excess = self.runtime.llm.tokens.count(layout.text) - self.budget
+                if excess <= 0:
+                    break
+                spare += excess  # the joint takes more than was set aside: the summary gives way
             if lead and layout.text.endswith(end) and bool(layout.behaviors) == bool(kept):
                 return layout
         return self._write_prompt(example, "", k, NO_SUMMARY)
 
-    def _lead(self, example: Example, summary: str, k: int) -> str:
+    def _lead(self, example: Example, summary: str, k: int, spare: int) -> str:
         """The lead with the summary, cut to fit an official prompt of `k` behaviours; "": no room.
 
-        An official prompt with behaviours reserves only a share of its length for the input.
+        `spare` tokens are left free in addition.
+
+        Under the rule "lamp", an official prompt with behaviours reserves only a share of its
+        length for the input; under "query-first", the behaviours share the rest with the summary.
         """
         tokens = self.runtime.llm.tokens
         needed = tokens.count(example.input)
-        rest = int(needed / INPUT_SHARES[0]) + 1 if k else needed
-        room = self.budget - rest - tokens.count(self.config.lead.replace(SUMMARY, "")) - 2 * JOINT
+        if not k:
+            rest = needed
+        elif self.runtime.budget_rule == QUERY_FIRST:
+            rest = needed + max(0, self.budget - needed) // 2
+        else:
+            rest = int(needed / INPUT_SHARES[0]) + 1
+        words = tokens.count(self.config.lead.replace(SUMMARY, ""))
+        room = self.budget - spare - rest - words - 2 * JOINT
         cut = tokens.truncate(summary, min(room, self.config.summary_tokens))
         fits = room >= SHORTEST or cut == summary
         return self.config.lead.replace(SUMMARY, cut) if fits else ""
@@ -174,10 +200,16 @@ class PAG(RetrievalMethod[PAGConfig]):
         tokens = self.runtime.llm.tokens
         behaviors = tuple(self.retriever.top(example, k)) if k else ()
         room = self.budget - (tokens.count(lead) + JOINT if lead else 0)
-        prompt = self.task.personalized_prompt(example, behaviors, tokens, room)
-        if behaviors and prompt == example.input:
+        while True:
+            prompt, shown = fit_behaviors(self.runtime, example, behaviors, room, tokens)
+            excess = tokens.count(lead + prompt) - self.budget
+            if excess <= 0 or room <= 0:
+                break
+            room -= excess
+        if behaviors and is_plain(example, prompt):
             return Layout(lead + prompt, note=note or NOTHING_FITS)
-        return Layout(lead + prompt, behaviors, note)
+        fewer = FEWER_FIT if len(shown) < len(behaviors) else None
+        return Layout(lead + prompt, tuple(shown), note or fewer)
 
 
 class DensePAG(PAG):

@@ -212,6 +212,7 @@ class ROPG(RetrievalMethod[R]):
                 "train": train.fingerprint,
                 "llm": runtime.llm.identity,
                 "max_input_tokens": runtime.max_input_tokens,
+                "budget_rule": runtime.budget_rule,
                 "encoder": runtime.encoder.identity,
             }
         )

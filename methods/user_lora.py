@@ -201,6 +201,7 @@ class UserLora(LoraMethod[UserLoraConfig]):
             models = self.config.named_models()
             return common | {
                 "text side": key.parts["text side"].to_json(),
+                "budget_rule": runtime.budget_rule,
                 "models": named_model_identities(models, task=task, cache=runtime.cache),
                 "llm": runtime.llm.identity,
             }

@@ -90,6 +90,8 @@ class Prediction:
         prompt_tokens: length of the prompt as the LLM read it, excluding soft tokens.
         truncated_tokens: number of tokens cut off the end of the prompt to fit its budget.
         new_tokens: number of tokens generated.
+        query_tokens: length of the query by itself; 0 if no LLM was asked.
+        query_tokens_cut: how many of them the LLM did not read, whoever cut them off.
         error: why there is no text.
         note: how the answer came about, if that is unusual ("empty history: global majority");
             predictions with the same note are counted together.
@@ -103,6 +105,8 @@ class Prediction:
     new_tokens: int = 0
     error: str | None = None
     note: str | None = None
+    query_tokens: int = 0
+    query_tokens_cut: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,12 @@ class LaMP1(LaMPTask):
         """The author's own title."""
         return self._parts(input)["title"]
 
+    def kept_query(self, example: Example, kept: int) -> str:
+        """What the first `kept` characters of the input hold of both candidate titles."""
+        parts = self._parts(example.input)
+        spans = [parts.span(name) for name in ("first", "second")]
+        return " ".join(example.input[start : min(end, kept)] for start, end in spans).rstrip()
+
     def _parts(self, input: str) -> re.Match[str]:
         if match := self.form.fullmatch(input):
             return match

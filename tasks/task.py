@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
+from tasks.budget import LAMP, BudgetRule
 from tasks.example import Behavior, Example, Prediction, Score
 from tasks.scoring import DEFAULT_SCORING, Scoring
 
@@ -68,6 +69,17 @@ class Task(ABC):
         """What PPlug's input encoder reads; by default, the query."""
         return self.query(input)
 
+    def kept_query(self, example: Example, kept: int) -> str:
+        """The part of the query that lies in the first `kept` characters of the input.
+
+        If the query is no literal part of the input, the same share of it as of the input.
+        """
+        input, query = example.input, example.query
+        start = input.rfind(query)
+        if start < 0:
+            return query[: len(query) * kept // max(1, len(input))]
+        return query[: max(0, kept - start)]
+
     @abstractmethod
     def behavior(self, raw: Mapping[str, Any]) -> Behavior:
         """Convert a profile item of the official file to a Behavior.
@@ -91,11 +103,15 @@ class Task(ABC):
         behaviors: Sequence[Behavior],
         tokenizer: Tokenizer,
         max_length: int,
+        rule: BudgetRule = LAMP,
     ) -> str:
         """The official profile prompt (methods.md §3a), at most `max_length` tokens long.
 
+        If not all `behaviors` fit under the rule, the prompt is the plain input, cut if it must be.
+
         Args:
             behaviors: in prompt order; if empty, the prompt is `example.input`, unchanged.
+            rule: what gives way where the prompt is too long.
         """
 
     @abstractmethod

@@ -9,6 +9,7 @@ from bench.estimate import Estimate, format_duration
 from bench.grid import Cell, Grid
 from bench.render.sheets import ABSENT, Field, Sheet, label_names, make_labels
 from bench.render.terminal import print_sheet
+from bench.tables.model import RowKey
 
 DONE, FAILED, LEFT = "done", "failed", "left"
 COLORS = {DONE: "green", FAILED: "red", LEFT: ""}
@@ -23,14 +24,14 @@ def find_state(cell: Cell) -> str:
 
 def make_plan_sheet(grid: Grid) -> Sheet:
     """Methods by tasks: done cells of all (seeds), and how many failed."""
-    groups: dict[tuple[str, str | None, str | None], dict[str, list[str]]] = {}
+    groups: dict[RowKey, dict[str, list[str]]] = {}
     for cell in grid.cells:
-        of_row = groups.setdefault((cell.variant, cell.llm, cell.encoder), {})
+        of_row = groups.setdefault(RowKey.of(cell), {})
         of_row.setdefault(cell.place, []).append(find_state(cell))
     for method, _ in grid.inapplicable:  # a method that no task suits has no cell
-        if method not in {key[0] for key in groups}:
-            groups[method, None, None] = {}
-    names = label_names(((llm, encoder) for _, llm, encoder in groups))
+        if method not in {key.method for key in groups}:
+            groups[RowKey(method, None, None)] = {}
+    names = label_names(groups)
     places = list(dict.fromkeys(cell.place for cell in grid.cells))
     return Sheet(
         f"{grid.suite}: cells done of all, f failed, {ABSENT} not applicable",
@@ -38,7 +39,7 @@ def make_plan_sheet(grid: Grid) -> Sheet:
         tuple((place, "") for place in places),
         tuple(
             (
-                make_labels(names, *key),
+                make_labels(names, key),
                 tuple(_count(of_row.get(place, [])) for place in places),
             )
             for key, of_row in groups.items()

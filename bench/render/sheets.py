@@ -6,7 +6,8 @@ from statistics import stdev
 
 from bench.statistics import Interval
 from bench.tables.build import CONTROL_SUFFIX
-from bench.tables.model import Column, Entry, Row, Table
+from bench.tables.model import Column, Entry, Row, RowCost, RowKey, Table
+from bench.tables.notes import format_share
 
 ABSENT = "–"
 COSTS = {
@@ -17,6 +18,7 @@ COSTS = {
     ("user", "s"): "seconds_per_user",
     ("query", "ms"): "query_ms",
     ("query", "prompt tokens"): "prompt_tokens",
+    ("query", "read"): "query_read",
 }
 """Column of the cost sheet → field of `RowCost`."""
 
@@ -61,14 +63,14 @@ def make_sheets(table: Table, *, intervals: bool = False) -> list[Sheet]:
 
 
 def _make_score_sheet(table: Table, intervals: bool) -> Sheet:
-    names = label_names((row.llm, row.encoder) for row in table.rows)
+    names = label_names(row.key for row in table.rows)
     return Sheet(
         table.title,
         names,
         tuple((column.task, f"{_format_metric(column)} n={column.n}") for column in table.columns),
         tuple(
             (
-                make_labels(names, row.method, row.llm, row.encoder),
+                make_labels(names, row.key),
                 tuple(_format_score(row, column, intervals) for column in table.columns),
             )
             for row in table.rows
@@ -109,24 +111,24 @@ def _make_primary_sheet(
 ) -> Sheet:
     """A sheet of the primary metrics, without the rows for which `show` gives None throughout."""
     primary = list({column.task: column for column in reversed(table.columns)}.values())[::-1]
-    names = label_names((row.llm, row.encoder) for row in table.rows)
+    names = label_names(row.key for row in table.rows)
     rows = []
     for row in table.rows:
         entries = [row.entries.get(column) for column in primary]
         texts = [None if entry is None else show(row, entry) for entry in entries]
         if any(texts):
-            labels = make_labels(names, row.method, row.llm, row.encoder)
+            labels = make_labels(names, row.key)
             rows.append((labels, tuple(Field(text or ABSENT) for text in texts)))
     columns = tuple((column.task, _format_metric(column)) for column in primary)
     return Sheet(title, names, columns, tuple(rows))
 
 
 def _make_cost_sheet(table: Table) -> list[Sheet]:
-    names = label_names((row.llm, row.encoder) for row in table.rows)
+    names = label_names(row.key for row in table.rows)
     rows = tuple(
         (
-            make_labels(names, row.method, row.llm, row.encoder),
-            tuple(Field(_format_cost(getattr(row.cost, field))) for field in COSTS.values()),
+            make_labels(names, row.key),
+            tuple(_make_cost_field(row.cost, field) for field in COSTS.values()),
         )
         for row in table.rows
         if row.cost is not None
@@ -134,23 +136,22 @@ def _make_cost_sheet(table: Table) -> list[Sheet]:
     return [Sheet("cost, means over tasks and seeds", names, tuple(COSTS), rows)] if rows else []
 
 
-def label_names(models: Iterable[tuple[str | None, str | None]]) -> tuple[str, ...]:
-    """Headers of a row's labels: the LLM and the encoder are named only if there are several.
-
-    Args:
-        models: LLM and encoder of each row.
-    """
-    pairs = list(models)
-    llms = {llm for llm, _ in pairs if llm}
-    encoders = {encoder for _, encoder in pairs if encoder}
-    return ("method", *["LLM"] * (len(llms) > 1), *["encoder"] * (len(encoders) > 1))
+def label_names(rows: Iterable[RowKey]) -> tuple[str, ...]:
+    """Headers of the rows' labels: LLM, encoder and budget are named only if there are several."""
+    keys = list(rows)
+    fields = {"LLM": "llm", "encoder": "encoder", "budget": "budget"}
+    values = {name: {getattr(key, field) for key in keys} for name, field in fields.items()}
+    return ("method", *(name for name, found in values.items() if len(found - {None}) > 1))
 
 
-def make_labels(
-    names: tuple[str, ...], method: str, llm: str | None, encoder: str | None
-) -> tuple[str, ...]:
+def make_labels(names: tuple[str, ...], row: RowKey) -> tuple[str, ...]:
     """A row's labels, in the order of `names`."""
-    known = {"method": method, "LLM": llm or ABSENT, "encoder": encoder or ABSENT}
+    known = {
+        "method": row.method,
+        "LLM": row.llm or ABSENT,
+        "encoder": row.encoder or ABSENT,
+        "budget": str(row.budget or ABSENT),
+    }
     return tuple(known[name] for name in names)
 
 
@@ -177,6 +178,12 @@ def _format_score(row: Row, column: Column, intervals: bool) -> Field:
 def _format_difference(interval: Interval) -> str:
     mark = "*" if interval.excludes_zero else ""
     return f"{interval.value:+.3f}{mark} [{interval.low:+.3f}, {interval.high:+.3f}]"
+
+
+def _make_cost_field(cost: RowCost, name: str) -> Field:
+    if name != "query_read":
+        return Field(_format_cost(getattr(cost, name)))
+    return Field(ABSENT if cost.query_read is None else format_share(cost.query_read))
 
 
 def _format_cost(value: float) -> str:

@@ -11,6 +11,8 @@ from pydantic import (
     Field,
     NonNegativeInt,
     PositiveInt,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
     field_validator,
     model_validator,
 )
@@ -18,6 +20,7 @@ from pydantic import (
 from bench.settings.tables import inherit, look_up, merge, select_task
 from methods.core.controls import SEPARATOR
 from methods.models.config import EncoderConfig, LLMConfig
+from tasks.budget import LAMP, Budget, BudgetRule
 from tasks.common.errors import ConfigError
 from tasks.data.layout import SetName, SplitName
 from tasks.mini.world import WorldConfig
@@ -116,7 +119,10 @@ class Suite(_Strict):
             size far from the one that the variants are written for.
         options: method → options that replace its variant's own, also where the method is the
             member of a pool; applied after `training`; may hold `per_task`.
-        max_input_tokens: the prompt budget of every method, special tokens included (law 2).
+        max_input_tokens: the prompt budget of every method, special tokens included (law 2); with
+            several, each method has a row for each.
+        budget_rule: what gives way in a prompt that exceeds the budget, see `tasks.budget`; with
+            several, each method has a row for each rule and number of tokens.
         train_limit, evaluate_limit: take only the first N queries (a smoke test).
         validation_share: share of the train queries held out for the dev loss where the evaluated
             set is "dev", so that no method ever sees the golds it is scored on.
@@ -139,7 +145,8 @@ class Suite(_Strict):
     seeds: tuple[NonNegativeInt, ...] = Field((0,), min_length=1)
     training: dict[str, Any] = {}
     options: dict[str, dict[str, Any]] = {}
-    max_input_tokens: PositiveInt = 256
+    max_input_tokens: tuple[PositiveInt, ...] = Field((256,), min_length=1)
+    budget_rule: tuple[BudgetRule, ...] = Field((LAMP,), min_length=1)
     train_limit: PositiveInt | None = None
     evaluate_limit: PositiveInt | None = None
     validation_share: float = Field(0.05, ge=0, lt=1)
@@ -152,11 +159,33 @@ class Suite(_Strict):
     def _one_name(cls, data: Any) -> Any:
         return (data,) if isinstance(data, str) else data
 
+    @field_validator("max_input_tokens", "budget_rule", mode="wrap")
+    @classmethod
+    def _one_value(cls, value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+        if isinstance(value, list | tuple):
+            return check(value)
+        try:
+            return check((value,))
+        except ValidationError as error:  # names the key itself, not a place in a list
+            raise ValueError(error.errors()[0]["msg"]) from None
+
+    @field_validator("max_input_tokens", "budget_rule")
+    @classmethod
+    def _check_distinct(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        if len(set(values)) < len(values):
+            raise ValueError(f"names a value twice: {', '.join(map(str, values))}")
+        return values
+
     @model_validator(mode="after")
     def _sets_differ(self) -> Self:
         if self.train == self.evaluate:
             raise ValueError(f"`train` and `evaluate` are both {self.train!r}")
         return self
+
+    @property
+    def budgets(self) -> tuple[Budget, ...]:
+        """Every prompt budget: each rule with each number of tokens."""
+        return tuple(Budget(n, rule) for rule in self.budget_rule for n in self.max_input_tokens)
 
 
 class Settings(_Strict):

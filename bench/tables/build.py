@@ -10,17 +10,15 @@ from bench.records import CellScores
 from bench.rows import CONTROL
 from bench.settings import ScoringSettings, Settings, Suite
 from bench.statistics import Interval, difference, interval
-from bench.tables.model import Column, Entry, Row, Table
+from bench.tables.model import Column, Entry, Row, RowKey, Table
 from bench.tables.notes import write_notes
-from bench.tables.stored import Results, add_cell, average_costs
+from bench.tables.stored import Results, add_cell, average_costs, average_known
 from methods.core.controls import SEPARATOR
 from tasks import Task
 from tasks.common.errors import StorageError
 from tasks.metrics import create
 from tasks.scoring import Scoring
 
-RowKey = tuple[str, str | None, str | None]
-"""Method, LLM and encoder."""
 CONTROL_SUFFIX = f"{SEPARATOR}{CONTROL}"
 
 
@@ -52,12 +50,15 @@ def build(settings: Settings, grid: Grid, *, all_metrics: bool = False) -> Table
                     entries[key][column] = entry
     rows = [
         Row(
-            *key,
+            key.method,
+            key.llm,
+            key.encoder,
             entries[key],
             {task: found.state for task, found in of_row.items() if found.state},
             None
-            if SEPARATOR in key[0]
+            if SEPARATOR in key.method
             else average_costs([cost for found in of_row.values() for cost in found.costs]),
+            key.budget,
         )
         for key, of_row in results.items()
     ]
@@ -81,7 +82,7 @@ def _read(grid: Grid) -> dict[RowKey, dict[str, Results]]:
     """Row → place (task, and data source where there are several) → results."""
     results: dict[RowKey, dict[str, Results]] = {}
     for cell in grid.cells:
-        of_row = results.setdefault((cell.variant, cell.llm, cell.encoder), {})
+        of_row = results.setdefault(RowKey.of(cell), {})
         add_cell(of_row.setdefault(cell.place, Results(bound=cell.method.bound)), cell)
     return results
 
@@ -99,7 +100,7 @@ def _build_column(
     users, ids = first.users, first.ids
     for key, found in results.items():
         for scores in found.scores:
-            _check_alike(scores, ids, metric_name, scoring, f"{place}: a cell of {key[0]!r}")
+            _check_alike(scores, ids, metric_name, scoring, f"{place}: a cell of {key.method!r}")
     # Resampling LaMP's bootstrap median would be a bootstrap in a bootstrap: the mean it estimates
     # is resampled instead, and the stored value shown.
     metric = create(metric_name, task(), Scoring(unparsed=scoring.unparsed))
@@ -130,12 +131,16 @@ def _build_column(
         entries[key] = Entry(
             interval=replace(resampled, value=fmean(score.value for score in stored)),
             to_reference=compare(found, _find_method(results, suite.reference, key)),
-            to_control=compare(found, results.get((f"{key[0]}{CONTROL_SUFFIX}", *key[1:]))),
+            to_control=compare(
+                found, results.get(key._replace(method=f"{key.method}{CONTROL_SUFFIX}"))
+            ),
             to_instruction_only=compare(found, _find_method(results, suite.instruction_only, key)),
             by_seed=tuple(score.value for score in stored),
             n=len(ids),
             n_failed=sum(score.n_failed for score in stored),
             n_unparsed=sum(score.n_unparsed for score in stored),
+            query_read=average_known([totals.query_read_mean for totals in found.totals]),
+            queries_cut=sum(totals.queries_cut or 0 for totals in found.totals),
         )
     column = Column(place, metric_name, metric.higher_is_better, len(ids))
     competing = [key for key, found in results.items() if not found.bound]
@@ -161,12 +166,19 @@ def _check_alike(
 def _find_method(results: dict[RowKey, Results], method: str, key: RowKey) -> Results | None:
     """A method's results with the LLM (and the encoder, if possible) of `key`; else its only ones.
 
-    None where the table doesn't have the method, or has it with several other LLMs only.
+    Prompt budgets are never mixed: a row without one, because it uses no LLM, is compared with the
+    method's first budget. None where the table doesn't have the method, or has it with several
+    other LLMs or with other budgets only.
     """
-    candidates = {other: found for other, found in results.items() if other[0] == method}
-    same_llm = [other for other in candidates if other[1] in (key[1], None)]
+    candidates = {
+        other: found
+        for other, found in results.items()
+        if other.method == method
+        and (None in (other.budget, key.budget) or other.budget == key.budget)
+    }
+    same_llm = [other for other in candidates if other.llm in (key.llm, None)]
     if same_llm:
-        chosen = next((other for other in same_llm if other[2] == key[2]), same_llm[0])
+        chosen = next((other for other in same_llm if other.encoder == key.encoder), same_llm[0])
         return candidates[chosen]
     return next(iter(candidates.values())) if len(candidates) == 1 else None
 
@@ -174,10 +186,21 @@ def _find_method(results: dict[RowKey, Results], method: str, key: RowKey) -> Re
 def _mark_best(
     entries: dict[RowKey, Entry], competing: Sequence[RowKey], higher_is_better: bool
 ) -> dict[RowKey, Entry]:
-    """The entries, with the best of the `competing` ones marked; ties at four digits share it."""
+    """The entries, with the best of the `competing` ones marked; ties at four digits share it.
+
+    Rows compete with those of their own prompt budget and with those that have none. A row without
+    a budget is the best where no row of any budget is better.
+    """
     rounded = {key: round(entries[key].interval.value, 4) for key in competing}
-    best = (max if higher_is_better else min)(rounded.values(), default=None)
+
+    def is_best(key: RowKey) -> bool:
+        rivals = [
+            value
+            for other, value in rounded.items()
+            if None in (key.budget, other.budget) or other.budget == key.budget
+        ]
+        return rounded[key] == (max if higher_is_better else min)(rivals)
+
     return {
-        key: replace(entry, best=key in rounded and rounded[key] == best)
-        for key, entry in entries.items()
+        key: replace(entry, best=key in rounded and is_best(key)) for key, entry in entries.items()
     }

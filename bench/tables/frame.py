@@ -16,10 +16,11 @@ COLUMNS = [
     *("task", "metric", "method", "llm", "encoder", "value", "low", "high"),
     *(f"{gap}{end}" for gap in GAPS for end in ("", "_low", "_high")),
     *("by_seed", "n", "n_failed", "n_unparsed", "seeds", "higher_is_better"),
+    *("max_input_tokens", "budget_rule", "query_read", "queries_cut"),
 ]
 
 
-COSTS = [field.name for field in fields(RowCost)]
+COSTS = [field.name for field in fields(RowCost) if field.name not in COLUMNS]
 """Columns of a method's costs, which are means over all its cells (see `RowCost`)."""
 
 
@@ -47,11 +48,16 @@ def to_frame(table: Table, *, costs: bool = False) -> pd.DataFrame:
             "seeds": entry.seeds,
             "higher_is_better": column.higher_is_better,
             **({} if row.cost is None else asdict(row.cost)),
+            "max_input_tokens": None if row.budget is None else row.budget.tokens,
+            "budget_rule": None if row.budget is None else row.budget.rule,
+            "query_read": entry.query_read,
+            "queries_cut": None if entry.query_read is None else entry.queries_cut,
         }
         for row in table.rows
         for column, entry in row.entries.items()
     ]
-    return pd.DataFrame(lines, columns=[*COLUMNS, *(COSTS if costs else [])])
+    frame = pd.DataFrame(lines, columns=[*COLUMNS, *(COSTS if costs else [])])
+    return frame.astype({"max_input_tokens": "Int64", "queries_cut": "Int64"})
 
 
 def _flatten_differences(entry: Entry) -> dict[str, float | None]:

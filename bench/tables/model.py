@@ -1,8 +1,25 @@
 """The table model: columns are metrics of tasks, rows are methods with their models."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from bench.grid import Cell
 from bench.statistics import Interval
+from tasks.budget import Budget
+
+
+class RowKey(NamedTuple):
+    """What a row is: a method, its models, and its prompt budget; None what it doesn't use."""
+
+    method: str
+    llm: str | None
+    encoder: str | None
+    budget: Budget | None = None
+
+    @classmethod
+    def of(cls, cell: Cell) -> "RowKey":
+        """The row that a cell belongs to."""
+        return cls(cell.variant, cell.llm, cell.encoder, cell.budget)
 
 
 @dataclass(frozen=True)
@@ -33,7 +50,10 @@ class Entry:
         n: examples of one seed.
         n_failed, n_unparsed: examples without an answer or with an unreadable one, summed over
             seeds.
-        best: the best value of its column; bounds don't compete.
+        best: the best value of its column among the rows of one prompt budget; bounds don't
+            compete.
+        query_read: mean share of a query's tokens that the LLM read; None without an LLM.
+        queries_cut: queries of which the LLM did not read all, summed over seeds.
     """
 
     interval: Interval
@@ -45,6 +65,8 @@ class Entry:
     n_failed: int
     n_unparsed: int
     best: bool = False
+    query_read: float | None = None
+    queries_cut: int = 0
 
     @property
     def seeds(self) -> int:
@@ -63,6 +85,7 @@ class RowCost:
         query_ms: milliseconds of `predict` per query, including the training of per-user parts.
             Excludes what an earlier cell left in the cache (adapters, summaries, embeddings).
         prompt_tokens: tokens the LLM reads per query, soft tokens not counted.
+        query_read: share of a query's tokens that the LLM reads; None without an LLM.
     """
 
     trainable_shared: float
@@ -72,11 +95,12 @@ class RowCost:
     fit_seconds: float
     query_ms: float
     prompt_tokens: float
+    query_read: float | None = None
 
 
 @dataclass(frozen=True)
 class Row:
-    """One method with its models.
+    """One method with its models and prompt budget.
 
     Attributes:
         entries: scores by column.
@@ -90,6 +114,12 @@ class Row:
     entries: dict[Column, Entry]
     missing: dict[str, str]
     cost: RowCost | None = None
+    budget: Budget | None = None
+
+    @property
+    def key(self) -> RowKey:
+        """What the row is."""
+        return RowKey(self.method, self.llm, self.encoder, self.budget)
 
 
 @dataclass(frozen=True)

@@ -19,15 +19,18 @@ def write_notes(
     if grid.inapplicable:
         yield f"not applicable: {_group(grid.inapplicable)}"
     yield from _explain_missing_tasks(columns, rows)
+    yield from _state_cut_queries(columns, rows)
     yield from _state_task_gaps(suite, columns, rows)
 
 
 def _state_terms(settings: Settings, suite: Suite) -> Iterator[str]:
     """What is the same for every row."""
+    tokens, rules = suite.max_input_tokens, suite.budget_rule
     yield (
         f"{suite.split} split, {suite.train} → {suite.evaluate}, "
         f"seeds {', '.join(map(str, suite.seeds))}, "
-        f"prompt budget {suite.max_input_tokens} tokens, unparsed={settings.scoring.unparsed}, "
+        f"prompt budget{'s' * (len(suite.budgets) > 1)} {', '.join(map(str, tokens))} tokens "
+        f"({', '.join(rules)}), unparsed={settings.scoring.unparsed}, "
         f"aggregator={settings.scoring.aggregator}"
     )
     for name in suite.llms:
@@ -41,8 +44,9 @@ def _state_terms(settings: Settings, suite: Suite) -> Iterator[str]:
 
 def _explain_marks(settings: Settings, suite: Suite) -> Iterator[str]:
     scoring = settings.scoring
+    column = "its column" if len(suite.budgets) == 1 else "its column within one prompt budget"
     yield (
-        f"bold: best of its column (bounds don't compete); *: the {scoring.confidence:.0%} "
+        f"bold: best of {column} (bounds don't compete); *: the {scoring.confidence:.0%} "
         f"interval of the difference to {suite.reference} excludes 0 (bootstrap over users, "
         f"{scoring.resamples} resamples, not corrected for multiple rows); ↓: lower is better, so "
         "a negative difference is an improvement; f failed, u unparsed: both count as wrong"
@@ -67,6 +71,33 @@ def _explain_missing_tasks(columns: Sequence[Column], rows: Sequence[Row]) -> It
         yield f"{state}{where}: {_group(list(pairs))}"
 
 
+def _state_cut_queries(columns: Sequence[Column], rows: Sequence[Row]) -> Iterator[str]:
+    """Which rows were not asked the whole question."""
+    firsts = list({column.task: column for column in columns}.values())
+    several = len({row.budget for row in rows} - {None}) > 1
+    cut = []
+    for row in rows:
+        parts = []
+        for column in firsts:
+            entry = row.entries.get(column)
+            if entry is not None and entry.query_read is not None and entry.queries_cut:
+                share, n = format_share(entry.query_read), entry.n * entry.seeds
+                parts.append(f"{share} on {column.task} ({entry.queries_cut} of {n} queries cut)")
+        if parts:
+            budget = f" ({row.budget})" if several else ""
+            cut.append(f"{row.method}{budget} reads {', '.join(parts)}")
+    if cut:
+        yield (
+            "the prompt budget cuts the end of queries, so these rows were not asked the whole "
+            f"question: {'; '.join(cut)}"
+        )
+
+
+def format_share(share: float) -> str:
+    """A share in percent, rounded down, so that only a whole one is 100%."""
+    return "100%" if share >= 1 else f"{int(1000 * share) / 10:g}%"
+
+
 def _state_task_gaps(suite: Suite, columns: Sequence[Column], rows: Sequence[Row]) -> Iterator[str]:
     """Δtask of every task: what the trained capacity gains without any user."""
     primary = {column.task: column for column in reversed(columns)}
@@ -80,6 +111,7 @@ def _state_task_gaps(suite: Suite, columns: Sequence[Column], rows: Sequence[Row
                         f"Δtask on {task} = {row.method} − {suite.reference} = {gap.value:+.3f} "
                         f"[{gap.low:+.3f}, {gap.high:+.3f}] {column.metric}"
                         + (f" with {row.llm}" if len(suite.llms) > 1 else "")
+                        + (f" at {row.budget} tokens" if len(suite.budgets) > 1 else "")
                     )
 
 

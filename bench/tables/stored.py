@@ -1,5 +1,6 @@
 """What the table reads back from disk: the scores and costs of finished cells."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import fmean
 
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from bench import store
 from bench.grid import Cell
-from bench.records import CellRecord, CellScores
+from bench.records import CellRecord, CellScores, Totals
 from bench.tables.model import RowCost
 
 NO_GOLDS = "no golds"
@@ -22,13 +23,14 @@ class Results:
 
     Attributes:
         scores: scores.json of each seed, in the suite's order.
-        costs: of each finished cell.
+        costs, totals: of each finished cell.
         state: why a seed has no scores; empty if none lacks them.
         bound: whether the method is a bound, which never counts as the best.
     """
 
     scores: list[CellScores] = field(default_factory=list)
     costs: list[RowCost] = field(default_factory=list)
+    totals: list[Totals] = field(default_factory=list)
     state: str = ""
     bound: bool = False
 
@@ -42,7 +44,9 @@ def add_cell(results: Results, cell: Cell) -> None:
     if not store.is_done(cell.folder):
         results.state = FAILED if store.error_file(cell.folder).is_file() else NOT_RUN
         return
-    results.costs.append(_read_cost(store.read_record(cell.folder)))
+    record = store.read_record(cell.folder)
+    results.costs.append(_read_cost(record))
+    results.totals.append(record.totals)
     scores = store.read_scores(cell.folder)
     if scores is None:
         results.state = NO_GOLDS
@@ -56,6 +60,7 @@ def _read_cost(record: CellRecord) -> RowCost:
         fit_seconds=record.fit.seconds,
         query_ms=1000 * record.seconds.predict / max(1, record.totals.n),
         prompt_tokens=record.totals.prompt_tokens_mean,
+        query_read=record.totals.query_read_mean,
     )
 
 
@@ -64,4 +69,13 @@ def average_costs(costs: list[RowCost]) -> RowCost | None:
     if not costs:
         return None
     fields = [asdict(cost) for cost in costs]
-    return RowCost(**{name: fmean(cost[name] for cost in fields) for name in fields[0]})
+    means = {
+        name: fmean(cost[name] for cost in fields) for name in fields[0] if name != "query_read"
+    }
+    return RowCost(**means, query_read=average_known([cost.query_read for cost in costs]))
+
+
+def average_known(values: Sequence[float | None]) -> float | None:
+    """The mean of the values that are known; None if none is."""
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tasks.budget import LAMP, BudgetRule
 from tasks.common.errors import ConfigError
 from tasks.common.progress import Progress
 from tasks.common.seeds import Seeds
@@ -27,6 +28,7 @@ class Runtime:
         task: builds prompts and defines metrics.
         seeds: the source of every random choice: `seeds.seed("purpose", example.id)`.
         max_input_tokens: the prompt budget, the same for every method of a table (law 2).
+        budget_rule: what gives way in a profile prompt that is too long (`tasks.budget`).
         cache: folder for content-keyed artifacts shared between cells.
         scratch: folder of this cell alone, for checkpoints; survives if the cell is killed.
         open_llm, open_encoder: load the model on first use; None if the suite names none.
@@ -47,6 +49,7 @@ class Runtime:
     population: Sequence[Example] = ()
     bounds: Bounds = field(default_factory=dict)
     golds: Mapping[str, str] = field(default_factory=dict)
+    budget_rule: BudgetRule = LAMP
 
     @cached_property
     def llm(self) -> "LanguageModel":

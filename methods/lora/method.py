@@ -141,6 +141,7 @@ class LoraMethod(Method[L]):
             "method": self.fit_key(self.config).to_json(),
             "data": data_key,
             "max_input_tokens": runtime.max_input_tokens,
+            "budget_rule": runtime.budget_rule,
             "llm": llm.identity,
         }
         self.shared.requires_grad_()

@@ -139,6 +139,7 @@ class Member:
             "task": [runtime.task.name, runtime.task.version],
             "llm": runtime.llm.identity if kind.uses_llm else None,
             "max_input_tokens": runtime.max_input_tokens if kind.uses_llm else None,
+            "budget_rule": runtime.budget_rule if kind.uses_llm else None,
             "encoder": runtime.encoder.identity if kind.uses_encoder else None,
             "seeds": runtime.seeds.axes if kind.seeded else None,
             "models": named_model_identities(models, task=runtime.task, cache=runtime.cache),

@@ -20,6 +20,7 @@ from methods.prefix.method import KIND, PrefixMethod
 from methods.prefix.plug import Plug
 from methods.prefix.user_state import Origin, Stored, UserState
 from tasks import TASKS
+from tasks.budget import LAMP, Budget
 from tasks.common.errors import ConfigError, DataError, ModelError
 from tasks.common.files import content_key
 from tasks.common.seeds import Seeds
@@ -86,7 +87,7 @@ class DeployedPlug:
         try:
             task = TASKS.get(about["task"])()
             config = kind.Config.model_validate(about["config"])
-            budget = int(about["max_input_tokens"])
+            budget = Budget(int(about["max_input_tokens"]), about.get("budget_rule", LAMP))
             named = about["encoder"] and EncoderConfig(**about["encoder"])
         except (KeyError, TypeError, ValueError) as error:  # pydantic's is a ValueError
             raise ModelError(
@@ -99,7 +100,8 @@ class DeployedPlug:
         runtime = InMemoryRuntime(
             task=task,
             seeds=Seeds.root(task.name),
-            max_input_tokens=budget,
+            max_input_tokens=budget.tokens,
+            budget_rule=budget.rule,
             cache=TEMPORARY / "cache",
             scratch=TEMPORARY / "scratch",
             open_llm=lambda: llm,
@@ -207,6 +209,7 @@ class DeployedPlug:
                 task=runtime.task,
                 seeds=runtime.seeds,
                 max_input_tokens=runtime.max_input_tokens,
+                budget_rule=runtime.budget_rule,
                 cache=runtime.cache,
                 scratch=runtime.scratch,
                 open_llm=lambda: runtime.llm,

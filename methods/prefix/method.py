@@ -197,6 +197,7 @@ class PrefixMethod(Method[F]):
             "config": self.config.model_dump(mode="json"),
             "task": self.task.name,
             "max_input_tokens": self.runtime.max_input_tokens,
+            "budget_rule": self.runtime.budget_rule,
             "encoder": encoder,
         }
 
@@ -326,6 +327,7 @@ class PrefixMethod(Method[F]):
                 "task": [self.task.name, self.task.version],
                 "train": train.fingerprint,
                 "max_input_tokens": runtime.max_input_tokens,
+                "budget_rule": runtime.budget_rule,
                 "llm": runtime.llm.identity,
                 "encoder": runtime.encoder.identity if self.uses_encoder else None,
             }

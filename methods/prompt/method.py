@@ -12,14 +12,18 @@ from typing_extensions import TypeVar
 from methods.core.method import C, Method, MethodConfig
 from methods.core.runtime import Runtime
 from methods.retrieval import Retriever
+from tasks.budget import QUERY_FIRST
 from tasks.common.errors import DataError
 from tasks.example import Behavior, Example, Prediction
+from tasks.query_read import count_query
+from tasks.task import Tokenizer
 
 if TYPE_CHECKING:
     import torch
 
 
 NOTHING_FITS = "no behaviour fits the prompt budget: plain input"
+FEWER_FIT = "behaviours left out: they don't fit next to the whole query"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +79,14 @@ class PromptMethod(Method[C]):
     def prompt(self, example: Example) -> str:
         """The prompt. Default: the task's official profile prompt of `behaviors(example)`.
 
-        If it exceeds `budget` tokens, its end is cut when the LLM reads it.
+        If it exceeds `budget` tokens, its end is cut when the LLM reads it. Under the rule
+        "query-first", the default drops the last behaviours until the others fit.
         """
-        return self.task.personalized_prompt(
-            example, self._choose(example), self.runtime.llm.tokens, self.budget
+        text, shown = fit_behaviors(
+            self.runtime, example, self._choose(example), self.budget, self.runtime.llm.tokens
         )
+        self._last = (example, shown)
+        return text
 
     @property
     def budget(self) -> int:
@@ -115,6 +122,10 @@ class PromptMethod(Method[C]):
             prefix=None if prefix is None else prefix[answerable],
         )
         answers = dict(zip(answerable, generations, strict=True))
+        counts = {
+            row: self.count_query(examples[row], prompts[row].text or "", answer.truncated_tokens)
+            for row, answer in answers.items()
+        }
         return [
             Prediction(
                 id=example.id,
@@ -124,26 +135,67 @@ class PromptMethod(Method[C]):
                 truncated_tokens=answers[row].truncated_tokens,
                 new_tokens=answers[row].new_tokens,
                 note=prompts[row].note,
+                query_tokens=counts[row][0],
+                query_tokens_cut=counts[row][1],
             )
             if row in answers
             else Prediction(example.id, None, error=prompts[row].error)
             for row, example in enumerate(examples)
         ]
 
+    def count_query(self, example: Example, text: str, truncated: int = 0) -> tuple[int, int]:
+        """(tokens of the query, how many of them the LLM doesn't read).
+
+        Args:
+            text: of the prompt.
+            truncated: tokens that the LLM cut off its end.
+        """
+        tokens = self.runtime.llm.tokens
+        read = tokens.truncate(text, tokens.count(text) - truncated) if truncated else text
+        return count_query(self.task, example, read, tokens)
+
     def _write(self, example: Example) -> Prompt:
         try:
             chosen, text = self._choose(example), self.prompt(example)
         except DataError as error:
             return Prompt(None, error=str(error))
-        if chosen and text == example.input:
+        if chosen and is_plain(example, text):
             return Prompt(text, note=NOTHING_FITS)
-        return Prompt(text, tuple(behavior.id for behavior in chosen))
+        shown = self._choose(example)  # `prompt` may have dropped some
+        note = FEWER_FIT if len(shown) < len(chosen) else None
+        return Prompt(text, tuple(behavior.id for behavior in shown), note=note)
 
     def _choose(self, example: Example) -> Sequence[Behavior]:
         """`behaviors(example)`, computed once for the prompt and its record."""
         if self._last is None or self._last[0] is not example:
             self._last = (example, self.behaviors(example))
         return self._last[1]
+
+
+def fit_behaviors(
+    runtime: Runtime,
+    example: Example,
+    behaviors: Sequence[Behavior],
+    budget: int,
+    tokens: Tokenizer,
+) -> tuple[str, Sequence[Behavior]]:
+    """The official profile prompt of at most `budget` tokens, and the behaviours in it.
+
+    Under the rule "query-first", the last behaviours are dropped until the others fit. If nothing
+    fits, the prompt is the plain input, and all behaviours are returned.
+    """
+    task, rule = runtime.task, runtime.budget_rule
+    fewest = 1 if rule == QUERY_FIRST else len(behaviors)
+    for kept in range(len(behaviors), fewest - 1, -1):
+        text = task.personalized_prompt(example, behaviors[:kept], tokens, budget, rule)
+        if not is_plain(example, text):
+            return text, behaviors[:kept]
+    return task.personalized_prompt(example, behaviors, tokens, budget, rule), behaviors
+
+
+def is_plain(example: Example, text: str) -> bool:
+    """Whether a prompt is the plain input, or a beginning of it, and so shows no behaviour."""
+    return example.input.startswith(text)
 
 
 class RetrievalConfig(MethodConfig):

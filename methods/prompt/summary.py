@@ -8,7 +8,7 @@ from methods.cache.journal import Journal
 from methods.core.runtime import Runtime
 from methods.models.config import LLMConfig
 from tasks.common.files import content_key
-from tasks.example import Example, newest_first
+from tasks.example import Behavior, Example, newest_first
 from tasks.task import Kind
 
 if TYPE_CHECKING:
@@ -85,11 +85,25 @@ class ProfileSummarizer:
 
     def prompt(self, example: Example) -> str:
         """The LLM's prompt to summarize a non-empty history."""
-        tokens, task, question = self.llm.tokens, self.runtime.task, self.question
+        tokens, question = self.llm.tokens, self.question
         newest = [example.history[i] for i in newest_first(example.history)[: self.items]]
-        room = self.max_input_tokens - self.llm.prompt_overhead - tokens.count(question)
+        budget = self.max_input_tokens - self.llm.prompt_overhead
+        room = budget - tokens.count(question)
+        # A joint may take more tokens than are set aside for it: the items give way, not the end.
+        while True:
+            prompt = self._assemble(example, newest, room)
+            excess = tokens.count(prompt) - budget
+            if excess <= 0 or room <= 0:
+                return prompt
+            room -= excess
+
+    def _assemble(self, example: Example, newest: Sequence[Behavior], room: int) -> str:
+        """The prompt whose items (and input, with `of_query`) take about `room` tokens."""
+        tokens, task, question = self.llm.tokens, self.runtime.task, self.question
         if self.of_query:
-            return f"{question} {task.personalized_prompt(example, newest, tokens, room - 1)}"
+            rule = self.runtime.budget_rule
+            profile = task.personalized_prompt(example, newest, tokens, room - 1, rule)
+            return f"{question} {profile}"
         share = room // len(newest) - tokens.count("\n") - 1
         items = []
         for behavior in reversed(newest):

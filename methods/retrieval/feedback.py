@@ -81,7 +81,9 @@ class Feedback:
     def _prompt(self, example: Example, candidate: Behavior) -> str:
         llm = self.runtime.llm
         budget = self.runtime.max_input_tokens - llm.prompt_overhead
-        return self.runtime.task.personalized_prompt(example, [candidate], llm.tokens, budget)
+        return self.runtime.task.personalized_prompt(
+            example, [candidate], llm.tokens, budget, self.runtime.budget_rule
+        )
 
     def _answers(self, prompts: Sequence[str]) -> list[str]:
         """One answer per prompt, in order; the longest run first, to minimize padding."""

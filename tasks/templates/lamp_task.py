@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from tasks.budget import LAMP, BudgetRule
 from tasks.example import Behavior, Example, Prediction, Score
 from tasks.scoring import DEFAULT_SCORING, Scoring
 from tasks.task import Task, Tokenizer
@@ -93,6 +94,7 @@ class LaMPTask(Task):
         behaviors: Sequence[Behavior],
         tokenizer: Tokenizer,
         max_length: int,
+        rule: BudgetRule = LAMP,
     ) -> str:
         if not behaviors:
             return example.input
@@ -104,6 +106,7 @@ class LaMPTask(Task):
             reserve=self.reserve(tokenizer),
             tokenizer=tokenizer,
             max_length=max_length,
+            rule=rule,
         )
 
     def training_pairs(self, example: Example) -> list[tuple[str, str]]:

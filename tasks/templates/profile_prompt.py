@@ -8,6 +8,7 @@ call adds, so its texts come out a token or two shorter at the same limit.
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from tasks.budget import LAMP, QUERY_FIRST, BudgetRule
 from tasks.example import Behavior
 from tasks.task import Tokenizer
 
@@ -72,29 +73,44 @@ def profile_prompt(
     reserve: int,
     tokenizer: Tokenizer,
     max_length: int,
+    rule: BudgetRule = LAMP,
 ) -> str:
     """The official profile prompt, at most `max_length` tokens long.
 
-    The input takes up its own length, but at most 60% of the limit; the items share the rest, minus
-    `reserve`. If a label or title doesn't fit, the input's share is lowered in steps of 10%; if
-    nothing fits at 0% either, the prompt is the plain input. The result is truncated on the right,
-    so a long input loses its end.
+    With "lamp", the input takes up its own length, but at most 60% of the limit; the items share
+    the rest, minus `reserve`. If a label or title doesn't fit, the input's share is lowered in
+    steps of 10%; if nothing fits at 0% either, the prompt is the plain input. A prompt that is too
+    long loses its end, which is the input's. With "query-first", the input takes up its own length
+    and loses nothing; if the items don't fit next to it, the prompt is the plain input.
+
+    The allowances for joints and words (two tokens for each joint, `reserve`) are the official
+    code's. Where this LLM's tokenizer needs more, the items give way: the assembled prompt is
+    counted, and the input never loses more than its share demands.
 
     Args:
         item: formats one behaviour.
         assemble: (item prompts, input) → prompt.
         reserve: number of tokens set aside for the words that `assemble` adds.
     """
-    prompt = input
     length = tokenizer.count(input)
-    for share in INPUT_SHARES if behaviors else ():
-        budget = max_length - min(length, int(share * max_length)) - reserve
-        try:
-            items = cut_items(item, behaviors, budget, tokenizer)
-        except ValueError:
-            continue
-        prompt = assemble(items, input)
-        break
-    if tokenizer.count(prompt) <= max_length:
-        return prompt
-    return tokenizer.truncate(prompt, max_length)
+    shares = [length] if rule == QUERY_FIRST else [int(s * max_length) for s in INPUT_SHARES]
+    for share in shares if behaviors else ():
+        kept = min(length, share)
+        budget = max_length - kept - reserve
+        longest = max_length + length - kept  # before the end is cut
+        while True:
+            try:
+                items = cut_items(item, behaviors, budget, tokenizer)
+            except ValueError:
+                break
+            prompt = assemble(items, input)
+            excess = tokenizer.count(prompt) - longest
+            if excess <= 0:
+                return cut_end(prompt, max_length, tokenizer)
+            budget -= excess
+    return cut_end(input, max_length, tokenizer)
+
+
+def cut_end(text: str, tokens: int, tokenizer: Tokenizer) -> str:
+    """`text`, without its end if it has more than `tokens` tokens."""
+    return text if tokenizer.count(text) <= tokens else tokenizer.truncate(text, tokens)

@@ -9,12 +9,13 @@ import pytest
 from methods import METHODS
 from methods.bm25 import BM25
 from methods.dense import Dense
-from methods.prompt.method import Prompt, PromptMethod
+from methods.prompt.method import FEWER_FIT, NOTHING_FITS, Prompt, PromptMethod
 from methods.random_items import RandomItems
 from methods.recency import Recency
 from methods.zero_shot import ZeroShot
 from tasks.common.errors import DataError
-from tests.methods.helpers import EchoLLM, LetterEncoder, behavior, build, example
+from tests.methods.helpers import EchoLLM, LetterEncoder, Said, behavior, build, example
+from tests.tasks.small_bpe import SmallBPE
 
 TEXTS = ["tea", "war a", "bread b", "war", "salt"]
 HISTORY = [behavior(str(i), text, "5") for i, text in enumerate(TEXTS)]
@@ -165,3 +166,64 @@ def test_all_prompt_methods_are_registered():
         assert METHODS.get(method.name) is method
     assert Dense.uses_encoder
     assert not BM25.uses_encoder
+
+
+class PairTokens(EchoLLM):
+    """The tiny byte-pair tokenizer; the LLM cuts a prompt's end to the budget, as a real one."""
+
+    tokens = SmallBPE()
+
+    def generate(self, prompts, *, max_new_tokens, max_input_tokens, prefix=None):
+        budget, count = max_input_tokens - self.prompt_overhead, self.tokens.count
+        texts = [self.tokens.truncate(prompt, budget) for prompt in prompts]
+        return [
+            Said(text, count(text), count(prompt) - count(text), 1)
+            for prompt, text in zip(prompts, texts, strict=True)
+        ]
+
+
+def ask(method, folder, query, *, limit, rule="lamp", history=HISTORY, **config):
+    surroundings = {"llm": PairTokens(), "max_input_tokens": limit}
+    made = build(method, folder, config, **surroundings)
+    made.runtime.budget_rule = rule
+    return made.predict([example("1", query, history)])[0]
+
+
+def test_what_the_llm_cuts_of_a_query_is_counted(tmp_path):
+    # "input abcdef": in|pu|t| |ab|cd|ef, and two special tokens.
+    found = ask(ZeroShot, tmp_path, "abcdef", limit=8)
+    assert (found.text, found.truncated_tokens) == ("input abcd", 1)
+    assert (found.query_tokens, found.query_tokens_cut) == (3, 1)
+    whole = ask(ZeroShot, tmp_path, "abcdef", limit=9)
+    assert (whole.truncated_tokens, whole.query_tokens, whole.query_tokens_cut) == (0, 3, 0)
+
+
+def test_what_the_builder_cuts_of_a_query_is_counted(tmp_path):
+    # "lamp" lets the input of 4 + 30 tokens keep .6 of 70, 42, so all of it; of 40, only 24.
+    query = "ab" * 30
+    assert ask(BM25, tmp_path, query, limit=72, k=1).query_tokens_cut == 0
+    found = ask(BM25, tmp_path, query, limit=42, k=1)
+    assert found.truncated_tokens == 0
+    assert (found.query_tokens, found.query_tokens_cut) == (30, 30 - found.text.count("ab"))
+    assert found.query_tokens_cut > 0
+    assert len(found.behaviors) == 1
+
+
+def test_query_first_drops_the_last_behaviours_and_says_so(tmp_path):
+    # '5 is the score for "tea"' takes 5| |is| |th|e| |sc|or|e| |fo|r| |"|te|a|" = 18 tokens.
+    history = [behavior(str(i), "tea", "5") for i in range(4)]
+    found = ask(BM25, tmp_path, "tea", limit=62, rule="query-first", history=history)
+    # With "input tea", 6 tokens, two items, their joint and end: 18 + 6 + 18 + 3 + 6 = 51 of 60.
+    # A third without content would make it 3 · 16 + 2 · 6 + 3 + 6 = 69.
+    assert found.behaviors == ("3", "2")
+    assert found.text.endswith("input tea")
+    assert found.note == FEWER_FIT
+    assert (found.query_tokens, found.query_tokens_cut) == (2, 0)
+    none = ask(BM25, tmp_path, "tea", limit=20, rule="query-first", history=history)
+    assert (none.behaviors, none.note, none.query_tokens_cut) == ((), NOTHING_FITS, 0)
+
+
+def test_a_plain_input_that_is_cut_shows_no_behaviour(tmp_path):
+    found = ask(BM25, tmp_path, "abcdef", limit=8, history=HISTORY)
+    assert (found.text, found.behaviors, found.note) == ("input abcd", (), NOTHING_FITS)
+    assert (found.query_tokens, found.query_tokens_cut) == (3, 1)
