@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Behavior:
-    """One item of a user's behaviour history ("profile" in LaMP's files).
+    """One item of a user's behavior history ("profile" in LaMP's files).
 
     Attributes:
         id: unique within its history.
-        text: what retrievers index and encoders encode (the task's official corpus text).
-        content: the part that a prompt may truncate to fit its budget.
+        text: what retrievers and encoders read (the task's official corpus text).
+        content: what the prompt shows, and may truncate to fit its budget.
         response: the user's own answer (tag, score or title); None if items of this task have none.
         date: as written in the file, or None.
     """
@@ -36,7 +36,7 @@ class Example:
         query: what retrievers search with (the official query construction).
         subject: what PPlug's input encoder reads: the query, except in LaMP-1, where it is the
             author's own title (methods.md).
-        history: the user's behaviours in file order, which is usually chronological.
+        history: the user's behaviors in file order: oldest first in time-ordered files.
         date: the date of the query, or None.
     """
 

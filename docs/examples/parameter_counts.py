@@ -18,7 +18,7 @@ HISTORY = {
     "LaMP-1": 84, "LaMP-2": 87, "LaMP-3": 185, "LaMP-4": 205, "LaMP-5": 88, "LaMP-6": 56,
     "LaMP-7": 16,
 }  # fmt: skip
-"""Mean behaviours of a user in the time split (arXiv 2409.11901, data statistics)."""
+"""Mean behaviors of a user in the time split (arXiv 2409.11901, data statistics)."""
 
 FLAN_T5_XXL = T5Config(
     d_model=4096, d_ff=10240, d_kv=64, num_heads=64, num_layers=24, num_decoder_layers=24,

@@ -144,6 +144,10 @@ class LLMConfig(FrozenConfig):
         device_map: accelerate's placement of a model too large for one device, e.g. "auto".
         batch_size: examples per forward pass; "auto" starts at 64 and halves when memory runs out.
         chat_template: wrap prompts in the tokenizer's chat template (decoder-only models).
+        chat_template_options: variables that the template reads, such as `enable_thinking`.
+        system_prompt: the system's message of the chat template.
+        reasoning: "cut" drops what stands before `</think>` from an answer under a chat template,
+            and leaves an empty answer where reasoning doesn't end; "keep" keeps everything.
         decoding: how answers are generated.
     """
 
@@ -158,6 +162,9 @@ class LLMConfig(FrozenConfig):
     device_map: str | None = None
     batch_size: PositiveInt | Literal["auto"] = "auto"
     chat_template: bool = False
+    chat_template_options: dict[str, bool | int | float | str] = {}
+    system_prompt: str | None = None
+    reasoning: Literal["cut", "keep"] = "cut"
     decoding: Decoding = Decoding()
 
     @property
@@ -170,6 +177,25 @@ class LLMConfig(FrozenConfig):
         if (self.model is None) == (self.scratch is None):
             raise ValueError("give either `model` or `scratch`")
         return self
+
+    @model_validator(mode="after")
+    def _check_template(self) -> Self:
+        if not self.chat_template and self.template_parts:
+            raise ValueError(f"{', '.join(self.template_parts)}: only with chat_template = true")
+        return self
+
+    @property
+    def template_parts(self) -> dict[str, Any]:
+        """The options that change how the chat template is used, those at their default left out.
+
+        They stand in keys only where set, so that an LLM without them keeps its key.
+        """
+        names = ("chat_template_options", "system_prompt", "reasoning")
+        return {
+            name: getattr(self, name)
+            for name in names
+            if getattr(self, name) != type(self).model_fields[name].default
+        }
 
 
 class EncoderConfig(FrozenConfig):

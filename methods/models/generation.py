@@ -10,6 +10,12 @@ from transformers import GenerationConfig
 from methods.models.inputs import build_inputs
 from methods.models.tokenization import EncodedPrompt, PromptTokenizer
 
+KEPT = (
+    "forced_bos_token_id", "forced_eos_token_id", "suppress_tokens", "begin_suppress_tokens",
+    "bad_words_ids",
+)  # fmt: skip
+"""Settings that belong to a model as its vocabulary does: without them, its answers are wrong."""
+
 
 @dataclass(frozen=True, slots=True)
 class Generation:
@@ -32,8 +38,13 @@ def fix_decoding(model: Any, tokens: PromptTokenizer, *, num_beams: int, bos: in
     """Replace the model's own generation settings by plain beam search.
 
     Its sampling, penalties and lengths would treat the methods of a table differently (law 2).
+    Tokens that it was trained to begin or end with, or never to write, stay as they are (`KEPT`).
     """
-    eos = model.generation_config.eos_token_id
+    own = model.generation_config
+    eos = own.eos_token_id
+    start = own.decoder_start_token_id
+    if start is None:
+        start = getattr(model.config, "decoder_start_token_id", None)
     ends = {tokens.eos} | (set() if eos is None else {eos} if isinstance(eos, int) else set(eos))
     model.generation_config = GenerationConfig(
         do_sample=False,
@@ -42,8 +53,9 @@ def fix_decoding(model: Any, tokens: PromptTokenizer, *, num_beams: int, bos: in
         length_penalty=1.0,
         pad_token_id=tokens.pad,
         eos_token_id=sorted(ends),
-        bos_token_id=bos,
-        decoder_start_token_id=getattr(model.config, "decoder_start_token_id", None),
+        bos_token_id=own.bos_token_id if bos is None else bos,
+        decoder_start_token_id=start,
+        **{name: getattr(own, name, None) for name in KEPT},
     )
 
 
@@ -53,11 +65,13 @@ def generate_batch(
     prompts: Sequence[EncodedPrompt],
     prefix: torch.Tensor | None,
     max_new_tokens: int,
+    *,
+    scale: float = 1.0,
 ) -> list[Generation]:
-    """Answers of B prompts in one call, after `fix_decoding`; `prefix` as in `build_inputs`."""
+    """Answers of B prompts in one call, after `fix_decoding`; the rest as in `build_inputs`."""
     seq2seq = model.config.is_encoder_decoder
     ids = [prompt.ids for prompt in prompts]
-    inputs = build_inputs(model, ids, tokens.pad, prefix, left=not seq2seq)
+    inputs = build_inputs(model, ids, tokens.pad, prefix, left=not seq2seq, scale=scale)
     found = model.generate(**inputs, max_new_tokens=max_new_tokens)
     # An encoder-decoder returns its decoder's start token first; a decoder-only model returns the
     # prompt's ids, unless it read embeddings.

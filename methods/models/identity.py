@@ -68,7 +68,12 @@ def likelihood_key(weights: str, config: LLMConfig) -> str:
 
 
 def _likelihood_parts(weights: str, config: LLMConfig) -> dict[str, Any]:
-    return {"weights": weights, "dtype": config.dtype, "chat_template": config.chat_template}
+    return {
+        "weights": weights,
+        "dtype": config.dtype,
+        "chat_template": config.chat_template,
+        **config.template_parts,
+    }
 
 
 def weights_key(
@@ -86,6 +91,7 @@ def weights_key(
             "lora": config.lora.model_dump() if config.adapt == "lora" else None,
             "dtype": config.dtype if config.adapt == "lora" else None,
             "chat_template": config.chat_template,
+            **config.template_parts,
             "task": [task.name, task.version],
             "train": train_fingerprint,
             "seed": seed,

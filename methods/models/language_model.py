@@ -10,8 +10,11 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from methods.models.activations import checkpoint_activations
 from methods.models.batching import BatchSize, in_batches
 from methods.models.config import LLMConfig
+from methods.models.finite import check_logits, not_finite
 from methods.models.generation import Generation, fix_decoding, generate_batch
 from methods.models.likelihood import sum_nll
+from methods.models.positions import check_positions
+from methods.models.soft_tokens import PROBE, mean_norm, measure_scale
 from methods.models.tokenization import PromptTokenizer
 from tasks.common.errors import ModelError
 
@@ -61,10 +64,19 @@ class LanguageModel:
                 file=name,
                 hint="Set chat_template = false",
             )
-        self.tokens = PromptTokenizer(tokenizer, chat_template=config.chat_template, name=name)
+        self.tokens = PromptTokenizer(
+            tokenizer,
+            chat_template=config.chat_template,
+            name=name,
+            system_prompt=config.system_prompt,
+            template_options=config.chat_template_options,
+            cuts_reasoning=config.reasoning == "cut",
+            ends_prompts=self.is_encoder_decoder,
+        )
         self.hidden_size: int = self.model.get_input_embeddings().weight.shape[1]
         self.before_batch: Callable[[Sequence[int]], object] = lambda rows: rows
         self._batch_size = BatchSize(config.batch_size)
+        self._embedding_scale: float | None = None
         self._embedding_norm: float | None = None
         beams, bos = config.decoding.num_beams, tokenizer.bos_token_id
         fix_decoding(self.model, self.tokens, num_beams=beams, bos=bos)
@@ -103,12 +115,30 @@ class LanguageModel:
         }
 
     def embedding_norm(self) -> float:
-        """Mean L2 norm of the input embedding's rows; computed once, because they are frozen."""
+        """Mean L2 norm of a token's embedding as the LLM reads it; computed once.
+
+        Raises ModelError where the LLM takes no soft tokens.
+        """
         if self._embedding_norm is None:
-            weight = self.model.get_input_embeddings().weight
-            exact = weight.to(torch.promote_types(weight.dtype, torch.float32))
-            self._embedding_norm = exact.norm(dim=1).mean().item()
+            self._embedding_norm = mean_norm(self.model, self.embedding_scale())
         return self._embedding_norm
+
+    def embedding_scale(self) -> float:
+        """The factor between the embedding layer's vectors and those that soft tokens are among.
+
+        1 for most LLMs. Measured once, on a few tokens, when soft tokens are first used.
+
+        Raises ModelError where the LLM takes no soft tokens, or can't generate from them.
+        """
+        if self._embedding_scale is None:
+            (probe,) = self.tokens.encode([PROBE], self.prompt_overhead + len(PROBE))
+            self._embedding_scale = measure_scale(self.model, probe.ids, self.name)
+        return self._embedding_scale
+
+    def check_room(self, max_new_tokens: int) -> None:
+        """Raise ModelError unless there are positions for an answer behind the shortest prompt."""
+        new = self.config.decoding.max_new_tokens or max_new_tokens
+        check_positions(self.model, self.prompt_overhead + 1, new, self.name)
 
     @torch.no_grad()
     def generate(
@@ -131,19 +161,22 @@ class LanguageModel:
             N generations, in the order of `prompts`.
 
         Raises:
-            ModelError: prompt and answer exceed the model's positions, or memory runs out.
+            ModelError: prompt and answer exceed the model's positions, logits are not finite, the
+                LLM takes no soft tokens, or memory runs out.
         """
         encoded = self.tokens.encode(prompts, max_input_tokens)
         limit = self.config.decoding.max_new_tokens or max_new_tokens
         soft = 0 if prefix is None else prefix.shape[1]
         lengths = [len(prompt.ids) for prompt in encoded]
-        self._check_positions(max(lengths, default=0) + soft, limit)
+        check_positions(self.model, max(lengths, default=0) + soft, limit, self.name)
+        scale = 1.0 if prefix is None else self.embedding_scale()
 
         def answer(rows: Sequence[int]) -> list[Generation]:
             self.before_batch(rows)
             own = None if prefix is None else prefix[list(rows)]
             batch = [encoded[row] for row in rows]
-            return generate_batch(self.model, self.tokens, batch, own, limit)
+            with check_logits(self.model, self.name, [prompts[row] for row in rows], own):
+                return generate_batch(self.model, self.tokens, batch, own, limit, scale=scale)
 
         return in_batches(lengths, self._batch_size, answer)
 
@@ -169,10 +202,20 @@ class LanguageModel:
         Returns:
             nll: [B], in nats, summed over response tokens; at least float32.
             tokens: [B], number of response tokens.
+
+        Raises:
+            ModelError: as `generate`; where the NLL has a gradient, whoever trains checks it.
         """
         encoded = [prompt.ids for prompt in self.tokens.encode(prompts, max_input_tokens)]
         targets = self.tokens.encode_responses(responses, max_response_tokens)
-        return sum_nll(self.model, encoded, targets, self.tokens.pad, prefix)
+        soft = 0 if prefix is None else prefix.shape[1]
+        read, answer = max(map(len, encoded)) + soft, max(map(len, targets))
+        check_positions(self.model, read, answer, self.name)
+        scale = 1.0 if prefix is None else self.embedding_scale()
+        nll, tokens = sum_nll(self.model, encoded, targets, self.tokens.pad, prefix, scale=scale)
+        if not nll.requires_grad and not torch.isfinite(nll).all():
+            raise not_finite(self.name, prompts, prefix)
+        return nll, tokens
 
     @torch.no_grad()
     def label_likelihoods(
@@ -208,13 +251,3 @@ class LanguageModel:
     def checkpointed(self, enabled: bool = True) -> AbstractContextManager[None]:
         """Within, `loss` recomputes activations in the backward pass (`checkpoint_activations`)."""
         return checkpoint_activations(self.model) if enabled else nullcontext()
-
-    def _check_positions(self, read: int, new: int) -> None:
-        limit = getattr(self.model.config, "max_position_embeddings", None)
-        needed = read if self.is_encoder_decoder else read + new
-        if limit is not None and needed > limit:
-            raise ModelError(
-                f"prompt and answer need {needed} positions, the model has {limit}",
-                file=self.name,
-                hint="Lower max_input_tokens or max_new_tokens",
-            )

@@ -14,13 +14,19 @@ TokenIds = Sequence[Sequence[int]]
 
 
 def sum_nll(
-    model: Any, prompts: TokenIds, responses: TokenIds, pad: int, prefix: torch.Tensor | None
+    model: Any,
+    prompts: TokenIds,
+    responses: TokenIds,
+    pad: int,
+    prefix: torch.Tensor | None,
+    *,
+    scale: float = 1.0,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """NLL of each response given its prompt, from one forward pass.
 
     Args:
         prompts, responses: token ids of B rows each.
-        pad: as in `build_inputs`.
+        pad, scale: as in `build_inputs`.
         prefix: [B, P, H] soft tokens before each prompt.
 
     Returns:
@@ -28,7 +34,7 @@ def sum_nll(
         tokens: [B], number of response tokens.
     """
     compute = _compute_seq2seq if model.config.is_encoder_decoder else _compute_causal
-    logits, labels = compute(model, prompts, responses, pad, prefix)
+    logits, labels = compute(model, prompts, responses, pad, prefix, scale)
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     nll = F.cross_entropy(
         logits.flatten(0, 1), labels.flatten(), reduction="none", ignore_index=padding.IGNORED
@@ -37,17 +43,39 @@ def sum_nll(
 
 
 def _compute_seq2seq(
-    model: Any, prompts: TokenIds, responses: TokenIds, pad: int, prefix: torch.Tensor | None
+    model: Any,
+    prompts: TokenIds,
+    responses: TokenIds,
+    pad: int,
+    prefix: torch.Tensor | None,
+    scale: float,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits [B, T, V] of the decoder and their labels [B, T]."""
-    inputs = build_inputs(model, prompts, pad, prefix)
-    labels, _ = padding.pad(responses, padding.IGNORED, device=inputs["attention_mask"].device)
-    starts = model.prepare_decoder_input_ids_from_labels(labels=labels)
-    return model(**inputs, decoder_input_ids=starts, use_cache=False).logits, labels
+    """Logits [B, T, V] of the decoder and their labels [B, T].
+
+    The decoder reads what it reads when it generates: the start token, the first token that the
+    model forces (which is read, not scored), and the response.
+    """
+    inputs = build_inputs(model, prompts, pad, prefix, scale=scale)
+    device, settings = inputs["attention_mask"].device, model.generation_config
+    start = settings.decoder_start_token_id
+    starts = [settings.bos_token_id if start is None else start]
+    if settings.forced_bos_token_id is not None:
+        starts.append(settings.forced_bos_token_id)
+    read, _ = padding.pad([[*starts, *response] for response in responses], pad, device=device)
+    ignored = [padding.IGNORED] * (len(starts) - 1)
+    labels, _ = padding.pad(
+        [[*ignored, *response] for response in responses], padding.IGNORED, device=device
+    )
+    return model(**inputs, decoder_input_ids=read[:, :-1], use_cache=False).logits, labels
 
 
 def _compute_causal(
-    model: Any, prompts: TokenIds, responses: TokenIds, pad: int, prefix: torch.Tensor | None
+    model: Any,
+    prompts: TokenIds,
+    responses: TokenIds,
+    pad: int,
+    prefix: torch.Tensor | None,
+    scale: float,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Logits [B, T, V] that predict the responses, and their labels [B, T].
 
@@ -56,7 +84,9 @@ def _compute_causal(
     soft = 0 if prefix is None else prefix.shape[1]
     pairs = list(zip(prompts, responses, strict=True))
     inputs: dict[str, Any] = {
-        **build_inputs(model, [[*prompt, *response] for prompt, response in pairs], pad, prefix)
+        **build_inputs(
+            model, [[*prompt, *response] for prompt, response in pairs], pad, prefix, scale=scale
+        )
     }
     ignored = [[padding.IGNORED] * (soft + len(prompt)) for prompt in prompts]
     labels, _ = padding.pad(

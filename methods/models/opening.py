@@ -37,7 +37,8 @@ def open_llm(
         cache: for LLMs made or adapted here and for the digests of large files.
 
     Raises:
-        ModelError: the model can't be found or loaded, or its parts don't match.
+        ModelError: the model can't be found or loaded, its parts don't match, or it has too few
+            positions for the task's answers.
         ConfigError: it needs a train set with golds and there is none.
     """
     fingerprint = train.fingerprint if train else ""
@@ -58,7 +59,9 @@ def open_llm(
             seed=seed,
             progress=progress or Progress(),
         )
-    return _load(folder, config, key)
+    llm = _load(folder, config, key)
+    llm.check_room(task.max_new_tokens)
+    return llm
 
 
 def load_llm(

@@ -21,6 +21,9 @@ from tasks.common.errors import ConfigError, ModelError
 # Activations of these overflow float16, which turns answers into garbage without an error.
 OVERFLOWS_IN_FLOAT16 = frozenset({"t5", "mt5", "umt5", "longt5", "switch_transformers"})
 
+# Older files hold these buffers, which a model computes itself.
+RECOMPUTED = ("inv_freq", "position_ids", "masked_bias", "attn.bias", "cos_cached", "sin_cached")
+
 
 def device_of(name: str) -> torch.device:
     """A device by name; "auto" is CUDA, else MPS, else the CPU.
@@ -63,7 +66,8 @@ def load(
 
     Raises:
         ModelError: a file is missing or broken, the architecture is unknown, or the parts don't
-            match (weights missing for the architecture, a tokenizer larger than the embedding).
+            match (weights missing for the architecture or foreign to it, a tokenizer larger than
+            the embedding).
     """
     weights = check_folder(folder)
     try:
@@ -94,6 +98,7 @@ def load(
     except (ValueError, OSError, KeyError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
         raise _unreadable(folder, error) from error
     _check_complete(folder, sorted(found["missing_keys"]))
+    _check_known(folder, sorted(found["unexpected_keys"]))
     _check_vocabulary(folder, model, tokenizer)
     return (model if device_map else model.to(device)).eval(), tokenizer
 
@@ -112,6 +117,16 @@ def _check_complete(folder: Path, missing: list[str]) -> None:
             f"{len(missing)} weights are missing, including {missing[0]}",
             file=folder,
             hint="Fetch all shards of the model, or correct the architecture in config.json",
+        )
+
+
+def _check_known(folder: Path, unexpected: list[str]) -> None:
+    foreign = [name for name in unexpected if not name.endswith(RECOMPUTED)]
+    if foreign:
+        raise ModelError(
+            f"{len(foreign)} weights are unknown to the architecture, including {foreign[0]}",
+            file=folder,
+            hint="Correct the architecture and the number of layers in config.json",
         )
 
 

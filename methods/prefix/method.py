@@ -131,6 +131,7 @@ class PrefixMethod(Method[F]):
     def fit(self, train: Dataset, dev: Dataset | None) -> FitReport:
         """Train `plug` on the NLL of the golds' tokens, through the frozen LLM."""
         llm = self.runtime.llm
+        llm.embedding_scale()  # an LLM that takes no soft tokens is refused before any work
         training = self.config.training
         data = self._training_data(
             train, augment=self.config.augment, plain_epochs=self.config.plain_epochs

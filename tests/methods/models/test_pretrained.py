@@ -71,6 +71,25 @@ def test_missing_weights_are_not_initialized_at_random(t5):
         load_folder(t5)
 
 
+def test_weights_that_the_architecture_has_no_place_for_are_refused(t5):
+    """Half of the layers would answer otherwise, without a word."""
+    config = json.loads((t5 / "config.json").read_text())
+    (t5 / "config.json").write_text(json.dumps(config | {"num_layers": 1}))
+    with pytest.raises(
+        ModelError, match=r"8 weights are unknown to the architecture, including encoder.block.1"
+    ):
+        load_folder(t5)
+
+
+def test_buffers_of_older_files_are_ignored(t5):
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(t5 / "model.safetensors")
+    weights["encoder.rotary_emb.inv_freq"] = torch.ones(2)
+    save_file(weights, t5 / "model.safetensors", metadata={"format": "pt"})
+    assert load_folder(t5)
+
+
 def test_a_tokenizer_of_another_model_is_refused(t5):
     lines = iter([f"many different words {i} {i * 7919}" for i in range(300)])
     train_tokenizer(lines, 400).save_pretrained(t5)

@@ -292,7 +292,7 @@ def test_plain_texts_are_refused_where_responses_are_read(trained, llm, options)
 @pytest.mark.parametrize(
     ("input", "history", "why"),
     [
-        ("Fine.", TEXTS, r"LaMP-3's form.*Give LaMP-3's official prompt"),
+        ("Fine.", TEXTS, r"not a LaMP-3 prompt.*Give LaMP-3's official prompt"),
         (PROMPTS[0], "one text", "not a sequence of texts"),
         (PROMPTS[0], [*TEXTS, None], "not a sequence of texts"),
         (PROMPTS[0], None, "not a sequence of texts"),
@@ -371,8 +371,9 @@ def test_vectors_beyond_float16_are_refused(trained, llm):
         UserState.of(Stored.HISTORY, torch.full((2, 3), 1e5), None, origin)
 
 
-def test_the_documented_example_runs(trained, folder, monkeypatch, capsys):
-    saved = trained()[1]
+@pytest.mark.parametrize("labels", [False, True])
+def test_the_documented_example_runs(labels, trained, folder, monkeypatch, capsys):
+    saved = trained({"labels_in_history": labels})[1]
     monkeypatch.setattr(sys, "argv", ["answer_one_user.py", str(saved), str(folder / "t5")])
     found = runpy.run_path(str(EXAMPLE))
     answer = found["plug"].respond(found["prompt"], found["past"])
