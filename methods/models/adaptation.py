@@ -46,7 +46,8 @@ def adapt_llm(
         `folder`.
 
     Raises:
-        ModelError: `base` can't be loaded or is quantized, LoRA finds no modules, or the loss is not finite.
+        ModelError: `base` can't be loaded or is quantized, LoRA finds no modules, or the loss is
+            not finite.
         StorageError: the cache can't be written.
     """
     checkpoint = folder.with_name(f".{folder.name}.checkpoint")

@@ -74,7 +74,7 @@ def _read(file: Path) -> tuple[Any, Any]:
         )
     except MemoryError:
         raise
-    except Exception as error:  # transformers and gguf raise whatever a broken byte leads to
+    except Exception as error:
         first = (str(error).splitlines() or [""])[0] or type(error).__name__
         raise ModelError(
             f"can't be read as a GGUF model ({first})",
@@ -122,7 +122,7 @@ def _dequantize() -> dict[str, Any]:
 
 
 def _forget_quantization(model: Any) -> None:
-    """`save_pretrained` refuses a model that calls itself quantized, though these weights aren't."""
+    """`save_pretrained` refuses a model that calls itself quantized, as this one still does."""
     for owner, name in ((model.config, "quantization_config"), (model, "quantization_method")):
         if hasattr(owner, name):
             delattr(owner, name)

@@ -15,8 +15,8 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from methods.models.config import DType
 from methods.models.checks import check_folder, read_quantization
+from methods.models.config import DType
 from tasks.common.errors import ConfigError, ModelError
 
 # Activations of these overflow float16, which turns answers into garbage without an error.
@@ -77,7 +77,7 @@ def load(
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except (ValueError, OSError, KeyError, ImportError) as error:
+    except (ValueError, OSError, KeyError, ImportError, AttributeError, TypeError) as error:
         raise _unreadable(folder, error) from error
     if dtype == torch.float16 and config.model_type in OVERFLOWS_IN_FLOAT16:
         raise ModelError(
@@ -101,8 +101,15 @@ def load(
         raise
     except (
         ValueError, OSError, KeyError, RuntimeError, ImportError, pickle.UnpicklingError, EOFError,
+        AttributeError, TypeError,
     ) as error:  # fmt: skip
         raise _unreadable(folder, error) from error
+    if quantized and getattr(model, "hf_quantizer", None) is None:  # transformers only logs it
+        raise ModelError(
+            f"transformers doesn't know its quantization ({read_quantization(folder)})",
+            file=folder,
+            hint="Correct quantization_config in config.json, or name other weights",
+        )
     check_model(folder, model, tokenizer, found)
     return (model if device_map or quantized else model.to(device)).eval(), tokenizer
 

@@ -55,7 +55,7 @@ def test_a_file_or_fifo_in_place_of_a_folder_is_reported(tmp_path):
     os.mkfifo(tmp_path / "fifo")
     os.mkfifo(tmp_path / "fifo.gguf")
     for name in ("file", "fifo", "fifo.gguf"):
-        with pytest.raises(ModelError, match="is not a folder, and not a .gguf file"):
+        with pytest.raises(ModelError, match=r"is not a folder, and not a \.gguf file"):
             resolve(str(tmp_path / name), None)
 
 
