@@ -1,4 +1,4 @@
-"""Write the tables of README.md and docs/ from the stored outcome in results/reference/mini.
+"""Write the tables of README.md and docs/ from the stored outcomes in results/reference.
 
     python docs/tools/write_tables.py
 
@@ -17,6 +17,8 @@ import pandas as pd
 REPOSITORY = Path(__file__).parents[2]
 PAGES = (REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md")))
 OUTCOME = REPOSITORY / "results/reference/mini"
+REAL = REPOSITORY / "results/reference/real"
+GPU = REPOSITORY / "results/reference/gpu/measured.json"
 BLOCK = re.compile(r"(<!-- table: (?P<name>\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 METHODS = {
@@ -114,7 +116,106 @@ def write_choice() -> str:
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
-TABLES = {"headline": write_headline, "choice": write_choice}
+def write_real() -> str:
+    """Scores of suite `real` with their difference to another user's history, a line per method."""
+    scores = pd.read_csv(REAL / "scores.csv").drop_duplicates(["task", "method"])
+    columns = {task: group.set_index("method") for task, group in scores.groupby("task")}
+    heads = [f"{task} R-1 ↑ | Δuser" for task in columns]
+    lines = [f"| | {' | '.join(heads)} |", f"|---|{'---:|---|' * len(heads)}"]
+    for method in scores["method"].drop_duplicates():
+        if "@" in method:
+            continue
+        cells = []
+        for group in columns.values():
+            row = group.loc[method]
+            gap = [row[f"control_difference{end}"] for end in ("", "_low", "_high")]
+            cells += [_thousandths(row["value"]), "" if pd.isna(gap[0]) else _interval(*gap)]
+        lines.append(f"| `{method}` | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def write_real_seeds() -> str:
+    """Two seeds on LaMP-6, a line per method: scores, and their difference to the control."""
+    seeds = pd.read_csv(REAL / "seeds.csv")
+    seeds = seeds[seeds["task"] == "LaMP-6"].set_index("method")[["seed_1", "seed_2"]]
+    lines = ["| LaMP-6 R-1 ↑ | seed 1 | seed 2 | Δuser, seed 1 | Δuser, seed 2 |",
+             "|---|---:|---:|---:|---:|"]  # fmt: skip
+    for method, values in seeds.iterrows():
+        if "@" in str(method):
+            continue
+        control = f"{method}@shuffled-user"
+        gaps = list(values - seeds.loc[control]) if control in seeds.index else []
+        cells = [_thousandths(v) for v in values] + ([_signed(gap) for gap in gaps] or ["", ""])
+        lines.append(f"| `{method}` | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def write_real_rates() -> str:
+    """Losses of held-out train users at three learning rates, the lowest in bold."""
+    trials = json.loads((REAL / "rates.json").read_text(encoding="utf-8"))["trials"]
+    tried = pd.DataFrame([t for t in trials if t["rate"] and t["task"] == "LaMP-5"])
+    table = tried.pivot_table(index="method", columns="rate", values="loss", sort=True)
+    lines = [f"| nats per token | {' | '.join(f'{rate:g}' for rate in table.columns)} |",
+             f"|---|{'---:|' * len(table.columns)}"]  # fmt: skip
+    for method, losses in table.iterrows():
+        cells = [f"**{v:.3f}**" if v == losses.min() else f"{v:.3f}" for v in losses]
+        lines.append(f"| `{method}` | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def write_gpu_training() -> str:
+    """PPlug's training step at several sizes of LLM."""
+    lines = [
+        "| LLM | batch (at once) | s a step | examples/s | TFLOP a step | share of matmul rate | "
+        "LLM alone | peak GiB |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for row in json.loads(GPU.read_text(encoding="utf-8"))["training"]:
+        name = row["model"] + (", `bf16 = true`" if row["variant"] == "bf16 autocast" else "")
+        alone = f"{row['llm_alone_share']:.1%}" if "llm_alone_share" in row else ""
+        cells = [f"{row['batch']} ({row['micro_batch']})", f"{row['step_seconds']:.2f}",
+                 f"{row['examples_per_second']:.1f}", f"{row['tflop_per_step']:.0f}",
+                 f"{row['share_of_matmul_rate']:.1%}", alone, f"{row['peak_gib']:.1f}"]  # fmt: skip
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def write_gpu_generation() -> str:
+    """Milliseconds a query with and without soft tokens."""
+    lines = ["| LLM | batch | soft tokens | ms a query | peak GiB |", "|---|---:|---:|---:|---:|"]
+    for row in json.loads(GPU.read_text(encoding="utf-8"))["generation"]:
+        cells = [row["model"], str(row["batch"]), str(row["soft_tokens"]),
+                 f"{row['ms_per_query']:.1f}", f"{row['peak_gib']:.1f}"]  # fmt: skip
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _thousandths(value: float) -> str:
+    """A score between 0 and 1: .123."""
+    return f"{value:.3f}".removeprefix("0")
+
+
+def _signed(value: float) -> str:
+    """A difference below 1: +.123, −.123 or .000."""
+    sign = "" if round(value, 3) == 0 else "+" if value > 0 else "−"
+    return sign + _thousandths(abs(value))
+
+
+def _interval(value: float, low: float, high: float) -> str:
+    """+.052 [+.034, +.070]; bold where the interval excludes 0."""
+    text = f"{_signed(value)} [{_signed(low)}, {_signed(high)}]"
+    return f"**{text}**" if low > 0 or high < 0 else text
+
+
+TABLES = {
+    "headline": write_headline,
+    "choice": write_choice,
+    "real": write_real,
+    "real-seeds": write_real_seeds,
+    "real-rates": write_real_rates,
+    "gpu-training": write_gpu_training,
+    "gpu-generation": write_gpu_generation,
+}
 
 
 def render(text: str) -> str:

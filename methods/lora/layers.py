@@ -102,6 +102,7 @@ class AdapterStack(nn.Module):
             self.up.append(nn.Parameter(up))
         self._rows: torch.Tensor | None = None
         self._keys: torch.Tensor | None = None
+        self._placed: dict[tuple[bool, torch.device, int], torch.Tensor] = {}
 
     @property
     def parameters_each(self) -> int:
@@ -153,6 +154,7 @@ class AdapterStack(nn.Module):
         self._rows = torch.tensor(list(adapters))
         signed = [key - (1 << 32) if key >= 1 << 31 else key for key in dropout_keys]
         self._keys = torch.tensor(signed, dtype=torch.int32)
+        self._placed = {}
 
     @contextmanager
     def attached(self) -> Iterator[None]:
@@ -206,7 +208,11 @@ class AdapterStack(nn.Module):
                 file=self.llm_name,
                 hint="Choose `lora.targets` whose inputs are [rows, tokens, features]",
             )
-        return values.to(x.device).repeat_interleave(beams)
+        # Copied once for all layers, because a GPU waits for each copy from the CPU.
+        place = values is self._keys, x.device, beams
+        if place not in self._placed:
+            self._placed[place] = values.to(x.device).repeat_interleave(beams)
+        return self._placed[place]
 
 
 def _shape(weights: Weights, name: str) -> tuple[int, ...] | None:

@@ -1,7 +1,8 @@
 """AdamW over stacked adapters, each clipped, scheduled and stepped as if trained alone."""
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -53,12 +54,13 @@ class PerUserAdamW:
         """Take one step for every active user."""
         shares = (self.config.max_grad_norm / (self.norms() + 1e-6)).clamp(max=1.0)
         rates = torch.tensor(self.rates(), dtype=torch.float64)
+        rate_for, share_for = place_once(rates), place_once(shares)
         stacks = self._stacks()
         self.taken += 1
         corrections = [1 - beta**self.taken for beta in BETAS]
         for weight, gradient, first, second in stacks:
-            rate = rates.to(weight).view(-1, 1, 1)
-            clipped = gradient * shares.to(weight).view(-1, 1, 1)
+            rate = rate_for(weight)
+            clipped = gradient * share_for(weight)
             weight.mul_(1 - rate * self.config.weight_decay)
             first.lerp_(clipped, 1 - BETAS[0])
             second.mul_(BETAS[1]).addcmul_(clipped, clipped, value=1 - BETAS[1])
@@ -89,6 +91,19 @@ class PerUserAdamW:
             for weight, first, second in zip(self.parameters, self.first, self.second, strict=True)
             if weight.grad is not None
         ]
+
+
+def place_once(values: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
+    """A function of a weight [U, ...]: `values` [U] as [U, 1, 1], on its device and in its dtype.
+
+    They are copied once for all weights of a device, because a GPU waits for each copy.
+    """
+
+    @functools.cache
+    def place(device: torch.device, dtype: torch.dtype) -> torch.Tensor:
+        return values.to(device, dtype).view(-1, 1, 1)
+
+    return lambda weight: place(weight.device, weight.dtype)
 
 
 def _factor(step: int, total: int, warmup_share: float) -> float:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from methods.lora.layers import AdapterStack
-from methods.lora.optimizer import PerUserAdamW
+from methods.lora.optimizer import PerUserAdamW, place_once
 from methods.models.batching import BatchSize
 from methods.models.checkpoint import Checkpoint, State, Weights
 from methods.models.config import LoraConfig, TrainingConfig
@@ -187,10 +187,10 @@ class _GroupTraining:
         # Sorted by length across users, which pads less than each user's own batch.
         rows.sort(key=lambda row: (-self.users[row[0]].lengths[row[1]], row))
         nll, tokens = self.size.fit(lambda size: self._accumulate(rows, size, step))
+        counts_for = place_once(tokens.clamp(min=1))
         for weight in self.optimizer.parameters:
             if weight.grad is not None:
-                counts = tokens.clamp(min=1).to(weight)
-                weight.grad.div_(counts.view(-1, 1, 1))
+                weight.grad.div_(counts_for(weight))
         self._check_finite(self.optimizer.norms(), "gradient", step)
         self.optimizer.step()
         self.optimizer.zero_grad()

@@ -28,7 +28,8 @@ class Selector(nn.Module):
         model.max_seq_length = min(max_tokens, positions, model.tokenizer.model_max_length)
         model.tokenizer.truncation_side = "left"
         self.separator: str = model.tokenizer.sep_token or model.tokenizer.eos_token
-        self.scorer = nn.Linear(encoder.dimension, 1)
+        device = next(self.encoder.parameters()).device
+        self.scorer = nn.Linear(encoder.dimension, 1).to(device)
 
     def forward(self, texts: Sequence[Sequence[str]]) -> torch.Tensor:
         """Scores [B, M] of B rows of M texts; equal texts are encoded once."""

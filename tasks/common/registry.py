@@ -42,7 +42,7 @@ class Registry(Generic[T]):
         group: the entry-point group for classes of other distributions.
     """
 
-    def __init__(self, kind: str, base: type[T], package: str, group: str) -> None:
+    def __init__(self, kind: str, base: type[Any], package: str, group: str) -> None:
         self.kind, self.base, self.package, self.group = kind, base, package, group
 
     @cached_property

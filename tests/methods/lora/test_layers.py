@@ -157,3 +157,18 @@ def test_inputs_without_a_row_dimension_are_refused():
     stack.use([0, 1, 0])
     with stack.attached(), pytest.raises(ModelError, match="for 3 rows"):
         model.loss(PROMPTS[:2], ["a", "b"], max_input_tokens=20, max_response_tokens=4)
+
+
+def test_rows_are_copied_to_the_device_once_per_batch():
+    """By every layer that is adapted, whatever their number; beams have their own copy."""
+    stack = AdapterStack(llm("llama", device="cpu"), lora("llama"), 3)
+    layer, x = torch.nn.Linear(1, 1), torch.zeros(2, 5, 4, device="meta")
+    stack.use([2, 0], [7, 1 << 31])
+    rows = stack._expand_to_rows(stack._rows, x, layer)
+    assert rows.device.type == "meta"
+    assert stack._expand_to_rows(stack._rows, x, layer) is rows
+    beams = stack._expand_to_rows(stack._rows, torch.zeros(4, 5, 4), layer)
+    keys = stack._expand_to_rows(stack._keys, torch.zeros(2, 5, 4), layer)
+    assert (beams.tolist(), keys.tolist()) == ([2, 2, 0, 0], [7, -(1 << 31)])
+    stack.use([1, 1])
+    assert stack._expand_to_rows(stack._rows, torch.zeros(2, 5, 4), layer).tolist() == [1, 1]

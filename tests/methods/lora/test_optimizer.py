@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from methods.lora.optimizer import PerUserAdamW
+from methods.lora.optimizer import PerUserAdamW, place_once
 from tests.methods.lora.builders import training
 
 
@@ -34,3 +34,12 @@ def test_users_must_be_sorted_by_their_steps():
     weight = torch.nn.Parameter(torch.zeros(2, 1, 1))
     with pytest.raises(ValueError, match="descending"):
         PerUserAdamW([weight], [1, 2], training())
+
+
+def test_values_are_copied_once_for_all_weights_of_a_device_and_dtype():
+    place = place_once(torch.tensor([0.5, 2.0], dtype=torch.float64))
+    first, second = (torch.zeros(2, 3, size) for size in (1, 4))
+    assert place(first).tolist() == [[[0.5]], [[2.0]]]
+    assert place(first) is place(second)
+    elsewhere = place(torch.zeros(2, 3, 1, device="meta", dtype=torch.bfloat16))
+    assert (elsewhere.device.type, elsewhere.dtype) == ("meta", torch.bfloat16)
