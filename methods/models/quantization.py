@@ -24,6 +24,8 @@ class Int8Linear(nn.Module):
         weight: [O, I]; bias: [O], or None; `name`: of the LLM, for messages.
     """
 
+    grid: torch.Tensor
+
     def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None, name: str) -> None:
         super().__init__()
         scales = weight.abs().amax(1).clamp_min(torch.finfo(torch.float32).tiny) / LEVELS
