@@ -103,7 +103,7 @@ def test_a_users_mistake_is_recorded_without_a_traceback(project):
     project.suite("bm25@shuffled-user")
     (outcome,) = project.run("train_limit=1")  # one user: nobody to take a history from
     assert outcome.state == "failed"
-    assert "needs another user than 'ann'" in outcome.reason
+    assert "needs a user other than 'ann'" in outcome.reason
     assert store.error_file(outcome.cell.folder).read_text() == outcome.reason + "\n"
 
 

@@ -33,4 +33,4 @@ def test_a_pool_is_a_row_and_counts_whom_it_takes(project, bench):
         if cell.variant != "pag":
             assert sum(n for note, n in notes.items() if note.startswith("member ")) == len(GOLDS)
     stored = list((project.root / "cache" / "pool" / "predictions").glob("*.jsonl"))
-    assert len(stored) == 4  # one a member, shared by the three rows
+    assert len(stored) == 6  # one per member, shared by the three methods

@@ -108,7 +108,7 @@ def test_a_method_outside_the_suite_is_run_shown_and_tabled(project, bench):
     project.suite("zero-shot")
     assert bench("run", "-m", "mean-score").code == 0
     assert (project.runs / "s" / "LaMP-3" / "mean-score").is_dir()
-    assert "│ mean-score" in bench("table", "-m", "mean-score").out
+    assert "mean-score  " in bench("table", "-m", "mean-score").out
     assert "--- bm25" in bench("show", "LaMP-3", "-m", "bm25").out
 
 

@@ -188,7 +188,7 @@ def test_a_full_disk_loses_nothing(project, bench, size, file):
     with files_up_to(size):
         done = bench("run")
     assert done.code == 2
-    assert f"{file}: can't be written (File too large). Free space" in done.err
+    assert f"{file}: can't be written (File too large). Free disk space" in done.err
     assert "run the same command again" in done.err
     assert "Traceback" not in done.err
     assert project.stored() == before
@@ -212,7 +212,7 @@ def test_no_space_left_is_said_in_these_words(project, bench, monkeypatch):
         patch.setattr(os, "fsync", full)
         done = bench("run")
     assert done.code == 2
-    assert "can't be written (No space left on device). Free space" in done.err
+    assert "can't be written (No space left on device). Free disk space" in done.err
     assert project.stored() == {}
 
 

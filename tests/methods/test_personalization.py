@@ -37,6 +37,7 @@ model = "ENCODER"
 device = "cpu"
 
 [methods.pplug]
+method = "pplug"
 training = {TRAINING}
 
 [methods.instruction-only]

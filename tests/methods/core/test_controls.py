@@ -127,7 +127,7 @@ def test_an_empty_history_stays_empty(swap):
     ids=["nobody", "only the user", "others without a history"],
 )
 def test_a_population_of_nobody_else_is_refused(swap, population):
-    with pytest.raises(ConfigError, match="another user than 'me' with a history") as caught:
+    with pytest.raises(ConfigError, match="a user other than 'me' with a history") as caught:
         swap(population, SEEDS)(user("me", 2, first=9))
     assert caught.value.id == "me-9"
 

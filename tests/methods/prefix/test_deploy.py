@@ -292,7 +292,7 @@ def test_plain_texts_are_refused_where_responses_are_read(trained, llm, options)
 @pytest.mark.parametrize(
     ("input", "history", "why"),
     [
-        ("Fine.", TEXTS, r"LaMP-3's form.*Give LaMP-3's official prompt"),
+        ("Fine.", TEXTS, r"not a LaMP-3 prompt.*Give LaMP-3's official prompt"),
         (PROMPTS[0], "one text", "not a sequence of texts"),
         (PROMPTS[0], [*TEXTS, None], "not a sequence of texts"),
         (PROMPTS[0], None, "not a sequence of texts"),
