@@ -125,7 +125,7 @@ def _resolve_folders(settings: Settings, folder: Path) -> Settings:
 
 
 def _resolve_model(config: M, folder: Path) -> M:
-    """`config` with a model folder that lies below `folder` made absolute."""
-    if config.model and (folder / config.model).is_dir():
+    """`config` with a model folder or file that lies below `folder` made absolute."""
+    if config.model and (folder / config.model).exists():
         return config.model_copy(update={"model": str((folder / config.model).resolve())})
     return config

@@ -9,6 +9,7 @@ import torch
 
 from methods.cache.folders import make_once
 from methods.models import pretrained
+from methods.models.checks import read_quantization
 from methods.models.config import LLMConfig, LoraConfig
 from methods.models.language_model import LanguageModel
 from methods.models.training import TrainingData, train_module
@@ -45,10 +46,18 @@ def adapt_llm(
         `folder`.
 
     Raises:
-        ModelError: `base` can't be loaded, LoRA finds no modules, or the loss is not finite.
+        ModelError: `base` can't be loaded or is quantized, LoRA finds no modules, or the loss is
+            not finite.
         StorageError: the cache can't be written.
     """
     checkpoint = folder.with_name(f".{folder.name}.checkpoint")
+    quantized = read_quantization(base)
+    if quantized is not None:
+        raise ModelError(
+            f"its weights are quantized ({quantized}), so it can't be tuned and stored again",
+            file=base,
+            hint='Set adapt = "none", or name a folder of weights that aren\'t quantized',
+        )
 
     def make(part: Path) -> None:
         seeds = Seeds.root("adapt", task.name, seed)

@@ -133,13 +133,17 @@ class LLMConfig(FrozenConfig):
     """One frozen LLM.
 
     Attributes:
-        model: a local folder, "package:module/subfolder", or a hub name with its `revision`.
-        revision: the hub commit, all 40 hex digits; a branch or tag could move.
+        model: a local folder or GGUF file, "package:module/path" for weights inside an installed
+            Python package, or a hub name.
+        revision: of a hub name: the commit (40 hex digits), or a tag, a branch or None (the default
+            branch), whose commit is looked up once.
         scratch: options of a small T5 with random weights, in place of `model`.
         adapt: tune the shared LLM on the train set, without any profile, before methods use it:
             "none", "lora" (merged afterwards) or "full"; once per task and seed.
         adaptation, lora: options of that tuning.
         dtype: "auto" is bfloat16 on a GPU that supports it, else float32.
+        quantize: "int8-dynamic" runs linear layers in int8 on CPUs: faster, with other answers, and
+            nothing can be trained through it.
         device: "auto" uses a GPU if there is one.
         device_map: accelerate's placement of a model too large for one device, e.g. "auto".
         batch_size: examples per forward pass; "auto" starts at 64 and halves when memory runs out.
@@ -158,6 +162,7 @@ class LLMConfig(FrozenConfig):
     adaptation: AdaptationConfig = AdaptationConfig()
     lora: LoraConfig = LoraConfig()
     dtype: DType = "auto"
+    quantize: Literal["none", "int8-dynamic"] = "none"
     device: str = "auto"
     device_map: str | None = None
     batch_size: PositiveInt | Literal["auto"] = "auto"
@@ -176,6 +181,8 @@ class LLMConfig(FrozenConfig):
     def _check_source(self) -> Self:
         if (self.model is None) == (self.scratch is None):
             raise ValueError("give either `model` or `scratch`")
+        if self.quantize != "none" and self.dtype not in {"auto", "float32"}:
+            raise ValueError(f'quantize = "{self.quantize}" needs dtype = "float32"')
         return self
 
     @model_validator(mode="after")
@@ -202,8 +209,8 @@ class EncoderConfig(FrozenConfig):
     """One frozen sentence encoder.
 
     Attributes:
-        model: a local folder, a hub name (with `revision`), or "package:module/subfolder" for
-            weights inside an installed Python package.
+        model: a local folder, a hub name, or "package:module/subfolder" for weights inside an
+            installed Python package.
         revision: as in `LLMConfig`.
         pooling: "auto" uses the model's own sentence-transformers modules (mean pooling if it has
             none).

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
+from methods.models.checks import check_folder
 from methods.models.config import EncoderConfig
-from methods.models.loading import check_folder, resolve, source_identity
+from methods.models.loading import pin, resolve, source_identity
 from tasks.common.errors import ModelError
 from tasks.common.files import content_key
 
@@ -28,7 +29,7 @@ def identity_of(config: EncoderConfig, *, cache: Path) -> str:
     """The identity of an Encoder opened from `config`, without loading weights.
 
     It covers weights, tokenizer, pooling, normalization, prefixes, length and dtype, but not device
-    and batch size. Raises ModelError where a local folder or package doesn't exist.
+    and batch size. Raises ModelError where a folder, package or hub name doesn't exist.
     """
     source = source_identity(config.model, config.revision, cache)
     return content_key([source, config.model_dump(exclude=_NOT_CONTENT)], length=32)
@@ -65,7 +66,8 @@ class Encoder:
             ModelError: no such folder, package or hub name; config, tokenizer or weights are
                 missing or broken; an unknown architecture.
         """
-        folder = resolve(config.model, config.revision)
+        config = pin(config, cache)
+        folder = resolve(config.model, config.revision, cache)
         check_folder(folder)
         return cls(_load(folder, config), config, identity_of(config, cache=cache))
 

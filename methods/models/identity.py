@@ -15,10 +15,10 @@ def identity_of(
 ) -> str:
     """Content key of everything in `config` that changes the LLM's answers, 16 hex digits.
 
-    It covers weights, tokenizer, configured dtype, chat template and decoding; for an LLM made or
-    adapted here, also the train data; for an adapted one, also the task and the seed. Device,
-    device map and batch size are excluded: they change answers only by rounding, which a cell
-    records.
+    It covers weights, tokenizer, configured dtype, quantization, chat template and decoding; for an
+    LLM made or adapted here, also the train data; for an adapted one, also the task and the seed.
+    Device, device map and batch size are excluded: they change answers only by rounding, which a
+    cell records.
 
     Args:
         task, train_fingerprint, seed: of the cell; used only if the LLM depends on them.
@@ -68,11 +68,13 @@ def likelihood_key(weights: str, config: LLMConfig) -> str:
 
 
 def _likelihood_parts(weights: str, config: LLMConfig) -> dict[str, Any]:
+    quantize = {} if config.quantize == "none" else {"quantize": config.quantize}
     return {
         "weights": weights,
         "dtype": config.dtype,
         "chat_template": config.chat_template,
         **config.template_parts,
+        **quantize,
     }
 
 

@@ -14,6 +14,7 @@ from methods.models.finite import check_logits, not_finite
 from methods.models.generation import Generation, fix_decoding, generate_batch
 from methods.models.likelihood import sum_nll
 from methods.models.positions import check_positions
+from methods.models.quantization import count_parameters
 from methods.models.soft_tokens import PROBE, mean_norm, measure_scale
 from methods.models.tokenization import PromptTokenizer
 from tasks.common.errors import ModelError
@@ -105,8 +106,9 @@ class LanguageModel:
             "adapt": self.config.adapt,
             "identity": self.identity,
             "architecture": type(self.model).__name__,
-            "parameters": sum(weight.numel() for weight in self.model.parameters()),
+            "parameters": count_parameters(self.model),
             "dtype": str(self.dtype).removeprefix("torch."),
+            "quantize": self.config.quantize,
             "device": str(self.device),
             "attention": self.model.config._attn_implementation,
             "batch_size": self._batch_size.size,

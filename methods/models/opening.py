@@ -1,4 +1,4 @@
-"""Open the LLM that a config describes: find, make or adapt it, then load it."""
+"""Open the LLM that a config describes: find, convert, make or adapt it, then load it."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,9 +9,11 @@ from pydantic import ValidationError
 from methods.models import pretrained
 from methods.models.adaptation import adapt_llm, read_adapted_key
 from methods.models.config import LLMConfig
+from methods.models.gguf import convert_gguf
 from methods.models.identity import base_key, identity_from, weights_key
 from methods.models.language_model import LanguageModel
-from methods.models.loading import resolve
+from methods.models.loading import GGUF, pin, resolve, source_identity
+from methods.models.quantization import quantize_dynamic
 from methods.models.scratch import make_scratch_t5
 from tasks.common.errors import ConfigError
 from tasks.common.progress import Progress
@@ -30,21 +32,23 @@ def open_llm(
 ) -> LanguageModel:
     """Load the LLM that `config` describes, after making or adapting it if the config says so.
 
-    An LLM is made or adapted once and stored in `cache`.
+    An LLM is made, adapted or converted from GGUF once and stored in `cache`. The opened LLM's
+    config names the commit of a hub model.
 
     Args:
         task, train, seed: what an LLM made or adapted here is trained on; otherwise ignored.
-        cache: for LLMs made or adapted here and for the digests of large files.
+        cache: for LLMs made, adapted or converted here, commits, and digests of large files.
 
     Raises:
         ModelError: the model can't be found or loaded, its parts don't match, or it has too few
             positions for the task's answers.
         ConfigError: it needs a train set with golds and there is none.
     """
+    config = pin(config, cache)
     fingerprint = train.fingerprint if train else ""
     key = weights_key(config, task=task, train_fingerprint=fingerprint, seed=seed, cache=cache)
     if config.scratch is None:
-        folder = resolve(config.name, config.revision)
+        folder = _find_folder(config, cache)
     else:
         base = base_key(config, train_fingerprint=fingerprint, cache=cache)
         place = cache / "made_llms" / base
@@ -67,13 +71,14 @@ def open_llm(
 def load_llm(
     model: str, revision: str | None = None, *, cache: Path | None = None, **options: Any
 ) -> LanguageModel:
-    """Open an existing LLM outside the harness: a folder, or a hub name with its commit.
+    """Open an existing LLM outside the harness: a folder, a GGUF file or a hub name.
 
     A folder written by `adapt_llm` records its own key, which can't be computed without the train
     set.
 
     Args:
-        cache: stores the digests of large files; None: they are computed each time.
+        cache: stores commits, converted GGUF files and digests of large files; None: they are
+            found, converted and computed each time.
         options: fields of `LLMConfig`.
 
     Raises:
@@ -94,10 +99,19 @@ def load_llm(
             hint="Name the folder of the adapted LLM, or use `open_llm`",
         )
     with TemporaryDirectory() as temporary:
-        folder = resolve(config.name, config.revision)
-        digests = cache or Path(temporary)
-        key = read_adapted_key(folder) or base_key(config, train_fingerprint="", cache=digests)
+        place = cache or Path(temporary)
+        config = pin(config, place)
+        folder = _find_folder(config, place)
+        key = read_adapted_key(folder) or base_key(config, train_fingerprint="", cache=place)
         return _load(folder, config, key)
+
+
+def _find_folder(config: LLMConfig, cache: Path) -> Path:
+    """The folder of a model that is neither made nor adapted here; of a GGUF file, converted."""
+    path = resolve(config.name, config.revision, cache)
+    if path.suffix != GGUF or path.is_dir():
+        return path
+    return convert_gguf(path, source_identity(config.name, config.revision, cache), cache)
 
 
 def _load(folder: Path, config: LLMConfig, key: str) -> LanguageModel:
@@ -106,6 +120,8 @@ def _load(folder: Path, config: LLMConfig, key: str) -> LanguageModel:
     model, tokenizer = pretrained.load(
         folder, dtype=dtype, device=device, device_map=config.device_map
     )
+    if config.quantize != "none":
+        quantize_dynamic(model, name=config.name)
     identity = identity_from(key, config)
     return LanguageModel(model, tokenizer, config, identity, weights=key, name=config.name)
 

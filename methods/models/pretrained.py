@@ -1,6 +1,7 @@
 """Load the Hugging Face model and tokenizer from a folder, after checking it."""
 
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,16 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from methods.models.checks import check_folder, read_quantization
 from methods.models.config import DType
-from methods.models.loading import check_folder
 from tasks.common.errors import ConfigError, ModelError
 
 # Activations of these overflow float16, which turns answers into garbage without an error.
 OVERFLOWS_IN_FLOAT16 = frozenset({"t5", "mt5", "umt5", "longt5", "switch_transformers"})
 
-# Older files hold these buffers, which a model computes itself.
-RECOMPUTED = ("inv_freq", "position_ids", "masked_bias", "attn.bias", "cos_cached", "sin_cached")
+EXACT = frozenset({torch.float32, torch.float64, torch.bfloat16, torch.float16})
+RECOMPUTED = (".inv_freq", ".attn.bias", ".attn.masked_bias", ".position_ids")
+"""Ends of buffers that older checkpoints hold and today's architectures compute themselves."""
 
 
 def device_of(name: str) -> torch.device:
@@ -64,16 +66,18 @@ def load(
     Args:
         device_map: accelerate's placement, in place of `device`.
 
+    Weights that are quantized in the folder (bitsandbytes, GPTQ, AWQ …) stay so.
+
     Raises:
-        ModelError: a file is missing or broken, the architecture is unknown, or the parts don't
-            match (weights missing for the architecture or foreign to it, a tokenizer larger than
-            the embedding).
+        ModelError: a file is missing or broken, the architecture is unknown, a package for
+            quantized weights is missing, or `check_model` finds a fault.
     """
     weights = check_folder(folder)
+    quantized = read_quantization(folder) is not None
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except (ValueError, OSError, KeyError, ImportError) as error:
+    except (ValueError, OSError, KeyError, ImportError, AttributeError, TypeError) as error:
         raise _unreadable(folder, error) from error
     if dtype == torch.float16 and config.model_type in OVERFLOWS_IN_FLOAT16:
         raise ModelError(
@@ -87,7 +91,7 @@ def load(
             folder,
             config=config,
             dtype=dtype,
-            device_map=device_map,
+            device_map=device_map or ({"": device} if quantized else None),
             use_safetensors=weights[0].suffix == ".safetensors",
             weights_only=True,
             trust_remote_code=False,
@@ -95,12 +99,37 @@ def load(
         )
     except torch.OutOfMemoryError:
         raise
-    except (ValueError, OSError, KeyError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
+    except (
+        ValueError, OSError, KeyError, RuntimeError, ImportError, pickle.UnpicklingError, EOFError,
+        AttributeError, TypeError,
+    ) as error:  # fmt: skip
         raise _unreadable(folder, error) from error
-    _check_complete(folder, sorted(found["missing_keys"]))
-    _check_known(folder, sorted(found["unexpected_keys"]))
-    _check_vocabulary(folder, model, tokenizer)
-    return (model if device_map else model.to(device)).eval(), tokenizer
+    if quantized and getattr(model, "hf_quantizer", None) is None:  # transformers only logs it
+        raise ModelError(
+            f"transformers doesn't know its quantization ({read_quantization(folder)})",
+            file=folder,
+            hint="Correct quantization_config in config.json, or name other weights",
+        )
+    check_model(folder, model, tokenizer, found)
+    return (model if device_map or quantized else model.to(device)).eval(), tokenizer
+
+
+def check_model(source: Path, model: Any, tokenizer: Any, found: Mapping[str, Any]) -> None:
+    """Check that a loaded model is whole.
+
+    Args:
+        source: the folder or file it was loaded from, for messages.
+        found: transformers' loading info.
+
+    Raises:
+        ModelError: weights are missing, or unknown to the architecture (a config.json with fewer
+            layers than the weights); weights aren't finite; or the tokenizer has more tokens than
+            the embedding has rows.
+    """
+    _check_complete(source, sorted(found["missing_keys"]))
+    _check_known(source, sorted(found["unexpected_keys"]))
+    _check_finite(source, model)
+    _check_vocabulary(source, model, tokenizer)
 
 
 def _unreadable(folder: Path, error: Exception) -> ModelError:
@@ -120,14 +149,27 @@ def _check_complete(folder: Path, missing: list[str]) -> None:
         )
 
 
-def _check_known(folder: Path, unexpected: list[str]) -> None:
-    foreign = [name for name in unexpected if not name.endswith(RECOMPUTED)]
-    if foreign:
+def _check_known(folder: Path, unknown: list[str]) -> None:
+    weights = [name for name in unknown if not name.endswith(RECOMPUTED)]
+    if weights:
         raise ModelError(
-            f"{len(foreign)} weights are unknown to the architecture, including {foreign[0]}",
+            f"{len(weights)} weights have no place in the architecture, including {weights[0]}",
             file=folder,
-            hint="Correct the architecture and the number of layers in config.json",
+            hint="Correct config.json (number of layers, architecture), or remove these weights",
         )
+
+
+def _check_finite(folder: Path, model: Any) -> None:
+    for name, weight in model.named_parameters():
+        if weight.dtype not in EXACT or weight.is_meta or not weight.numel():
+            continue
+        low, high = weight.detach().aminmax()  # NaN if any is; needs no copy, as isfinite does
+        if not (torch.isfinite(low) and torch.isfinite(high)):
+            raise ModelError(
+                f"the weight {name} is not finite in {str(weight.dtype).removeprefix('torch.')}",
+                file=folder,
+                hint='Fetch the weights again; if dtype is "float16", set "bfloat16" or "float32"',
+            )
 
 
 def _check_vocabulary(folder: Path, model: Any, tokenizer: Any) -> None:

@@ -158,3 +158,12 @@ def test_full_adaptation_leaves_the_original_folder_unchanged(tmp_path):
     )
     assert (base / "model.safetensors").read_bytes() == before
     assert llm.generate(PROMPTS[:1], max_new_tokens=2, max_input_tokens=40)
+
+
+def test_quantized_weights_cannot_be_tuned(tmp_path):
+    place = folder(tmp_path / "t5", "t5")
+    config = json.loads((place / "config.json").read_text())
+    config["quantization_config"] = {"quant_method": "bitsandbytes", "load_in_4bit": True}
+    (place / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match=r"quantized \(bitsandbytes\), so it can't be tuned"):
+        open_adapted({"model": str(place), "adapt": "lora", "device": "cpu"}, tmp_path)

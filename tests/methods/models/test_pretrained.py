@@ -71,23 +71,88 @@ def test_missing_weights_are_not_initialized_at_random(t5):
         load_folder(t5)
 
 
-def test_weights_that_the_architecture_has_no_place_for_are_refused(t5):
-    """Half of the layers would answer otherwise, without a word."""
+def test_weights_that_the_architecture_lacks_are_reported(t5):
+    """A config with one layer of two in the encoder would run on half the model."""
     config = json.loads((t5 / "config.json").read_text())
     (t5 / "config.json").write_text(json.dumps(config | {"num_layers": 1}))
-    with pytest.raises(
-        ModelError, match=r"8 weights are unknown to the architecture, including encoder.block.1"
-    ):
+    first = "encoder.block.1.layer.0.SelfAttention.k.weight"
+    with pytest.raises(ModelError, match=f"8 weights have no place.*including {first}"):
         load_folder(t5)
 
 
-def test_buffers_of_older_files_are_ignored(t5):
+def test_buffers_of_older_checkpoints_are_no_fault(tmp_path):
+    llama = folder(tmp_path / "llama", "llama")
+    buffer = {"model.layers.0.self_attn.rotary_emb.inv_freq": torch.ones(4)}
+    change_weights(llama, lambda weights: weights | buffer)
+    load_folder(llama)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_weights_that_are_not_finite_are_reported(t5, value):
+    def spoil(weights):
+        weights["shared.weight"][3, 2] = value
+        return weights
+
+    change_weights(t5, spoil)
+    with pytest.raises(ModelError, match=r"weight shared.weight is not finite in float32"):
+        load_folder(t5)
+
+
+def change_weights(place, change):
     from safetensors.torch import load_file, save_file
 
-    weights = load_file(t5 / "model.safetensors")
-    weights["encoder.rotary_emb.inv_freq"] = torch.ones(2)
-    save_file(weights, t5 / "model.safetensors", metadata={"format": "pt"})
-    assert load_folder(t5)
+    file = place / "model.safetensors"
+    save_file(change(load_file(file)), file, metadata={"format": "pt"})
+
+
+@pytest.mark.parametrize(
+    ("quantization", "message"),
+    [
+        ({"quant_method": "bitsandbytes"}, "with bitsandbytes, .*: pip install bitsandbytes"),
+        ({"load_in_4bit": True}, "with bitsandbytes, .*: pip install bitsandbytes"),
+        ({"quant_method": "gptq"}, "with gptq, .*: pip install optimum gptqmodel"),
+        ({"quant_method": "awq"}, "with awq, .*: pip install gptqmodel"),
+        ({"quant_method": "auto-round"}, "auto_round is not installed.*: pip install auto-round"),
+        ({"quant_method": "quanto"}, "quanto is not installed.*: pip install optimum-quanto"),
+    ],
+)
+def test_a_missing_package_for_quantized_weights_is_named(t5, monkeypatch, quantization, message):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    add_quantization(t5, quantization)
+    with pytest.raises(ModelError, match=message):
+        load_folder(t5)
+
+
+def test_an_unknown_quantization_is_reported(t5):
+    for quantization in ({"quant_method": "unheard-of"}, {"bits": 4}, "int3"):
+        add_quantization(t5, quantization)
+        with pytest.raises(ModelError, match=r"can't be loaded|doesn't know its quantization"):
+            load_folder(t5)
+
+
+def add_quantization(place, quantization):
+    config = json.loads((place / "config.json").read_text())
+    (place / "config.json").write_text(json.dumps(config | {"quantization_config": quantization}))
+
+
+def test_quantized_weights_stay_quantized(tmp_path):
+    pytest.importorskip("bitsandbytes", reason="needs bitsandbytes")
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    place = folder(tmp_path / "llama", "llama")
+    four_bit = AutoModelForCausalLM.from_pretrained(
+        place, quantization_config=BitsAndBytesConfig(load_in_4bit=True), device_map={"": "cpu"}
+    )
+    four_bit.save_pretrained(place)
+    model, _ = load_folder(place)
+    assert type(model.model.layers[0].mlp.up_proj).__name__ == "Linear4bit"
+
+
+def test_a_config_that_is_no_json_is_reported(t5):
+    for text in ("", "{", "[]", "7"):
+        (t5 / "config.json").write_text(text)
+        with pytest.raises(ModelError, match=r"config\.json: is not a readable configuration"):
+            load_folder(t5)
 
 
 def test_a_tokenizer_of_another_model_is_refused(t5):
