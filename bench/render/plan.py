@@ -30,6 +30,8 @@ def make_plan_sheet(grid: Grid) -> Sheet:
     for method, _ in grid.inapplicable:  # a method that no task suits has no cell
         if method not in {key[0] for key in groups}:
             groups[method, None, None] = {}
+    for method, llm in grid.without_weights:
+        groups.setdefault((method, llm, None), {})
     names = label_names(((llm, encoder) for _, llm, encoder in groups))
     places = list(dict.fromkeys(cell.place for cell in grid.cells))
     return Sheet(
@@ -85,3 +87,5 @@ def list_cells(grid: Grid) -> Iterator[str]:
         yield f"{find_state(cell):6} {cell.key}  {cell.title}"
     for method, task in grid.inapplicable:
         yield f"not applicable: {method} on {task}"
+    for method, llm in grid.without_weights:
+        yield f"not applicable: {method} with {llm}: needs weights"

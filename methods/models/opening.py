@@ -1,5 +1,6 @@
 """Open the LLM that a config describes: find, make or adapt it, then load it."""
 
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,9 +11,11 @@ from methods.models import pretrained
 from methods.models.adaptation import adapt_llm, read_adapted_key
 from methods.models.config import LLMConfig
 from methods.models.identity import base_key, identity_from, weights_key
+from methods.models.interface import LLM
 from methods.models.language_model import LanguageModel
 from methods.models.loading import resolve
 from methods.models.scratch import make_scratch_t5
+from methods.models.served.llm import ServedLLM
 from tasks.common.errors import ConfigError
 from tasks.common.progress import Progress
 from tasks.example import Dataset
@@ -27,8 +30,10 @@ def open_llm(
     seed: int,
     cache: Path,
     progress: Progress | None = None,
-) -> LanguageModel:
-    """Load the LLM that `config` describes, after making or adapting it if the config says so.
+) -> LLM:
+    """Open the LLM that `config` describes, after making or adapting it if the config says so.
+
+    A served one is not asked anything yet.
 
     An LLM is made or adapted once and stored in `cache`.
 
@@ -40,6 +45,8 @@ def open_llm(
         ModelError: the model can't be found or loaded, or its parts don't match.
         ConfigError: it needs a train set with golds and there is none.
     """
+    if config.endpoint is not None:
+        return open_served(config, cache=cache)
     fingerprint = train.fingerprint if train else ""
     key = weights_key(config, task=task, train_fingerprint=fingerprint, seed=seed, cache=cache)
     if config.scratch is None:
@@ -61,9 +68,32 @@ def open_llm(
     return _load(folder, config, key)
 
 
+def open_served(config: LLMConfig, *, cache: Path) -> ServedLLM:
+    """The LLM behind `config.endpoint`; its answers are kept in `cache`.
+
+    Raises:
+        ConfigError: the API key isn't in the environment.
+        ModelError: the tokenizer can't be found or used.
+    """
+    served = config.served_options
+    own = None
+    if served.weights is not None:
+        fields = ("revision", "dtype", "device", "device_map", "batch_size", "chat_template")
+        options = {name: getattr(config, name) for name in fields}
+        own = partial(load_llm, served.weights, cache=cache, decoding=config.decoding, **options)
+    key = base_key(config, train_fingerprint="", cache=cache)
+    return ServedLLM(
+        config,
+        identity_from(key, config),
+        key=key,
+        cache_folder=cache,
+        weights=None if own is None else lambda: own().local,
+    )
+
+
 def load_llm(
     model: str, revision: str | None = None, *, cache: Path | None = None, **options: Any
-) -> LanguageModel:
+) -> LLM:
     """Open an existing LLM outside the harness: a folder, or a hub name with its commit.
 
     A folder written by `adapt_llm` records its own key, which can't be computed without the train
@@ -90,6 +120,12 @@ def load_llm(
             f"adapt = {config.adapt!r} needs a train set",
             hint="Name the folder of the adapted LLM, or use `open_llm`",
         )
+    if config.endpoint is not None:
+        if cache is None:
+            raise ConfigError(
+                "a served LLM needs a folder for its answers", hint="Give `cache`, a folder"
+            )
+        return open_served(config, cache=cache)
     with TemporaryDirectory() as temporary:
         folder = resolve(config.name, config.revision)
         digests = cache or Path(temporary)
