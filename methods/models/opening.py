@@ -46,7 +46,7 @@ def open_llm(
         ConfigError: it needs a train set with golds and there is none.
     """
     if config.endpoint is not None:
-        return open_served(config, cache=cache)
+        return open_served(config, cache=cache, answers=cache)
     fingerprint = train.fingerprint if train else ""
     key = weights_key(config, task=task, train_fingerprint=fingerprint, seed=seed, cache=cache)
     if config.scratch is None:
@@ -68,8 +68,12 @@ def open_llm(
     return _load(folder, config, key)
 
 
-def open_served(config: LLMConfig, *, cache: Path) -> ServedLLM:
-    """The LLM behind `config.endpoint`; its answers are kept in `cache`.
+def open_served(config: LLMConfig, *, cache: Path, answers: Path | None) -> ServedLLM:
+    """The LLM behind `config.endpoint`.
+
+    Args:
+        cache: for the digests of large files.
+        answers: the folder that keeps its answers; None: none is kept.
 
     Raises:
         ConfigError: the API key isn't in the environment.
@@ -86,7 +90,7 @@ def open_served(config: LLMConfig, *, cache: Path) -> ServedLLM:
         config,
         identity_from(key, config),
         key=key,
-        cache_folder=cache,
+        cache_folder=answers,
         weights=None if own is None else lambda: own().local,
     )
 
@@ -100,7 +104,8 @@ def load_llm(
     set.
 
     Args:
-        cache: stores the digests of large files; None: they are computed each time.
+        cache: stores the digests of large files, and the answers of a served LLM; None: nothing is
+            stored.
         options: fields of `LLMConfig`.
 
     Raises:
@@ -120,15 +125,11 @@ def load_llm(
             f"adapt = {config.adapt!r} needs a train set",
             hint="Name the folder of the adapted LLM, or use `open_llm`",
         )
-    if config.endpoint is not None:
-        if cache is None:
-            raise ConfigError(
-                "a served LLM needs a folder for its answers", hint="Give `cache`, a folder"
-            )
-        return open_served(config, cache=cache)
     with TemporaryDirectory() as temporary:
-        folder = resolve(config.name, config.revision)
         digests = cache or Path(temporary)
+        if config.endpoint is not None:
+            return open_served(config, cache=digests, answers=cache)
+        folder = resolve(config.name, config.revision)
         key = read_adapted_key(folder) or base_key(config, train_fingerprint="", cache=digests)
         return _load(folder, config, key)
 

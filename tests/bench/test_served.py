@@ -1,6 +1,7 @@
 """Suites on a served LLM, by the command line and by the library."""
 
 import json
+import re
 import signal
 import threading
 
@@ -10,7 +11,9 @@ from bench import store
 from bench.cell import State
 from methods import METHODS
 from methods.models.access import Access
+from methods.models.config import ServedConfig
 from methods.models.opening import load_llm
+from tests.bench.support import REPOSITORY
 from tests.stub_server import TinyServer, completion, serve
 from tests.tiny import tiny_llama
 
@@ -192,3 +195,14 @@ def test_a_dead_server_fails_the_cell_and_the_next_run_resumes(project, local, l
         (outcome,) = project.run('llms=["served"]')
         assert outcome.state is State.DONE
         assert len(stub.requests) == sent + 2  # two of four were answered before
+
+
+def test_the_page_shows_settings_that_exist(project):
+    page = (REPOSITORY / "docs/served_llms.md").read_text(encoding="utf-8")
+    for block in re.findall(r"```toml\n(.*?)```", page, re.DOTALL):
+        project.add(block)
+    settings = project.load()
+    assert settings.llm("qwen").access is Access.TEXT
+    assert settings.llm("qwen-plugs").access is Access.EMBEDDINGS
+    keys = set(re.findall(r"^\| `(\w+)`(?:, `(\w+)`)? \|", page, re.MULTILINE))
+    assert {key for pair in keys for key in pair if key} == {*ServedConfig.model_fields}

@@ -15,7 +15,7 @@ from methods.models.served.answers import Answer, TooLongError
 from methods.models.served.counts import Counts
 from methods.models.served.dialects import DIALECTS, chat_body, completion_body, embeds_body
 from methods.models.served.http import Server
-from methods.models.served.queue import Request, RequestQueue
+from methods.models.served.queue import Forget, Request, RequestQueue
 from methods.models.served.tokens import EstimatedTokenizer, find_tokenizer, write_as_text
 from methods.models.tokenization import EncodedPrompt, PromptTokenizer
 from tasks.common.errors import ConfigError, ModelError
@@ -49,6 +49,7 @@ class ServedLLM:
 
     Args:
         key: content key of what is known of the model, without decoding (`weights_key`).
+        cache_folder: keeps the answers; None: none is kept.
         weights: opens the same model here, to train soft tokens on; None: not configured.
 
     Raises:
@@ -62,7 +63,7 @@ class ServedLLM:
         identity: str,
         *,
         key: str,
-        cache_folder: Path,
+        cache_folder: Path | None,
         weights: "Callable[[], LanguageModel] | None" = None,
     ) -> None:
         assert config.endpoint is not None  # noqa: S101  the caller's decision
@@ -85,10 +86,9 @@ class ServedLLM:
             give_up_after=served.give_up_after,
             concurrency=served.concurrency,
         )
-        folder = cache_folder / "served" / f"{identity}-{VERSION}"
         self.queue = RequestQueue(
             self.server,
-            Journal(folder / "answers.jsonl"),
+            _open_journal(cache_folder, identity),
             concurrency=served.concurrency,
             max_requests=served.max_requests,
             max_tokens=served.max_tokens_total,
@@ -275,6 +275,12 @@ class ServedLLM:
                 hint="Name the served model's own `weights`, and start the server with "
                 "--enable-prompt-embeds",
             )
+
+
+def _open_journal(cache_folder: Path | None, identity: str) -> Journal | Forget:
+    if cache_folder is None:
+        return Forget()
+    return Journal(cache_folder / "served" / f"{identity}-{VERSION}" / "answers.jsonl")
 
 
 def _request(path: str, body: dict[str, Any], read: int | None, most: int) -> Request:

@@ -3,7 +3,10 @@
 import base64
 import io
 import pickletools
+import runpy
+import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 import torch
@@ -20,6 +23,8 @@ from tests.methods.prefix.test_deploy import OTHERS, PROMPTS, TEXTS, TRAIN, aske
 from tests.stub_server import TinyServer, serve
 from tests.tiny import tiny_encoder, tiny_llama
 
+DOCS = Path(__file__).parents[4] / "docs"
+PAGE, EXAMPLE = DOCS / "served_llms.md", DOCS / "examples/answer_through_a_server.py"
 OPTIONS = {"dialect": "vllm", "prompt_embeds": True}
 
 
@@ -128,6 +133,20 @@ def test_a_plug_trained_here_answers_through_the_server(plug, llama, local, open
     # Nothing but embeddings travelled, apart from the probe's known text.
     assert sum("prompt" in body for _, body in stub.requests) == 1
     assert asked(PROMPTS[0], TEXTS).input not in str(stub.requests)
+
+
+def test_the_page_deploys_a_plug_on_a_server(plug, llama, local, monkeypatch, capsys):
+    expected = DeployedPlug.from_pretrained(plug, local)
+    with serve(TinyServer(local)) as stub:
+        arguments = [str(plug), str(llama), stub.endpoint, "tiny"]
+        monkeypatch.setattr(sys, "argv", ["answer_through_a_server.py", *arguments])
+        found = runpy.run_path(str(EXAMPLE))
+    shown = capsys.readouterr().out.removesuffix("\n")
+    assert len(shown.split()) <= 128
+    assert found["plug"].method.runtime.llm.description["answers"] == 3  # the probe's too
+    assert shown == expected.respond(found["prompt"], found["past"])
+    code = EXAMPLE.read_text().split('"""\n\n')[1]
+    assert f"```python\n{code}```" in PAGE.read_text()
 
 
 def test_a_server_without_the_weights_here_takes_no_plug(plug, llama, open_served):
