@@ -201,7 +201,7 @@ def table(
         render.print_table(built, make_console(), intervals=intervals)
         return
     if format is Format.CSV:
-        text = render.to_csv(built)
+        text = render.to_csv(built, costs=True)
     else:
         write = {
             Format.TERMINAL: render.to_text,

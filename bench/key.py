@@ -29,7 +29,7 @@ class CellKey:
         split: LaMP's "user" or "time".
         train, evaluate: the sets to fit on and to answer.
         watched: hash of the dev set, if fitting may watch it.
-        validation_share: share of the train queries kept from training.
+        validation_share: share of the train queries held out from training.
         method: the method and its options; `fit`: what its `fit` depends on.
         llm, encoder: content keys; None if the method doesn't use one.
         max_input_tokens: the prompt budget; None without an LLM.

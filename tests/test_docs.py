@@ -13,7 +13,6 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner
 
-import bench as bench_package
 from bench.cli import app
 from bench.settings import load_settings
 
@@ -188,8 +187,6 @@ EXAMPLES = [
 @pytest.mark.parametrize("program", EXAMPLES, ids=lambda path: path.stem)
 def test_programs_of_the_gallery_run(copy, program):
     if program.stem == "load_results":
-        if not hasattr(bench_package, "load_results"):
-            pytest.skip("bench.load_results is not there yet")
         stored = run(copy, "bench", "run", "mini-limits", "-t", "LaMP-3")
         assert stored.returncode == 0, stored.stderr
     result = run(copy, "python", str(program))

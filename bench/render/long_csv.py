@@ -3,6 +3,7 @@
 from bench.tables import Table, to_frame
 
 
-def to_csv(table: Table) -> str:
-    """One line per score, always with its intervals and denominators."""
-    return to_frame(table).to_csv(index=False, float_format="%.6f", lineterminator="\n")
+def to_csv(table: Table, *, costs: bool = False) -> str:
+    """One line per score, always with its intervals and denominators; `costs` as in `to_frame`."""
+    frame = to_frame(table, costs=costs)
+    return frame.to_csv(index=False, float_format="%.6f", lineterminator="\n")

@@ -1,8 +1,10 @@
 """The table in long form, for pandas, spreadsheets and plots."""
 
+from dataclasses import asdict, fields
+
 import pandas as pd
 
-from bench.tables.model import Entry, Table
+from bench.tables.model import Entry, RowCost, Table
 
 GAPS = {
     "difference": "to_reference",
@@ -17,8 +19,16 @@ COLUMNS = [
 ]
 
 
-def to_frame(table: Table) -> pd.DataFrame:
-    """One line per score, with its intervals and denominators."""
+COSTS = [field.name for field in fields(RowCost)]
+"""Columns of a method's costs, which are means over all its cells (see `RowCost`)."""
+
+
+def to_frame(table: Table, *, costs: bool = False) -> pd.DataFrame:
+    """One line per score, with its intervals and denominators.
+
+    Args:
+        costs: add the method's costs. Without them, runs with equal scores have equal frames.
+    """
     lines = [
         {
             "task": column.task,
@@ -36,11 +46,12 @@ def to_frame(table: Table) -> pd.DataFrame:
             "n_unparsed": entry.n_unparsed,
             "seeds": entry.seeds,
             "higher_is_better": column.higher_is_better,
+            **({} if row.cost is None else asdict(row.cost)),
         }
         for row in table.rows
         for column, entry in row.entries.items()
     ]
-    return pd.DataFrame(lines, columns=COLUMNS)
+    return pd.DataFrame(lines, columns=[*COLUMNS, *(COSTS if costs else [])])
 
 
 def _flatten_differences(entry: Entry) -> dict[str, float | None]:

@@ -1,4 +1,4 @@
-"""A folder that is made once: what stops its making is told as what it is."""
+"""A folder that is made once: whatever prevents it is reported as it is."""
 
 import errno
 import os
@@ -35,9 +35,9 @@ def test_a_full_disk_is_told_with_the_folder(tmp_path, fault):
     def make(folder):
         raise fault
 
-    with pytest.raises(StorageError, match="No space left") as told:
+    with pytest.raises(StorageError, match="No space left") as raised:
         make_once(tmp_path / "x", make)
-    assert str(tmp_path / "x") in str(told.value)
+    assert str(tmp_path / "x") in str(raised.value)
     assert not (tmp_path / "x").exists()
 
 

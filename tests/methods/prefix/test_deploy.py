@@ -215,7 +215,7 @@ def test_a_class_of_ones_own_opens_its_plug(trained, llm):
 def test_what_answered_before_leaves_no_trace(trained, llm):
     opened = DeployedPlug.from_pretrained(trained()[1], llm)
     encoder = opened.method.runtime.encoder
-    for calls in (4, 8):  # the texts of the history, anew each time: none is kept
+    for calls in (4, 8):  # the history's texts are encoded each time: none is kept
         opened.respond(PROMPTS[0], TEXTS)
         assert encoder.calls == calls
     assert "embeddings" not in vars(opened.method.runtime)

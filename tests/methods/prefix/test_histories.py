@@ -1,4 +1,4 @@
-"""Histories as padded vectors; the encoder counts letters, so that all can be told by hand."""
+"""Histories as padded vectors; the encoder counts letters, so that all values can be computed by hand."""
 
 import numpy as np
 import pytest
