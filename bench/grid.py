@@ -75,9 +75,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Grid:
-    """The cells of a suite, as they are best run, and the (row, task) pairs that make no sense.
+    """The cells of a suite, as they are best run, and what was left out.
 
-    `methods` and `tasks` are what `plan` was asked to narrow it to.
+    Attributes:
+        inapplicable: (row, task) pairs that make no sense.
+        methods, tasks: what `plan` was asked to narrow it to.
+        without_weights: (row, LLM) pairs of a row that needs weights and an LLM that is served.
     """
 
     suite: str
@@ -85,6 +88,7 @@ class Grid:
     inapplicable: tuple[tuple[str, str], ...]
     methods: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
+    without_weights: tuple[tuple[str, str], ...] = ()
 
 
 def plan(
@@ -112,6 +116,7 @@ def plan(
     datas = {source: Data(settings, suite, source) for source in suite.data}
     cells: dict[tuple[str, Path], Cell] = {}
     inapplicable: list[tuple[str, str]] = []
+    without_weights: dict[tuple[str, str], None] = {}
     for task in [TASKS.get(task_name) for task_name in chosen_tasks]:
         rows = [resolve_row(settings, suite, method, task.name) for method in chosen_methods]
         rows += make_control_rows(suite, rows)
@@ -121,6 +126,9 @@ def plan(
         for source, seed, (llm, encoder, row, budget) in product(
             suite.data, suite.seeds, _combine_terms(suite, applicable)
         ):
+            if llm is not None and row.method.access(row.config) > settings.llm(llm).access:
+                without_weights[row.name, llm] = None
+                continue
             seeded = _is_seeded(settings, row.method, llm)
             if not seeded and seed != suite.seeds[0]:
                 continue
@@ -139,7 +147,14 @@ def plan(
                 seed if seeded else UNSEEDED,
             )
             cells.setdefault((cell.place, cell.folder), cell)
-    return Grid(name, tuple(cells.values()), tuple(inapplicable), tuple(methods), tuple(tasks))
+    return Grid(
+        name,
+        tuple(cells.values()),
+        tuple(inapplicable),
+        tuple(methods),
+        tuple(tasks),
+        tuple(without_weights),
+    )
 
 
 def _choose_tasks(wanted: Sequence[str], suite: Suite) -> list[str]:

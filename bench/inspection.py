@@ -111,10 +111,10 @@ def _describe_prompt(
     prompt = method.prompts([example])[0]
     if prompt.text is None:
         return [f"no prompt: {prompt.error}"]
-    (read,) = runtime.llm.tokens.encode([prompt.text], runtime.max_input_tokens)
-    total, cut = method.count_query(example, prompt.text, read.truncated)
+    length = runtime.llm.tokens.count(prompt.text)
+    total, cut = method.count_query(example, prompt.text, max(0, length - method.budget))
     return [
-        f"{runtime.llm.tokens.count(prompt.text)} tokens, "
+        f"{length} tokens, "
         f"behaviours {', '.join(prompt.behaviors) or 'none'}, "
         f"query read: {total - cut} of {total} tokens",
         prompt.text,

@@ -10,7 +10,7 @@ from tasks.common.progress import Progress
 
 if TYPE_CHECKING:
     from methods.models.encoder import Encoder
-    from methods.models.language_model import LanguageModel
+    from methods.models.interface import LLM
 
 
 class Models:
@@ -26,11 +26,12 @@ class Models:
             self._open[kind] = (key, open())
         return self._open[kind][1]
 
-    def llm(self, name: str, data: Data, task: type[Task], seed: int) -> "LanguageModel":
+    def llm(self, name: str, data: Data, task: type[Task], seed: int) -> "LLM":
         """The LLM `name`, adapted to the task's train set where bench.toml asks for it."""
         from methods.models.opening import open_llm
+        from methods.models.served.llm import ServedLLM
 
-        def open() -> "LanguageModel":
+        def open() -> "LLM":
             return open_llm(
                 self.settings.llm(name),
                 task=task(),
@@ -44,8 +45,8 @@ class Models:
         key: tuple[Any, ...] = (name,)
         if config.adapt != "none" or config.scratch is not None:
             key = (name, task.name, data.fingerprint(task, data.suite.train), seed)
-        found: LanguageModel = self._reuse_or_open("llm", key, open)
-        return found
+        found = self._reuse_or_open("llm", key, open)
+        return found.recount() if isinstance(found, ServedLLM) else found
 
     def encoder(self, name: str) -> "Encoder":
         """The sentence encoder `name`."""

@@ -27,5 +27,5 @@ class EmbeddingToPrefix(PrefixMethod):
     name = "embedding-to-prefix"
 
     def build(self) -> MeanPlug:
-        llm = self.runtime.llm
+        llm = self.runtime.training_llm
         return MeanPlug(self.runtime.encoder.dimension, llm.hidden_size, llm.embedding_norm())

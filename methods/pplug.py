@@ -180,7 +180,7 @@ class PPlug(PrefixMethod[PPlugConfig]):
         return {} if rate is None else {"encoder": rate}
 
     def build(self) -> PPlugModule:
-        config, llm, encoder = self.config, self.runtime.llm, self.runtime.encoder
+        config, llm, encoder = self.config, self.runtime.training_llm, self.runtime.encoder
         tuned = config.user and config.attention and config.encoder_trainable
         return PPlugModule(
             config,
@@ -208,7 +208,7 @@ class PPlug(PrefixMethod[PPlugConfig]):
         if not config.user:
             values = 0.0
         elif self.stored is Stored.TOKENS:
-            values = float(config.n_tokens * runtime.llm.hidden_size)
+            values = float(config.n_tokens * runtime.training_llm.hidden_size)
         else:
             values = self.mean_history * (runtime.encoder.dimension + self.needs_ages)
         return replace(super().cost(), bytes_per_user=BYTES_PER_VALUE * values)

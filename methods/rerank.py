@@ -2,6 +2,7 @@
 
 from pydantic import PositiveInt
 
+from methods.models.access import Access
 from methods.prompt.method import RetrievalConfig, RetrievalMethod
 from methods.retrieval import Retriever
 
@@ -27,6 +28,11 @@ class Rerank(RetrievalMethod[RerankConfig]):
     name = "rerank"
     seeded = False
     uses_encoder = True
+
+    @classmethod
+    def access(cls, config: RerankConfig) -> Access:  # noqa: ARG003
+        """Likelihoods."""
+        return Access.WEIGHTS
 
     def open_retriever(self) -> Retriever:
         from methods.retrieval.dense import DenseRetriever

@@ -144,7 +144,7 @@ class UserLora(LoraMethod[UserLoraConfig]):
         weights, lora = kept.weights, self.config.lora
         if self.shared is not None and self.shared_lora is not None:
             weights, lora = join_adapters(self.shared.weights(0), self.shared_lora, weights, lora)
-        write_adapter(folder, weights, lora, self.runtime.llm)
+        write_adapter(folder, weights, lora, self.runtime.local_llm)
 
     def cost(self) -> Cost:
         """The shared adapter's weights, and each user's adapter.
@@ -154,7 +154,7 @@ class UserLora(LoraMethod[UserLoraConfig]):
         """
         from methods.lora.layers import AdapterStack
 
-        each = AdapterStack(self.runtime.llm, self.config.lora).parameters_each
+        each = AdapterStack(self.runtime.local_llm, self.config.lora).parameters_each
         seconds = self.store.seconds()
         return dataclasses.replace(
             super().cost(),
@@ -170,7 +170,7 @@ class UserLora(LoraMethod[UserLoraConfig]):
 
         runtime, config = self.runtime, self.config
         return AdapterStore(
-            runtime.llm,
+            runtime.local_llm,
             config.lora,
             config.training,
             shared=self.shared,
@@ -203,9 +203,9 @@ class UserLora(LoraMethod[UserLoraConfig]):
                 "text side": key.parts["text side"].to_json(),
                 "budget_rule": runtime.budget_rule,
                 "models": named_model_identities(models, task=task, cache=runtime.cache),
-                "llm": runtime.llm.identity,
+                "llm": runtime.local_llm.identity,
             }
-        return common | {"llm": likelihood_key(runtime.llm.weights, runtime.llm.config)}
+        return common | {"llm": likelihood_key(runtime.local_llm.weights, runtime.local_llm.config)}
 
     def adapter_key(self, example: Example) -> str | None:
         """Content key of the example's adapter; None where the history has no training pairs."""
@@ -233,7 +233,7 @@ class UserLora(LoraMethod[UserLoraConfig]):
         keys = [key for key in users if key is not None]
         adapters = self.store.adapters(keys, lambda key: self._lessons(key, users[key]))
         kept = dict(zip(keys, adapters, strict=True))
-        stack = AdapterStack(self.runtime.llm, self.config.lora, len(users)).eval()
+        stack = AdapterStack(self.runtime.local_llm, self.config.lora, len(users)).eval()
         notes: list[str | None] = []
         for place, key in enumerate(users):
             if key is None:  # an adapter of zeros: the shared model
@@ -252,7 +252,7 @@ class UserLora(LoraMethod[UserLoraConfig]):
 
         pairs = as_queries(self.task, example)
         prompts = write_prompts([query for query, _ in pairs], self.text_in_training)
-        tokens = self.runtime.llm.tokens.encode(prompts, self.runtime.max_input_tokens)
+        tokens = self.runtime.local_llm.tokens.encode(prompts, self.runtime.max_input_tokens)
         return Lessons(
             user=example.user_id,
             key=key,

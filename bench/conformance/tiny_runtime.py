@@ -13,7 +13,7 @@ from tasks.common.seeds import Seeds
 
 if TYPE_CHECKING:
     from methods.models.encoder import Encoder
-    from methods.models.language_model import LanguageModel
+    from methods.models.interface import LLM
 
 
 def tiny_runtimes(task: Task, folder: Path) -> MakeRuntime:
@@ -32,7 +32,7 @@ def tiny_runtimes(task: Task, folder: Path) -> MakeRuntime:
         tiny_encoder(encoder)
 
     @cache
-    def open_tiny_llm(batch_size: int) -> "LanguageModel":
+    def open_tiny_llm(batch_size: int) -> "LLM":
         config = LLMConfig(
             model=str(llm),
             device="cpu",

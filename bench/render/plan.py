@@ -31,6 +31,8 @@ def make_plan_sheet(grid: Grid) -> Sheet:
     for method, _ in grid.inapplicable:  # a method that no task suits has no cell
         if method not in {key.method for key in groups}:
             groups[RowKey(method, None, None)] = {}
+    for method, llm in grid.without_weights:
+        groups.setdefault(RowKey(method, llm, None), {})
     names = label_names(groups)
     places = list(dict.fromkeys(cell.place for cell in grid.cells))
     return Sheet(
@@ -86,3 +88,5 @@ def list_cells(grid: Grid) -> Iterator[str]:
         yield f"{find_state(cell):6} {cell.key}  {cell.title}"
     for method, task in grid.inapplicable:
         yield f"not applicable: {method} on {task}"
+    for method, llm in grid.without_weights:
+        yield f"not applicable: {method} with {llm}: needs weights"

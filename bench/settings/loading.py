@@ -126,6 +126,19 @@ def _resolve_folders(settings: Settings, folder: Path) -> Settings:
 
 def _resolve_model(config: M, folder: Path) -> M:
     """`config` with a model folder or file that lies below `folder` made absolute."""
+    if isinstance(config, LLMConfig) and config.endpoint is not None:
+        return config if config.served is None else _resolve_served(config, folder)
     if config.model and (folder / config.model).exists():
         return config.model_copy(update={"model": str((folder / config.model).resolve())})
     return config
+
+
+def _resolve_served(config: LLMConfig, folder: Path) -> LLMConfig:
+    """A served LLM's `model` is a name; its tokenizer and weights may be folders."""
+    served = config.served_options
+    found = {
+        key: str((folder / source).resolve())
+        for key in ("tokenizer", "weights")
+        if (source := getattr(served, key)) and (folder / source).is_dir()
+    }
+    return config.model_copy(update={"served": served.model_copy(update=found)})

@@ -18,6 +18,9 @@ def write_notes(
     yield from _explain_marks(settings, suite)
     if grid.inapplicable:
         yield f"not applicable: {_group(grid.inapplicable)}"
+    for name in dict.fromkeys(llm for _, llm in grid.without_weights):
+        rows_left_out = ", ".join(row for row, llm in grid.without_weights if llm == name)
+        yield f"not applicable to {name}: needs weights, and it is served: {rows_left_out}"
     yield from _explain_missing_tasks(columns, rows)
     yield from _state_cut_queries(columns, rows)
     yield from _state_task_gaps(suite, columns, rows)
@@ -36,6 +39,14 @@ def _state_terms(settings: Settings, suite: Suite) -> Iterator[str]:
     for name in suite.llms:
         llm = settings.llm(name)
         source = llm.model or "made from scratch on the train split"
+        if llm.endpoint is not None:
+            served = llm.served_options
+            own = served.tokenizer or served.weights
+            template = (
+                f"template and tokens of {own}" if own else "estimated tokens, template: server"
+            )
+            yield f"LLM {name}: {source}, served ({served.dialect}), {template}, greedy"
+            continue
         beams = llm.decoding.num_beams
         yield f"LLM {name}: {source}, adapt={llm.adapt}, {beams} beam{'s' * (beams != 1)}"
     for name in suite.encoders:

@@ -49,8 +49,7 @@ class Journal:
         Raises:
             StorageError: the folder can't be written, or the disk is full; what is stored is kept.
         """
-        with hold_lock(self.path.with_name(f".{self.path.name}.lock")):
-            stored = self._read()
+        with self.hold() as stored:
             first = {key: row for row, key in reversed(list(enumerate(keys)))}
             missing = sorted(row for key, row in first.items() if key not in stored)
             if missing:
@@ -58,11 +57,21 @@ class Journal:
             for start in range(0, len(missing), CHUNK):
                 rows = missing[start : start + CHUNK]
                 new = dict(zip([keys[row] for row in rows], compute(rows), strict=True))
-                self._append(new)
-                stored |= new
-                self.computed += len(new)
+                self.add(new)
+                stored.update(new)
                 self.progress.advance(len(new))
         return [stored[key] for key in keys]
+
+    @contextmanager
+    def hold(self) -> Iterator[dict[str, Any]]:
+        """All stored values; within, no other process computes, and `add` stores more."""
+        with hold_lock(self.path.with_name(f".{self.path.name}.lock")):
+            yield self._read()
+
+    def add(self, values: dict[str, Any]) -> None:
+        """Store computed values at once; only while `hold` holds the file."""
+        self._append(values)
+        self.computed += len(values)
 
     def _read(self) -> dict[str, Any]:
         """All valid lines; damaged ones are removed from the file."""

@@ -15,6 +15,7 @@ from typing import Any
 from methods.core.key import MethodKey
 from methods.core.method import Cost, Method, MethodConfig
 from methods.core.runtime import Runtime
+from methods.models.access import Access
 from methods.models.report import FitReport
 from tasks.common.errors import ConfigError, ModelError
 from tasks.common.files import write_json
@@ -153,6 +154,10 @@ class Controlled(Method):
     @classmethod
     def applicable(cls, task: Any) -> bool:
         return cls.inner_class.applicable(task)
+
+    @classmethod
+    def access(cls, config: MethodConfig) -> Access:
+        return cls.inner_class.access(config)
 
     @classmethod
     def key(cls, config: MethodConfig) -> MethodKey:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from typing_extensions import TypeVar
 
 from methods.core.key import MethodKey
+from methods.models.access import Access
 from methods.models.config import EncoderConfig, FrozenConfig, LLMConfig
 from methods.models.report import FitReport
 from tasks.common.errors import ConfigError
@@ -109,6 +110,14 @@ class Method(ABC, Generic[C]):
     def is_personal(cls, config: C) -> bool:  # noqa: ARG003
         """Whether answers depend on the history; if not, controls are pointless. Default: yes."""
         return True
+
+    @classmethod
+    def access(cls, config: C) -> Access:  # noqa: ARG003
+        """What the method needs of the LLM; on one that gives less, its cells are left out.
+
+        Default: to ask prompts, `Runtime.llm`. More than that is read from `Runtime.local_llm`.
+        """
+        return Access.TEXT
 
     @classmethod
     def parse_config(cls, options: Mapping[str, Any], place: str) -> MethodConfig:

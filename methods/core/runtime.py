@@ -17,6 +17,7 @@ from tasks.task import Task
 if TYPE_CHECKING:
     from methods.models.embedding_store import EmbeddingStore
     from methods.models.encoder import Encoder
+    from methods.models.interface import LLM
     from methods.models.language_model import LanguageModel
 
 
@@ -43,7 +44,7 @@ class Runtime:
     max_input_tokens: int
     cache: Path
     scratch: Path
-    open_llm: "Callable[[], LanguageModel] | None" = None
+    open_llm: "Callable[[], LLM] | None" = None
     open_encoder: "Callable[[], Encoder] | None" = None
     progress: Progress = field(default_factory=Progress)
     population: Sequence[Example] = ()
@@ -52,13 +53,34 @@ class Runtime:
     budget_rule: BudgetRule = LAMP
 
     @cached_property
-    def llm(self) -> "LanguageModel":
-        """The frozen LLM. Raises ConfigError if the suite names none."""
+    def llm(self) -> "LLM":
+        """The frozen LLM, which answers prompts. Raises ConfigError if the suite names none."""
         if self.open_llm is None:
             raise ConfigError(
                 "the method needs an LLM", hint="Name one in the suite's `llms` in bench.toml"
             )
         return self.open_llm()
+
+    @property
+    def training_llm(self) -> "LanguageModel":
+        """The weights that soft tokens are trained on: the frozen LLM, or the same model here.
+
+        For a method whose `access` is EMBEDDINGS. Raises ConfigError if there are none.
+        """
+        return self.llm.local
+
+    @property
+    def local_llm(self) -> "LanguageModel":
+        """The frozen LLM itself, for a method whose `access` is WEIGHTS.
+
+        Raises ConfigError if it answers elsewhere: what is done to weights here changes nothing.
+        """
+        if self.llm.local is not self.llm:
+            raise ConfigError(
+                f"the method needs weights, and {self.llm.name} is served",
+                hint="Take an LLM that runs here",
+            )
+        return self.llm.local
 
     @cached_property
     def encoder(self) -> "Encoder":

@@ -122,7 +122,7 @@ def write_card(llm: Path, encoder: Path, *, users: int, log: Path | None = None)
         yield f"LLM {folder_size(llm) / 1e6:.1f} MB, encoder {folder_size(encoder) / 1e6:.1f} MB"
         yield ""
         for number, grammar in enumerate(GRAMMARS):
-            row = Measurement(grammar.task, folder, model, vectors).row(users)
+            row = Measurement(grammar.task, folder, model.local, vectors).row(users)
             if not number:
                 yield f"| {users} users | metric | {' | '.join(row)} |"
                 yield f"|---|---|{'---|' * len(row)}"

@@ -12,6 +12,7 @@ from typing_extensions import TypeVar
 
 from methods.core.key import MethodKey
 from methods.core.method import Cost, Method
+from methods.models.access import Access
 from methods.models.config import LoraConfig, TrainingConfig
 from methods.models.report import FitReport
 from methods.prompt.method import PromptMethod, RetrievalMethod
@@ -87,6 +88,11 @@ class LoraMethod(Method[L]):
         raise NotImplementedError
 
     @classmethod
+    def access(cls, config: L) -> Access:  # noqa: ARG003
+        """Adapters of its layers."""
+        return Access.WEIGHTS
+
+    @classmethod
     def key(cls, config: L) -> MethodKey:
         """The method's own options, with the text side as a part."""
         return text_side_key(cls, config)
@@ -113,7 +119,7 @@ class LoraMethod(Method[L]):
 
         if self.shared_lora is None:
             return None
-        stack = AdapterStack(self.runtime.llm, self.shared_lora)
+        stack = AdapterStack(self.runtime.local_llm, self.shared_lora)
         stack.draw(0, self.runtime.seeds.child(self.name))
         return stack.eval().requires_grad_(requires_grad=False)
 
@@ -136,7 +142,7 @@ class LoraMethod(Method[L]):
         from methods.models.training import train_module
 
         assert self.shared is not None  # noqa: S101  called only by methods that have one
-        llm, runtime = self.runtime.llm, self.runtime
+        llm, runtime = self.runtime.local_llm, self.runtime
         about = {
             "method": self.fit_key(self.config).to_json(),
             "data": data_key,
@@ -169,7 +175,7 @@ class LoraMethod(Method[L]):
         Args:
             places: [N], each example's adapter in `stack`.
         """
-        llm = self.runtime.llm
+        llm = self.runtime.local_llm
         prompts = self.text_side.prompts(examples)
         with ExitStack() as attached:
             if self.shared is not None:
@@ -189,13 +195,13 @@ class LoraMethod(Method[L]):
         from methods.lora.adapters import write_adapter
 
         if self.shared is not None and self.shared_lora is not None:
-            write_adapter(folder, self.shared.weights(0), self.shared_lora, self.runtime.llm)
+            write_adapter(folder, self.shared.weights(0), self.shared_lora, self.runtime.local_llm)
 
     def load(self, folder: Path) -> None:
         from methods.lora.adapters import read_adapter
 
         if self.shared is not None and self.shared_lora is not None:
-            weights, _ = read_adapter(folder, self.runtime.llm, self.shared_lora)
+            weights, _ = read_adapter(folder, self.runtime.local_llm, self.shared_lora)
             self.shared.put(0, weights)
 
     def cost(self) -> Cost:
@@ -207,7 +213,11 @@ class LoraMethod(Method[L]):
         from methods.lora.training import make_dropout_key
         from methods.models.training import TrainingData
 
-        llm, shared, seeds = self.runtime.llm, self.shared, self.runtime.seeds.child(self.name)
+        llm, shared, seeds = (
+            self.runtime.local_llm,
+            self.shared,
+            self.runtime.seeds.child(self.name),
+        )
 
         def nll(rows: Sequence[int], epoch: int) -> "tuple[torch.Tensor, torch.Tensor]":
             assert shared is not None  # noqa: S101  as in `fit_shared`

@@ -1,9 +1,14 @@
 """Options of LLMs, encoders and training runs in bench.toml. Imports no torch."""
 
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
+from methods.models.access import Access
+
+DialectName = Literal["generic", "vllm", "llamacpp", "transformers", "sglang"]
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 DType = Literal["auto", "float32", "bfloat16", "float16"]
 
 
@@ -129,15 +134,62 @@ class Decoding(FrozenConfig):
     max_new_tokens: PositiveInt | None = None
 
 
+class ServedConfig(FrozenConfig):
+    """How to use an LLM behind an OpenAI-compatible endpoint (docs/served_llms.md).
+
+    Attributes:
+        dialect: the kind of server.
+        tokenizer: the model's own tokenizer, as a folder, "package:…" or a hub name with
+            `revision`: prompts are then cut, counted and put into the template here. None: the
+            chat endpoint applies the server's template, and tokens are estimated.
+        weights: the same model's weights, named likewise, on which soft tokens are trained. They
+            bring the tokenizer too.
+        prompt_embeds: the server takes prompt embeddings (vLLM's --enable-prompt-embeds).
+        api_key_env: name of the environment variable that holds the API key.
+        concurrency: requests in flight, at most.
+        timeout: seconds of one attempt.
+        give_up_after: seconds of one request with all its attempts.
+        max_requests, max_tokens_total: of all answers kept for this LLM, over all runs that share
+            the cache; a cell that needs more fails, and what is answered stays.
+        allow_http: send prompts unencrypted to another machine.
+        extra: further keys of every request's body.
+    """
+
+    dialect: Annotated[DialectName, NOT_IN_KEY] = "generic"
+    tokenizer: str | None = None
+    weights: str | None = None
+    prompt_embeds: Annotated[bool, NOT_IN_KEY] = False
+    api_key_env: Annotated[str | None, NOT_IN_KEY] = None
+    concurrency: Annotated[PositiveInt, NOT_IN_KEY] = 4
+    timeout: Annotated[PositiveFloat, NOT_IN_KEY] = 120.0
+    give_up_after: Annotated[PositiveFloat, NOT_IN_KEY] = 600.0
+    max_requests: Annotated[PositiveInt | None, NOT_IN_KEY] = None
+    max_tokens_total: Annotated[PositiveInt | None, NOT_IN_KEY] = None
+    allow_http: Annotated[bool, NOT_IN_KEY] = False
+    extra: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _check_embeds(self) -> Self:
+        if self.prompt_embeds and (self.weights is None or self.dialect != "vllm"):
+            raise ValueError(
+                "prompt_embeds needs `weights`, the same model's, to train soft tokens on, and "
+                'dialect = "vllm", whose format is sent'
+            )
+        return self
+
+
 class LLMConfig(FrozenConfig):
     """One frozen LLM.
 
     Attributes:
         model: a local folder or GGUF file, "package:module/path" for weights inside an installed
-            Python package, or a hub name.
+            Python package, or a hub name; with `endpoint`, the server's name of the model.
         revision: of a hub name: the commit (40 hex digits), or a tag, a branch or None (the default
             branch), whose commit is looked up once.
         scratch: options of a small T5 with random weights, in place of `model`.
+        endpoint: URL of an OpenAI-compatible server, up to and including "/v1"; None: the model
+            runs here.
+        served: how to use the endpoint.
         adapt: tune the shared LLM on the train set, without any profile, before methods use it:
             "none", "lora" (merged afterwards) or "full"; once per task and seed.
         adaptation, lora: options of that tuning.
@@ -158,6 +210,8 @@ class LLMConfig(FrozenConfig):
     model: str | None = None
     revision: str | None = None
     scratch: ScratchT5 | None = None
+    endpoint: Annotated[str | None, NOT_IN_KEY] = None
+    served: ServedConfig | None = None
     adapt: Literal["none", "lora", "full"] = "none"
     adaptation: AdaptationConfig = AdaptationConfig()
     lora: LoraConfig = LoraConfig()
@@ -176,6 +230,27 @@ class LLMConfig(FrozenConfig):
     def name(self) -> str:
         """The LLM's name in tables and messages."""
         return self.model or "scratch"
+
+    @property
+    def access(self) -> Access:
+        """How much of the LLM methods can use."""
+        if self.endpoint is None:
+            return Access.WEIGHTS
+        return Access.EMBEDDINGS if self.served_options.prompt_embeds else Access.TEXT
+
+    @property
+    def served_options(self) -> ServedConfig:
+        """`served`, or its defaults."""
+        return self.served or ServedConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _serve_greedily(cls, raw: Any) -> Any:
+        """Servers have no beam search, so a served LLM's default is greedy."""
+        if not isinstance(raw, dict) or raw.get("endpoint") is None:
+            return raw
+        decoding = raw.get("decoding", {})
+        return {**raw, "decoding": {"num_beams": 1, **decoding}} if type(decoding) is dict else raw
 
     @model_validator(mode="after")
     def _check_source(self) -> Self:
@@ -203,6 +278,40 @@ class LLMConfig(FrozenConfig):
             for name in names
             if getattr(self, name) != type(self).model_fields[name].default
         }
+
+    @model_validator(mode="after")
+    def _check_served(self) -> Self:
+        if self.endpoint is None:
+            if self.served is not None:
+                raise ValueError("`served` needs an `endpoint`")
+            return self
+        _check_endpoint(self.endpoint, allow_http=self.served_options.allow_http)
+        if self.model is None or self.adapt != "none":
+            raise ValueError("a served LLM is named by `model`, and can't be made or adapted here")
+        if self.decoding.num_beams != 1:
+            raise ValueError("servers have no beam search: set decoding.num_beams = 1")
+        return self
+
+
+def _check_endpoint(endpoint: str, *, allow_http: bool) -> None:
+    """Raise ValueError for a URL that is none, holds a password, or sends prompts in the clear."""
+    try:
+        url = urlsplit(endpoint)
+        _ = url.port
+    except ValueError as error:
+        raise ValueError(f"`endpoint` is not a URL ({error})") from error
+    if url.scheme not in {"http", "https"} or not url.hostname:
+        raise ValueError("`endpoint` is not a URL such as http://127.0.0.1:8000/v1")
+    if url.username or url.password or url.query or url.fragment:
+        raise ValueError(
+            "`endpoint` holds more than a host and a path: put a key into the environment variable "
+            "that `served.api_key_env` names"
+        )
+    if url.scheme == "http" and url.hostname not in LOOPBACK and not allow_http:
+        raise ValueError(
+            "`endpoint` sends prompts, and with them users' texts, unencrypted to another machine: "
+            "use https, or set served.allow_http = true"
+        )
 
 
 class EncoderConfig(FrozenConfig):

@@ -9,6 +9,7 @@ from transformers import GenerationConfig
 
 from methods.models.inputs import build_inputs
 from methods.models.tokenization import EncodedPrompt, PromptTokenizer
+from tasks.common.errors import ModelError
 
 KEPT = (
     "forced_bos_token_id", "forced_eos_token_id", "suppress_tokens", "begin_suppress_tokens",
@@ -26,12 +27,29 @@ class Generation:
         prompt_tokens: read by the LLM, without soft tokens.
         truncated_tokens: cut off the end of the prompt's text to fit the budget.
         new_tokens: generated, including the end-of-sequence token.
+        error: why there is no answer; the text is "" then.
+        note: what a reader must know of the answer, for the prediction's note.
     """
 
     text: str
     prompt_tokens: int
     truncated_tokens: int
     new_tokens: int
+    error: str | None = None
+    note: str | None = None
+
+
+def read_texts(generations: Sequence[Generation], llm: str) -> list[str]:
+    """The texts. Raises ModelError, naming the LLM, where an answer is missing."""
+    for generation in generations:
+        if generation.error is not None:
+            raise ModelError(
+                f"gives no answer to a prompt of {generation.prompt_tokens} tokens: "
+                f"{generation.error}",
+                file=llm,
+                hint="Lower the prompt's budget, or raise the server's limit",
+            )
+    return [generation.text for generation in generations]
 
 
 def fix_decoding(model: Any, tokens: PromptTokenizer, *, num_beams: int, bos: int | None) -> None:

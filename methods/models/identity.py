@@ -6,6 +6,7 @@ from typing import Any
 
 from methods.models.config import EncoderConfig, LLMConfig
 from methods.models.loading import source_identity
+from methods.models.served.tokens import tokenizer_identity
 from tasks.common.files import content_key
 from tasks.task import Task
 
@@ -103,6 +104,24 @@ def weights_key(
 
 def base_key(config: LLMConfig, *, train_fingerprint: str, cache: Path) -> str:
     """Content key of the weights and tokenizer before adaptation, 16 hex digits."""
+    if config.endpoint is not None:
+        return _served_key(config, cache)
     if config.scratch is not None:
         return content_key({"scratch": config.scratch.model_dump(), "train": train_fingerprint})
     return content_key(source_identity(config.name, config.revision, cache))
+
+
+def _served_key(config: LLMConfig, cache: Path) -> str:
+    """Content key of a served LLM: its name, and what is known of it here; never its endpoint."""
+    served = config.served_options
+    tokenizer = served.tokenizer and tokenizer_identity(served.tokenizer, config.revision)
+    weights = served.weights and source_identity(served.weights, config.revision, cache)
+    return content_key(
+        {
+            "served": config.model,
+            "tokenizer": tokenizer,
+            "weights": weights,
+            "template": "server" if tokenizer is None and weights is None else "own",
+            "extra": served.extra,
+        }
+    )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, Self
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -81,6 +81,11 @@ class LanguageModel:
         self._embedding_norm: float | None = None
         beams, bos = config.decoding.num_beams, tokenizer.bos_token_id
         fix_decoding(self.model, self.tokens, num_beams=beams, bos=bos)
+
+    @property
+    def local(self) -> Self:
+        """The LLM itself: its weights are here."""
+        return self
 
     @property
     def device(self) -> torch.device:

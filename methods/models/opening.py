@@ -1,5 +1,6 @@
 """Open the LLM that a config describes: find, convert, make or adapt it, then load it."""
 
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,10 +12,12 @@ from methods.models.adaptation import adapt_llm, read_adapted_key
 from methods.models.config import LLMConfig
 from methods.models.gguf import convert_gguf
 from methods.models.identity import base_key, identity_from, weights_key
+from methods.models.interface import LLM
 from methods.models.language_model import LanguageModel
 from methods.models.loading import GGUF, pin, resolve, source_identity
 from methods.models.quantization import quantize_dynamic
 from methods.models.scratch import make_scratch_t5
+from methods.models.served.llm import ServedLLM
 from tasks.common.errors import ConfigError
 from tasks.common.progress import Progress
 from tasks.example import Dataset
@@ -29,8 +32,10 @@ def open_llm(
     seed: int,
     cache: Path,
     progress: Progress | None = None,
-) -> LanguageModel:
-    """Load the LLM that `config` describes, after making or adapting it if the config says so.
+) -> LLM:
+    """Open the LLM that `config` describes, after making or adapting it if the config says so.
+
+    A served one is not asked anything yet.
 
     An LLM is made, adapted or converted from GGUF once and stored in `cache`. The opened LLM's
     config names the commit of a hub model.
@@ -44,6 +49,8 @@ def open_llm(
             positions for the task's answers.
         ConfigError: it needs a train set with golds and there is none.
     """
+    if config.endpoint is not None:
+        return open_served(config, cache=cache, answers=cache)
     config = pin(config, cache)
     fingerprint = train.fingerprint if train else ""
     key = weights_key(config, task=task, train_fingerprint=fingerprint, seed=seed, cache=cache)
@@ -68,9 +75,36 @@ def open_llm(
     return llm
 
 
+def open_served(config: LLMConfig, *, cache: Path, answers: Path | None) -> ServedLLM:
+    """The LLM behind `config.endpoint`.
+
+    Args:
+        cache: for the digests of large files.
+        answers: the folder that keeps its answers; None: none is kept.
+
+    Raises:
+        ConfigError: the API key isn't in the environment.
+        ModelError: the tokenizer can't be found or used.
+    """
+    served = config.served_options
+    own = None
+    if served.weights is not None:
+        fields = ("revision", "dtype", "device", "device_map", "batch_size", "chat_template")
+        options = {name: getattr(config, name) for name in fields}
+        own = partial(load_llm, served.weights, cache=cache, decoding=config.decoding, **options)
+    key = base_key(config, train_fingerprint="", cache=cache)
+    return ServedLLM(
+        config,
+        identity_from(key, config),
+        key=key,
+        cache_folder=answers,
+        weights=None if own is None else lambda: own().local,
+    )
+
+
 def load_llm(
     model: str, revision: str | None = None, *, cache: Path | None = None, **options: Any
-) -> LanguageModel:
+) -> LLM:
     """Open an existing LLM outside the harness: a folder, a GGUF file or a hub name.
 
     A folder written by `adapt_llm` records its own key, which can't be computed without the train
@@ -78,7 +112,7 @@ def load_llm(
 
     Args:
         cache: stores commits, converted GGUF files and digests of large files; None: they are
-            found, converted and computed each time.
+            found, converted and computed each time. Also stores the answers of a served LLM.
         options: fields of `LLMConfig`.
 
     Raises:
@@ -100,6 +134,8 @@ def load_llm(
         )
     with TemporaryDirectory() as temporary:
         place = cache or Path(temporary)
+        if config.endpoint is not None:
+            return open_served(config, cache=place, answers=cache)
         config = pin(config, place)
         folder = _find_folder(config, place)
         key = read_adapted_key(folder) or base_key(config, train_fingerprint="", cache=place)

@@ -12,6 +12,7 @@ from typing_extensions import TypeVar
 from methods.core.key import MethodKey
 from methods.core.method import Cost, Method, MethodConfig
 from methods.core.runtime import Runtime
+from methods.models.access import Access
 from methods.models.config import EncoderConfig, LLMConfig
 from methods.models.report import FitReport
 from methods.pool.members import ABOUT, Pool
@@ -99,6 +100,11 @@ class PoolMethod(Method[P]):
     @classmethod
     def is_personal(cls, config: P) -> bool:
         return any(method.is_personal(options) for method, options in config.members().values())
+
+    @classmethod
+    def access(cls, config: P) -> Access:
+        """What its members need."""
+        return max(method.access(options) for method, options in config.members().values())
 
     @classmethod
     def key(cls, config: P) -> MethodKey:

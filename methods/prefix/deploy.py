@@ -15,7 +15,7 @@ from methods.core.runtime import Runtime
 from methods.models.config import EncoderConfig
 from methods.models.embedding_memory import EmbeddingMemory
 from methods.models.encoder import Encoder
-from methods.models.language_model import LanguageModel
+from methods.models.interface import LLM
 from methods.prefix.method import KIND, PrefixMethod
 from methods.prefix.plug import Plug
 from methods.prefix.user_state import Origin, Stored, UserState
@@ -55,7 +55,7 @@ class DeployedPlug:
     def from_pretrained(
         cls,
         folder: Path | str,
-        llm: LanguageModel,
+        llm: LLM,
         *,
         encoder: Encoder | None = None,
         method: type[PrefixMethod[Any]] | None = None,
@@ -64,7 +64,8 @@ class DeployedPlug:
         """Open a trained plug; a stored cell keeps it in its `model/`.
 
         Args:
-            llm: the one that the plug was trained for.
+            llm: the one that the plug was trained for; or a server's, with `served.weights` of
+                it, which takes prompt embeddings.
             encoder: replaces the one that the plug names, for example if it has been moved; it
                 must have the same weights.
             method: the plug's class; None: the registered method of the name that the plug records.
@@ -127,7 +128,7 @@ class DeployedPlug:
         if isinstance(history, UserState):
             self._check_origin(history)
             example = self._example(input, ())
-            batch = history.batch(example, self.method.runtime.llm.device)
+            batch = history.batch(example, self.method.runtime.training_llm.device)
             with torch.no_grad():
                 prefix = session.prefix(session.with_queries(batch)).cpu()
             (answer,) = session.text_side.answer([example], prefix=prefix)
@@ -164,7 +165,7 @@ class DeployedPlug:
         asked = Example("query", "user", "", "", "", self._behaviors(history))
         used = session.select_history([asked])
         session.histories.prepare(used)
-        batch = session.histories.batch(used, session.runtime.llm.device)
+        batch = session.histories.batch(used, session.runtime.training_llm.device)
         if stored is Stored.TOKENS:
             assert isinstance(session.plug, Plug)  # noqa: S101  only plugs store tokens
             with torch.no_grad():
@@ -194,7 +195,7 @@ class DeployedPlug:
             {
                 "method": method.key(method.config).to_json(),
                 "task": [method.task.name, method.task.version],
-                "llm": runtime.llm.weights,
+                "llm": runtime.training_llm.weights,
                 "encoder": runtime.encoder.identity if method.uses_encoder else None,
                 "weights": digest(method.plug.state_dict()),
             }
@@ -286,9 +287,9 @@ def _find_method(name: str, folder: Path) -> type[PrefixMethod[Any]]:
     return found
 
 
-def _open_encoder(config: EncoderConfig, llm: LanguageModel, cache: Path | None) -> Encoder:
+def _open_encoder(config: EncoderConfig, llm: LLM, cache: Path | None) -> Encoder:
     """The encoder that the plug was trained with, on the LLM's device."""
-    config = config.model_copy(update={"device": str(llm.device)})
+    config = config.model_copy(update={"device": str(llm.local.device)})
     if cache is not None:
         return Encoder.open(config, cache=cache)
     with tempfile.TemporaryDirectory() as digests:

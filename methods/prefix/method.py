@@ -17,6 +17,7 @@ from typing_extensions import TypeVar
 from methods.cache.weights import load_module, save_module
 from methods.core.key import MethodKey
 from methods.core.method import Cost, Method
+from methods.models.access import Access
 from methods.models.config import TrainingConfig
 from methods.models.report import FitReport
 from methods.models.training import TrainingData, train_module
@@ -101,6 +102,12 @@ class PrefixMethod(Method[F]):
         return Stored.HISTORY if self.needs_histories else None
 
     @classmethod
+    def access(cls, config: F) -> Access:
+        """Soft tokens, and what its text side needs."""
+        text, options = config.text_side()
+        return max(Access.EMBEDDINGS, text.access(options))
+
+    @classmethod
     def key(cls, config: F) -> MethodKey:
         """Its own options, and the text side as a part."""
         return text_side_key(cls, config)
@@ -110,7 +117,7 @@ class PrefixMethod(Method[F]):
         """The plug, on the LLM's device."""
         with torch.random.fork_rng():
             torch.manual_seed(self.runtime.seeds.seed("initial weights"))
-            return self.build().to(self.runtime.llm.device)
+            return self.build().to(self.runtime.training_llm.device)
 
     @cached_property
     def text_side(self) -> PromptMethod:
@@ -130,7 +137,7 @@ class PrefixMethod(Method[F]):
 
     def fit(self, train: Dataset, dev: Dataset | None) -> FitReport:
         """Train `plug` on the NLL of the golds' tokens, through the frozen LLM."""
-        llm = self.runtime.llm
+        llm = self.runtime.training_llm
         llm.embedding_scale()  # an LLM that takes no soft tokens is refused before any work
         training = self.config.training
         data = self._training_data(
@@ -176,7 +183,7 @@ class PrefixMethod(Method[F]):
     @property
     def _fits(self) -> dict[str, Any]:
         """What the plug's weights are trained for."""
-        llm = self.runtime.llm
+        llm = self.runtime.training_llm
         template = " with its chat template" if llm.config.chat_template else ""
         fits: dict[str, Any] = {
             "method": self.name,
@@ -260,7 +267,7 @@ class PrefixMethod(Method[F]):
         return chosen
 
     def _batch(self, examples: Sequence[Example]) -> Batch:
-        device = self.runtime.llm.device
+        device = self.runtime.training_llm.device
         if self.needs_histories:
             dtype = next((weight.dtype for weight in self.plug.parameters()), torch.float32)
             return self.with_queries(self.histories.batch(examples, device, dtype))
@@ -293,7 +300,7 @@ class PrefixMethod(Method[F]):
             chosen = [rows[index] for index in indices]
             batch = self._batch([self._copy(used[pair], epoch, copy) for pair, copy in chosen])
             plain = epoch < plain_epochs
-            return self.runtime.llm.loss(
+            return self.runtime.training_llm.loss(
                 [used[pair].input if plain else prompts[pair].text or "" for pair, _ in chosen],
                 [golds[pair] for pair, _ in chosen],
                 max_input_tokens=self.runtime.max_input_tokens,
@@ -301,7 +308,7 @@ class PrefixMethod(Method[F]):
                 prefix=self.prefix(batch),
             )
 
-        tokens = self.runtime.llm.tokens
+        tokens = self.runtime.training_llm.tokens
         lengths = [tokens.count(prompt.text or "") for prompt in prompts]
         return TrainingData(
             ids=[used[pair].id for pair, _ in rows],
@@ -328,7 +335,7 @@ class PrefixMethod(Method[F]):
                 "train": train.fingerprint,
                 "max_input_tokens": runtime.max_input_tokens,
                 "budget_rule": runtime.budget_rule,
-                "llm": runtime.llm.identity,
+                "llm": runtime.training_llm.identity,
                 "encoder": runtime.encoder.identity if self.uses_encoder else None,
             }
         )

@@ -129,12 +129,13 @@ class PromptMethod(Method[C]):
         return [
             Prediction(
                 id=example.id,
-                text=answers[row].text,
+                text=answers[row].text if answers[row].error is None else None,
                 behaviors=prompts[row].behaviors,
                 prompt_tokens=answers[row].prompt_tokens,
                 truncated_tokens=answers[row].truncated_tokens,
                 new_tokens=answers[row].new_tokens,
-                note=prompts[row].note,
+                error=answers[row].error,
+                note=prompts[row].note or answers[row].note,
                 query_tokens=counts[row][0],
                 query_tokens_cut=counts[row][1],
             )

@@ -12,7 +12,7 @@ from tasks.example import Behavior, Example, newest_first
 from tasks.task import Kind
 
 if TYPE_CHECKING:
-    from methods.models.language_model import LanguageModel
+    from methods.models.interface import LLM
 
 VERSION = 1
 """Increase it to invalidate all stored summaries."""
@@ -114,7 +114,7 @@ class ProfileSummarizer:
         return "\n".join([*items, question])
 
     @cached_property
-    def llm(self) -> "LanguageModel":
+    def llm(self) -> "LLM":
         """The LLM that writes the summaries."""
         if self.config is None:
             return self.runtime.llm
@@ -132,10 +132,12 @@ class ProfileSummarizer:
         return Journal(folder / f"{content_key(about, length=32)}.jsonl", self.runtime.progress)
 
     def _write(self, prompts: list[str]) -> list[str]:
+        from methods.models.generation import read_texts
+
         answers = self.llm.generate(
             prompts, max_new_tokens=self.max_new_tokens, max_input_tokens=self.max_input_tokens
         )
-        return [answer.text for answer in answers]
+        return read_texts(answers, self.llm.name)
 
     @staticmethod
     def _key(prompt: str) -> str:

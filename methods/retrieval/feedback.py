@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from methods.cache.journal import Journal
 from methods.core.runtime import Runtime
+from methods.models.generation import read_texts
 from methods.retrieval import Retriever
 from tasks.common.files import content_key
 from tasks.example import Behavior, Example
@@ -95,7 +96,7 @@ class Feedback:
                 max_new_tokens=self.runtime.task.max_new_tokens,
                 max_input_tokens=self.runtime.max_input_tokens,
             )
-            return [generation.text for generation in generations]
+            return read_texts(generations, self.runtime.llm.name)
 
         keys = [_key(prompt) for prompt in distinct]
         found = dict(zip(distinct, self.journal.get(keys, ask, "LLM feedback"), strict=True))

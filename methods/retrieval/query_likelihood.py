@@ -36,7 +36,7 @@ class QueryLikelihoodReranker(Retriever):
     def __init__(self, first: Retriever, depth: int, runtime: Runtime) -> None:
         self.first, self.depth, self.runtime = first, depth, runtime
         self.half = runtime.max_input_tokens // 2
-        key = content_key([runtime.llm.identity, self.half])
+        key = content_key([runtime.local_llm.identity, self.half])
         path = Path(runtime.cache, "query-likelihoods", key, "values.jsonl")
         self.journal = Journal(path, runtime.progress)
         self._known: dict[Pair, float] = {}
@@ -65,13 +65,13 @@ class QueryLikelihoodReranker(Retriever):
         return sorted(head, key=lambda i: -self._known[pairs[i]]) + tail
 
     def _pair(self, example: Example, behavior: Behavior) -> Pair:
-        task, tokens = self.runtime.task, self.runtime.llm.tokens
+        task, tokens = self.runtime.task, self.runtime.local_llm.tokens
         return task.demonstration(behavior, None, tokens), example.query
 
     @torch.no_grad()
     def _likelihoods(self, pairs: Sequence[Pair]) -> list[float]:
         """Log-likelihood in nats of each pair's query after its item."""
-        llm = self.runtime.llm
+        llm = self.runtime.local_llm
 
         def score(rows: Sequence[int]) -> list[float]:
             nll, _ = llm.loss(

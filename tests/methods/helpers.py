@@ -44,11 +44,14 @@ class Said:
     prompt_tokens: int
     truncated_tokens: int
     new_tokens: int
+    error: str | None = None
+    note: str | None = None
 
 
 class EchoLLM:
     """Answers each prompt with itself; every prompt has two special tokens."""
 
+    name = "echo"
     tokens = WordTokens()
     prompt_overhead = 2
 

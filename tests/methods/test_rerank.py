@@ -37,6 +37,10 @@ class Counted:
     def __getattr__(self, name):
         return getattr(self.model, name)
 
+    @property
+    def local(self):
+        return self
+
     def loss(self, prompts, responses, **budgets):
         self.asked += zip(prompts, responses, strict=True)
         return self.model.loss(prompts, responses, **budgets)
