@@ -251,18 +251,25 @@ def plot(
 def check(
     method: Annotated[str, typer.Argument(help="A registered method or a variant.")],
     task: Tasks = [],  # noqa: B006
+    data: Annotated[
+        str | None,
+        typer.Option(help="Check on this [data.*] source's first examples, not the sample's."),
+    ] = None,
     set: Set = [],  # noqa: B006
     config: Config = CONFIG,
 ) -> None:
-    """Run the conformance suite on one method, with tiny random models. Exit code 1 if it fails."""
+    """Run the conformance suite on one method, with tiny random models. Exit code 1 if it fails.
+
+    The sample has data of LaMP's tasks only. To check on a task of your own, give --data.
+    """
     from bench.conformance.command import check_method
     from bench.settings import load_settings
 
     settings = load_settings(config, set)
     failed = 0
-    for task_name, result in check_method(settings, method, task):
+    for task_name, result in check_method(settings, method, task, data):
         state = "skip" if result.skipped else "pass" if result.passed else "FAIL"
         failed += not (result.skipped or result.passed)
-        echo(f"{state}  {task_name}  {result.name}  {result.detail}".rstrip())
+        echo("  ".join(part for part in (state, task_name, result.name, result.detail) if part))
     if failed:
         raise typer.Exit(1)

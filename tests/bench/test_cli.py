@@ -7,6 +7,8 @@ import sys
 import pandas as pd
 import pytest
 
+from tasks import TASKS
+from tests.bench import own_task
 from tests.bench.support import GOLDS
 
 
@@ -223,7 +225,42 @@ def test_check_fails_a_bad_method(project, bench):
 def test_check_says_where_a_method_is_not_applicable(bench):
     done = bench("check", "copy-input", "-t", "LaMP-3")
     assert done.code == 0
-    assert done.out == "skip  LaMP-3  registration  not applicable\n"
+    assert done.out == "skip  LaMP-3  not applicable\n"
+
+
+@pytest.fixture
+def garden(monkeypatch):
+    """A user's own task, registered besides LaMP-3."""
+    targets = {"LaMP-3": "tasks.lamp:LaMP3", "garden": f"{own_task.__name__}:Garden"}
+    monkeypatch.setitem(vars(TASKS), "targets", targets)
+
+
+@pytest.mark.usefixtures("garden")
+def test_check_skips_a_task_without_sample_data(bench):
+    skipped = "skip  garden  no sample data (give --data SOURCE)"
+    for arguments in [(), ("-t", "garden")]:
+        done = bench("check", "majority-label", *arguments)
+        assert (done.code, skipped in done.out.splitlines()) == (0, True), done.err
+        assert any(line.startswith("pass  LaMP-3") for line in done.out.splitlines()) is not bool(
+            arguments
+        )
+
+
+@pytest.mark.usefixtures("garden")
+def test_check_on_the_first_examples_of_a_source(project, bench):
+    done = bench("check", "majority-label", "-t", "garden", "--data", "tiny")
+    assert done.code == 2
+    assert "garden" in done.err
+    assert "bench data download" not in done.err
+    assert (
+        "skip  garden  no data in [data.tiny]"
+        in bench("check", "majority-label", "--data", "tiny").out
+    )
+    own_task.write_garden(project.root / "data")
+    done = bench("check", "majority-label", "-t", "garden", "--data", "tiny")
+    assert done.code == 0, done.out
+    assert "pass  garden  predictions" in done.out.splitlines()
+    assert bench("check", "bm25", "--data", "no").err.startswith("error: unknown data source 'no'")
 
 
 @pytest.mark.parametrize(
