@@ -94,7 +94,7 @@ def test_download_takes_the_root_from_the_configuration(project, bench, site):
     [
         (["download", "LaMP-33", "--root", "x"], "unknown task 'LaMP-33'. Did you mean 'LaMP-3'"),
         (["download", "LaMP-3", "--root", "x", "--sets", "dve"], "contains an unknown set"),
-        (["download", "LaMP-3", "--config", "lamp.toml"], "[data.lamp] names no root"),
+        (["download", "LaMP-3", "--config", "lamp.toml"], "[data.lamp] has no root"),
         (["verify", "LaMP-33", "--root", "x"], "unknown task 'LaMP-33'"),
     ],
 )
