@@ -96,7 +96,8 @@ def run(
 ) -> None:
     """Run a suite's cells that are not done yet, store every prediction, print the table.
 
-    To compute a cell again, delete its folder (`bench show KEY`). Exit code 1 if a cell failed.
+    To compute a cell again, delete its folder: `bench plan --cells` lists the cells' keys, and
+    `bench show KEY` names the folder. Exit code 1 if a cell failed.
     """
     from bench import render, tables
     from bench.cell import Outcome, State
@@ -148,9 +149,16 @@ def plan(
 
 @app.command()
 def show(
-    what: Annotated[str, typer.Argument(help="A task, or a cell's key (see `bench plan`).")],
+    what: Annotated[
+        str, typer.Argument(help="A task, or a cell's key (see `bench plan --cells`).")
+    ],
     id: Annotated[str | None, typer.Argument(help="An example's id; the first if omitted.")] = None,
-    suite: Annotated[str | None, typer.Option("--suite", help="The suite to look in.")] = None,
+    suite: Annotated[
+        str | None,
+        typer.Option(
+            "--suite", help="The suite of the task; keys are found in any suite's results."
+        ),
+    ] = None,
     method: Methods = [],  # noqa: B006
     set: Set = [],  # noqa: B006
     config: Config = CONFIG,

@@ -32,6 +32,7 @@ RECORD, PREDICTIONS, SCORES, SUBMISSION, MODEL = (
     "submission.json",
     "model",
 )
+ERROR_SUFFIX = ".error.txt"
 RUN_AGAIN = "Remove that folder and run the same command again"
 SCORE_AGAIN = "Run `bench score` to compute it from the stored predictions"
 
@@ -90,7 +91,7 @@ def create_cell(folder: Path) -> Iterator[Path]:
 
 def error_file(folder: Path) -> Path:
     """Where a failed cell's error is written."""
-    return folder.with_name(f"{folder.name}.error.txt")
+    return folder.with_name(f"{folder.name}{ERROR_SUFFIX}")
 
 
 def write_error(folder: Path, text: str) -> None:

@@ -23,6 +23,13 @@ def project(project):
 
 
 @pytest.fixture
+def garden(monkeypatch):
+    """A user's own task, registered in addition to LaMP-3."""
+    targets = {"LaMP-3": "tasks.lamp:LaMP3", "garden": f"{own_task.__name__}:Garden"}
+    monkeypatch.setitem(vars(TASKS), "targets", targets)
+
+
+@pytest.fixture
 def done(project, bench):
     assert bench("run").code == 0
     return project
@@ -133,6 +140,44 @@ def test_show_a_failed_cell(project, bench):
     assert out.startswith("LaMP-3 · broken · seed 0: failed\nTraceback")
 
 
+def test_show_finds_a_key_in_any_suites_results(project, bench):
+    bench("run", "faulty")
+    cells = project.cells(suite="faulty")
+    assert bench("show", cells["broken"].key).out.startswith("LaMP-3 · broken · seed 0: failed\n")
+    project.suite("bm25", name="other")
+    other = bench(
+        "show",
+        project.cells(
+            suite="other",
+        )["bm25"].key,
+    )
+    assert "LaMP-3 · bm25 · t5 · seed 0: not run yet. Run `bench run s` first" in other.err
+    bench("run", "other", "--set", "max_input_tokens=99")
+    key = project.cells("max_input_tokens=99", suite="other")["bm25"].key
+    assert bench("show", key).out.startswith("LaMP-3 · bm25 · t5 · seed 0\n")
+
+
+def test_show_an_unknown_key_names_the_option(bench):
+    error = bench("show", "0123456789ab").err
+    assert "Give --suite NAME" in error
+    assert "`bench plan NAME --cells`" in error
+
+
+def test_show_says_which_suites_have_a_task(bench):
+    error = bench("show", "LaMP-2").err
+    assert error.startswith("error: suite 's' does not have task 'LaMP-2'. Give --suite NAME, one")
+    assert "mini" in error
+    assert "Add it to the `tasks` of a suite" in bench("show", "LaMP-6").err
+
+
+@pytest.mark.usefixtures("garden")
+def test_show_takes_the_only_suite_that_has_a_task(project, bench):
+    own_task.write_garden(project.root / "data")
+    project.add('[suites.g]\ndata = "tiny"\ntasks = ["garden"]\nmethods = ["majority-label"]\n')
+    done = bench("show", "garden")
+    assert done.out.startswith("garden dev dev0, user dev0\n"), done.err
+
+
 def test_score(done, bench):
     assert bench("score").out == "3 cells scored\n"
     assert bench("score", "-m", "right").out == "1 cells scored\n"
@@ -228,13 +273,6 @@ def test_check_says_where_a_method_is_not_applicable(bench):
     assert done.out == "skip  LaMP-3  not applicable\n"
 
 
-@pytest.fixture
-def garden(monkeypatch):
-    """A user's own task, registered besides LaMP-3."""
-    targets = {"LaMP-3": "tasks.lamp:LaMP3", "garden": f"{own_task.__name__}:Garden"}
-    monkeypatch.setitem(vars(TASKS), "targets", targets)
-
-
 @pytest.mark.usefixtures("garden")
 def test_check_skips_a_task_without_sample_data(bench):
     skipped = "skip  garden  no sample data (give --data SOURCE)"
@@ -276,7 +314,7 @@ def test_check_on_the_first_examples_of_a_source(project, bench):
         (["run", "--config", "no.toml"], "no.toml: there is no such file"),
         (["run", "--set", "data.tiny.root=no"], "no train set of LaMP-3"),
         (["run", "--set", "llms.t5.model=no"], "no: is no folder"),
-        (["show", "LaMP-33"], "neither a task nor a cell of the suite. Did you mean 'LaMP-3'"),
+        (["show", "LaMP-33"], "neither a task nor the key of a stored cell"),
         (["show", "LaMP-3", "d9"], "id 'd9': the dev set of LaMP-3 has no such example"),
         (["check", "bm26"], "unknown method 'bm26'. Did you mean 'bm25'"),
         (["check", "bm25", "-t", "LaMP-33"], "unknown task 'LaMP-33'. Did you mean 'LaMP-3'"),
