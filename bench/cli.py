@@ -133,7 +133,10 @@ def plan(
     ] = False,
     config: Config = CONFIG,
 ) -> None:
-    """Show what is done, failed and left of a suite, and the time it will take. Runs nothing."""
+    """Show what is done, failed and left of a suite, and the time it will take. Runs nothing.
+
+    The time is that of finished cells, scaled to the number of queries and training examples.
+    """
     from bench.estimate import estimate_time_left
     from bench.render import plan as render
 
