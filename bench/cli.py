@@ -204,9 +204,16 @@ def table(
     config: Config = CONFIG,
 ) -> None:
     """Render a suite's stored results. CSV always has intervals and denominators."""
-    from bench import render, tables
+    from bench import render, store, tables
 
     settings, grid = _plan(suite, method, task, set, config)
+    others = store.count_cells(settings.store.runs, grid.suite)
+    if others and not any(store.is_done(cell.folder) for cell in grid.cells):
+        echo_error(
+            f"none of these cells is done; {others} cell{'s' * (others != 1)} of suite "
+            f"{grid.suite!r} are stored under other settings: give the same --set, or see "
+            f"`bench plan {grid.suite} --cells`"
+        )
     built = tables.build(settings, grid, all_metrics=all_metrics)
     if format is Format.TERMINAL and out is None:
         render.print_table(built, make_console(), intervals=intervals)

@@ -45,6 +45,13 @@ def is_done(folder: Path) -> bool:
     return (folder / RECORD).is_file()
 
 
+def count_cells(runs: Path, suite: str) -> int:
+    """The number of finished cells of a suite, under any settings."""
+    return sum(
+        not path.parent.name.startswith(".") for path in (runs / suite).glob(f"*/*/*/{RECORD}")
+    )
+
+
 def require_writable(folder: Path) -> None:
     """Create `folder` if need be. Raises StorageError unless a file can be written in it."""
     try:

@@ -246,6 +246,13 @@ def test_csv_parses_with_every_metric(done, bench):
     assert frame[frame.method == "right"].value.tolist() == [0, 0]
 
 
+def test_table_says_that_results_are_stored_under_other_settings(done, bench):
+    shown = bench("table", "--set", "evaluate_limit=2")
+    assert shown.code == 0
+    assert "3 cells of suite 's' are stored under other settings: give the same --set" in shown.err
+    assert bench("table").err == ""
+
+
 def test_table_narrowed_to_a_row(done, bench):
     out = bench("table", "-f", "markdown", "-m", "right").out
     assert "| right |" in out
