@@ -6,8 +6,6 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     NonNegativeInt,
     PositiveInt,
@@ -17,7 +15,7 @@ from pydantic import (
 
 from bench.settings.tables import inherit, look_up, merge, select_task
 from methods.core.controls import SEPARATOR
-from methods.models.config import EncoderConfig, LLMConfig
+from methods.models.config import EncoderConfig, FrozenConfig, LLMConfig
 from tasks.common.errors import ConfigError
 from tasks.data.layout import SetName, SplitName
 from tasks.mini.world import WorldConfig
@@ -43,11 +41,7 @@ def _check_name(name: str) -> str:
 Name = Annotated[str, AfterValidator(_check_name)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class StoreSettings(_Strict):
+class StoreSettings(FrozenConfig):
     """Where results and shared artefacts live; relative paths start at bench.toml's folder.
 
     Attributes:
@@ -59,7 +53,7 @@ class StoreSettings(_Strict):
     cache: Path = Path("results/cache")
 
 
-class DataSettings(_Strict):
+class DataSettings(FrozenConfig):
     """One source of data: a folder in LaMP's official layout, or one that is generated.
 
     Attributes:
@@ -81,7 +75,7 @@ class DataSettings(_Strict):
         return self
 
 
-class ScoringSettings(_Strict):
+class ScoringSettings(FrozenConfig):
     """How stored predictions are scored; not part of a cell's key.
 
     Attributes:
@@ -100,7 +94,7 @@ class ScoringSettings(_Strict):
         return Scoring(unparsed=self.unparsed, aggregator=self.aggregator)
 
 
-class Suite(_Strict):
+class Suite(FrozenConfig):
     """A named grid: tasks × LLMs × encoders × methods × seeds, on equal terms.
 
     Attributes:
@@ -159,7 +153,7 @@ class Suite(_Strict):
         return self
 
 
-class Settings(_Strict):
+class Settings(FrozenConfig):
     """The shipped settings and the user's bench.toml together.
 
     Attributes:
