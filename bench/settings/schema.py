@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
+    BaseModel,
     Field,
     NonNegativeInt,
     PositiveInt,
@@ -41,7 +42,11 @@ def _check_name(name: str) -> str:
 Name = Annotated[str, AfterValidator(_check_name)]
 
 
-class StoreSettings(FrozenConfig):
+class _Strict(FrozenConfig, BaseModel):
+    """Names BaseModel again, by which linters know that defaults are copied."""
+
+
+class StoreSettings(_Strict):
     """Where results and shared artefacts live; relative paths start at bench.toml's folder.
 
     Attributes:
@@ -53,7 +58,7 @@ class StoreSettings(FrozenConfig):
     cache: Path = Path("results/cache")
 
 
-class DataSettings(FrozenConfig):
+class DataSettings(_Strict):
     """One source of data: a folder in LaMP's official layout, or one that is generated.
 
     Attributes:
@@ -75,7 +80,7 @@ class DataSettings(FrozenConfig):
         return self
 
 
-class ScoringSettings(FrozenConfig):
+class ScoringSettings(_Strict):
     """How stored predictions are scored; not part of a cell's key.
 
     Attributes:
@@ -94,7 +99,7 @@ class ScoringSettings(FrozenConfig):
         return Scoring(unparsed=self.unparsed, aggregator=self.aggregator)
 
 
-class Suite(FrozenConfig):
+class Suite(_Strict):
     """A named grid: tasks × LLMs × encoders × methods × seeds, on equal terms.
 
     Attributes:
@@ -153,7 +158,7 @@ class Suite(FrozenConfig):
         return self
 
 
-class Settings(FrozenConfig):
+class Settings(_Strict):
     """The shipped settings and the user's bench.toml together.
 
     Attributes:
