@@ -12,7 +12,10 @@ from bench.data import Data
 from bench.grid import Cell, plan
 from bench.models import Models
 from bench.settings import Settings
-from methods.prompt.method import PromptMethod
+from methods import Method, MethodConfig
+from methods.prefix.method import PrefixMethod
+from methods.prompt.method import Prompt, PromptMethod
+from methods.prompt.text_side import TextSideConfig
 from tasks import TASKS, Example
 from tasks.common.errors import ConfigError, DataError
 from tasks.common.progress import Progress
@@ -130,7 +133,7 @@ def _describe_example(
     gold = None if dataset.golds is None else dataset.golds[example.id]
     lines = [
         f"{task} {dataset.set} {example.id}, user {example.user_id}",
-        f"history: {len(example.history)} behaviours",
+        f"history: {len(example.history)} behaviors",
         f"gold: {gold}",
         f"query: {example.query}",
     ]
@@ -138,14 +141,29 @@ def _describe_example(
     seen: set[str] = set()
     for cell in grid.cells:
         new = cell.source == suite.data[0] and cell.variant not in seen
-        if new and issubclass(cell.method, PromptMethod):
-            seen.add(cell.variant)
+        if not new:
+            continue
+        seen.add(cell.variant)
+        if issubclass(cell.method, PromptMethod):
             lines += [
                 "",
                 f"--- {cell.variant}",
                 *_describe_prompt(cell, settings, data, models, example),
             ]
+        elif methods:  # asked for, so say why there is nothing to show
+            lines += ["", f"{cell.variant}: {_explain_no_prompt(cell.method, cell.config)}"]
     return "\n".join(lines)
+
+
+def _explain_no_prompt(method: type[Method], config: MethodConfig) -> str:
+    if not method.uses_llm:
+        return "answers without an LLM"
+    if isinstance(config, TextSideConfig):
+        soft = issubclass(method, PrefixMethod)
+        return (
+            f"{'soft tokens before' if soft else 'adapted weights read'} the {config.text} prompt"
+        )
+    return "trains or combines other methods, and writes no prompt of its own"
 
 
 def _describe_prompt(
@@ -158,4 +176,12 @@ def _describe_prompt(
     if prompt.text is None:
         return [f"no prompt: {prompt.error}"]
     tokens = runtime.llm.tokens.count(prompt.text)
-    return [f"{tokens} tokens, behaviours {', '.join(prompt.behaviors) or 'none'}", prompt.text]
+    return [f"{tokens} tokens, {_list_behaviors(prompt)}", prompt.text]
+
+
+def _list_behaviors(prompt: Prompt) -> str:
+    return (
+        f"behaviors {', '.join(prompt.behaviors)}"
+        if prompt.behaviors
+        else "no items of the history"
+    )

@@ -106,7 +106,7 @@ def test_show_an_example_with_its_prompts(bench):
     out = bench("show", "LaMP-3", "d2").out
     assert out.splitlines()[:4] == [
         "LaMP-3 dev d2, user ann",
-        "history: 2 behaviours",
+        "history: 2 behaviors",
         "gold: 4",
         "query: Review d2.",
     ]
@@ -114,7 +114,7 @@ def test_show_an_example_with_its_prompts(bench):
     assert "--- bm25" in out
     assert "--- right" not in out  # it writes no prompt
     prompt = out[out.index("--- bm25") :]
-    assert "behaviours ann" in prompt
+    assert "behaviors ann" in prompt
     assert '1 is the score for "ann wrote item 0."' in prompt
 
 
@@ -122,6 +122,13 @@ def test_show_the_first_example_of_one_method(bench):
     out = bench("show", "LaMP-3", "-m", "zero-shot").out
     assert out.startswith("LaMP-3 dev d1, user ann")
     assert "--- bm25" not in out
+
+
+def test_show_says_why_a_method_has_no_prompt(bench):
+    out = bench("show", "LaMP-3", "-m", "right", "-m", "pplug", "-m", "zero-shot").out
+    assert "\nright: answers without an LLM\n" in out
+    assert "\npplug: soft tokens before the zero-shot prompt" in out
+    assert "tokens, no items of the history\n" in out
 
 
 def test_show_a_cell(done, bench):
