@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 __all__ = ["load_predictions", "load_results"]
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

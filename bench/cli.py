@@ -96,7 +96,8 @@ def run(
 ) -> None:
     """Run a suite's cells that are not done yet, store every prediction, print the table.
 
-    To compute a cell again, delete its folder (`bench show KEY`). Exit code 1 if a cell failed.
+    To compute a cell again, delete its folder: `bench plan --cells` lists the cells' keys, and
+    `bench show KEY` names the folder. Exit code 1 if a cell failed.
     """
     from bench import render, tables
     from bench.cell import Outcome, State
@@ -132,7 +133,10 @@ def plan(
     ] = False,
     config: Config = CONFIG,
 ) -> None:
-    """Show what is done, failed and left of a suite, and the time it will take. Runs nothing."""
+    """Show what is done, failed and left of a suite, and the time it will take. Runs nothing.
+
+    The time is that of finished cells, scaled to the number of queries and training examples.
+    """
     from bench.estimate import estimate_time_left
     from bench.render import plan as render
 
@@ -148,9 +152,16 @@ def plan(
 
 @app.command()
 def show(
-    what: Annotated[str, typer.Argument(help="A task, or a cell's key (see `bench plan`).")],
+    what: Annotated[
+        str, typer.Argument(help="A task, or a cell's key (see `bench plan --cells`).")
+    ],
     id: Annotated[str | None, typer.Argument(help="An example's id; the first if omitted.")] = None,
-    suite: Annotated[str | None, typer.Option("--suite", help="The suite to look in.")] = None,
+    suite: Annotated[
+        str | None,
+        typer.Option(
+            "--suite", help="The suite of the task; keys are found in any suite's results."
+        ),
+    ] = None,
     method: Methods = [],  # noqa: B006
     set: Set = [],  # noqa: B006
     config: Config = CONFIG,
@@ -193,9 +204,16 @@ def table(
     config: Config = CONFIG,
 ) -> None:
     """Render a suite's stored results. CSV always has intervals and denominators."""
-    from bench import render, tables
+    from bench import render, store, tables
 
     settings, grid = _plan(suite, method, task, set, config)
+    others = store.count_cells(settings.store.runs, grid.suite)
+    if others and not any(store.is_done(cell.folder) for cell in grid.cells):
+        echo_error(
+            f"none of these cells is done; {others} cell{'s' * (others != 1)} of suite "
+            f"{grid.suite!r} are stored under other settings: give the same --set, or see "
+            f"`bench plan {grid.suite} --cells`"
+        )
     built = tables.build(settings, grid, all_metrics=all_metrics)
     if format is Format.TERMINAL and out is None:
         render.print_table(built, make_console(), intervals=intervals)
@@ -251,18 +269,25 @@ def plot(
 def check(
     method: Annotated[str, typer.Argument(help="A registered method or a variant.")],
     task: Tasks = [],  # noqa: B006
+    data: Annotated[
+        str | None,
+        typer.Option(help="Check on this [data.*] source's first examples, not the sample's."),
+    ] = None,
     set: Set = [],  # noqa: B006
     config: Config = CONFIG,
 ) -> None:
-    """Run the conformance suite on one method, with tiny random models. Exit code 1 if it fails."""
+    """Run the conformance suite on one method, with tiny random models. Exit code 1 if it fails.
+
+    The sample has data of LaMP's tasks only. To check on a task of your own, give --data.
+    """
     from bench.conformance.command import check_method
     from bench.settings import load_settings
 
     settings = load_settings(config, set)
     failed = 0
-    for task_name, result in check_method(settings, method, task):
+    for task_name, result in check_method(settings, method, task, data):
         state = "skip" if result.skipped else "pass" if result.passed else "FAIL"
         failed += not (result.skipped or result.passed)
-        echo(f"{state}  {task_name}  {result.name}  {result.detail}".rstrip())
+        echo("  ".join(part for part in (state, task_name, result.name, result.detail) if part))
     if failed:
         raise typer.Exit(1)

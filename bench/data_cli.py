@@ -1,12 +1,15 @@
 """`bench data …`: download official files, verify a data folder, write generated data."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from bench.output import echo
 from bench.settings_cli import CONFIG, Config
+
+if TYPE_CHECKING:
+    from tasks import Task
 
 app = typer.Typer(
     help="Download, verify and generate data.", no_args_is_help=True, rich_markup_mode=None
@@ -48,6 +51,22 @@ def _root(root: Path | None, config: Path | None) -> Path:
     return default
 
 
+def _choose_official(names: list[str] | None) -> "list[Task]":
+    """These tasks, or all of LaMP's. Raises ConfigError for one that LaMP doesn't publish."""
+    from tasks import TASKS
+    from tasks.common.errors import ConfigError
+    from tasks.lamp import ALL, is_official
+
+    chosen = [TASKS.get(name)() for name in names or [task.name for task in ALL]]
+    for task in chosen:
+        if not is_official(task):
+            raise ConfigError(
+                f"{task.name} is not one of LaMP's tasks, so there is nothing to download",
+                hint=f"Known: {', '.join(task.name for task in ALL)}",
+            )
+    return chosen
+
+
 @app.command()
 def download(
     task: Tasks = None,
@@ -70,7 +89,6 @@ def download(
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TimeRemainingColumn
 
-    from tasks import TASKS
     from tasks.common.errors import ConfigError
     from tasks.data.download import OFFICIAL
     from tasks.data.download import download as fetch
@@ -91,9 +109,9 @@ def download(
                 shown[path] = bars.add_task(path.name, total=total)
             bars.update(shown[path], completed=done, total=total)
 
-        for name in task or TASKS.names():
+        for official in _choose_official(task):
             for file in fetch(
-                TASKS.get(name)(),
+                official,
                 folder,
                 split=split,
                 sets=requested,

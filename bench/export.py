@@ -30,12 +30,17 @@ def export(settings: Settings, grid: Grid, out: Path) -> None:
         ConfigError: a cell isn't done.
         StorageError: a stored file is damaged, or `out` can't be written.
     """
-    left = [cell.title for cell in grid.cells if not store.is_done(cell.folder)]
+    left = [cell for cell in grid.cells if not store.is_done(cell.folder)]
+    failed = [cell for cell in left if store.error_file(cell.folder).is_file()]
     if left:
+        chosen, state = (failed, "have failed") if failed else (left, "are not done")
         raise ConfigError(
-            f"{len(left)} of {len(grid.cells)} cells of suite {grid.suite!r} are not done, such as "
-            f"{left[0]}",
-            hint=f"Run `bench run {grid.suite}` first",
+            f"{len(chosen)} of {len(grid.cells)} cells of suite {grid.suite!r} {state}, such as "
+            f"{chosen[0].title}",
+            hint=f"See `bench show {failed[0].key} --suite {grid.suite}`, then fix the method and "
+            f"run `bench run {grid.suite}` again, or leave the method out of the suite"
+            if failed
+            else f"Run `bench run {grid.suite}` first",
         )
     records = [store.read_record(cell.folder) for cell in grid.cells]
     table = build(settings, grid, all_metrics=True)

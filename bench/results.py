@@ -3,6 +3,7 @@
 Read straight from the folders of the runs: neither bench.toml, data nor models are needed.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +21,7 @@ RUNS = Path("results/runs")
 CELL_COLUMNS = ["suite", "data", "task", "method", "llm", "encoder", "seed"]
 SCORE_COLUMNS = [
     *CELL_COLUMNS,
+    *("max_input_tokens", "train_examples", "config"),
     *("metric", "primary", "value", "higher_is_better", "n", "n_failed", "n_unparsed"),
     *("max_input_tokens", "budget_rule", "prompt_tokens", "query_read", "queries_cut"),
     *("new_tokens", "seconds", "fit_seconds", "predict_seconds"),
@@ -43,6 +45,9 @@ def load_results(runs: Path | str = RUNS, suite: str | None = None) -> pd.DataFr
 
     - suite, data, task, method, llm, encoder, seed: the cell. `method` is the variant's name, with
       its control ("bm25@shuffled-user"); llm and encoder are missing where the method uses none.
+    - max_input_tokens, train_examples, config: settings that a name like "bm25" doesn't show: the
+      prompt budget (missing without an LLM), the examples that `fit` learned from (0 if nothing is
+      trained), and all options of the method as compact JSON.
     - metric, value, higher_is_better: the score. `primary` marks the task's primary metric.
     - n, n_failed, n_unparsed: examples scored; failed and unparsed ones count as wrong.
     - max_input_tokens, budget_rule: the prompt budget; missing where the method uses no LLM.
@@ -54,6 +59,10 @@ def load_results(runs: Path | str = RUNS, suite: str | None = None) -> pd.DataFr
     - trainable_shared, trainable_per_user, bytes_per_user, seconds_per_user: see `methods.Cost`.
     - key, folder: the cell's key, and where it is stored. A cell that two suites share has lines of
       both.
+
+    Results of one method under several settings (other `--set`, another bench.toml) are all
+    returned. Select one before averaging: by `max_input_tokens`, `train_examples`, `n` or `config`,
+    or by the keys that `bench plan --cells` lists. The `key` differs wherever a setting does.
 
     Args:
         runs: the folder that `store.runs` in bench.toml names.
@@ -147,6 +156,9 @@ def _cell_columns(folder: Path, record: CellRecord) -> dict[str, Any]:
 
 def _score_rows(folder: Path, record: CellRecord, scores: CellScores) -> list[dict[str, Any]]:
     cell = _cell_columns(folder, record) | {
+        "max_input_tokens": record.identity.get("max_input_tokens"),
+        "train_examples": record.fit.examples,
+        "config": json.dumps(record.config, ensure_ascii=False, separators=(",", ":")),
         "prompt_tokens": record.totals.prompt_tokens_mean,
         "query_read": record.totals.query_read_mean,
         "queries_cut": record.totals.queries_cut,

@@ -32,6 +32,7 @@ RECORD, PREDICTIONS, SCORES, SUBMISSION, MODEL = (
     "submission.json",
     "model",
 )
+ERROR_SUFFIX = ".error.txt"
 RUN_AGAIN = "Remove that folder and run the same command again"
 SCORE_AGAIN = "Run `bench score` to compute it from the stored predictions"
 
@@ -42,6 +43,13 @@ _PREDICTION = TypeAdapter(Prediction)
 def is_done(folder: Path) -> bool:
     """Whether the cell's results are stored (the folder appears only when it is complete)."""
     return (folder / RECORD).is_file()
+
+
+def count_cells(runs: Path, suite: str) -> int:
+    """The number of finished cells of a suite, under any settings."""
+    return sum(
+        not path.parent.name.startswith(".") for path in (runs / suite).glob(f"*/*/*/{RECORD}")
+    )
 
 
 def require_writable(folder: Path) -> None:
@@ -90,7 +98,7 @@ def create_cell(folder: Path) -> Iterator[Path]:
 
 def error_file(folder: Path) -> Path:
     """Where a failed cell's error is written."""
-    return folder.with_name(f"{folder.name}.error.txt")
+    return folder.with_name(f"{folder.name}{ERROR_SUFFIX}")
 
 
 def write_error(folder: Path, text: str) -> None:

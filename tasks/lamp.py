@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from tasks.common.seeds import Seeds
 from tasks.example import Behavior, Example
-from tasks.task import Kind, Tokenizer
+from tasks.task import Kind, Task, Tokenizer
 from tasks.templates.lamp_task import FormError, LaMPTask
 
 MOVIE_TAGS = (
@@ -219,3 +219,8 @@ def _split_tweet(behavior: Behavior) -> tuple[str, str]:
 
 
 ALL: tuple[type[LaMPTask], ...] = (LaMP1, LaMP2, LaMP3, LaMP4, LaMP5, LaMP6, LaMP7)
+
+
+def is_official(task: Task) -> bool:
+    """Whether `task` is one of LaMP's own, whose files the official site publishes."""
+    return type(task) in ALL

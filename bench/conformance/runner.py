@@ -1,7 +1,8 @@
 """Every check on one method, each outcome as a result."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,21 @@ def check(
     method = METHODS.get(method_name)
     with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
         subject = Subject(method, dict(config), task, train, dev, make_runtime, Path(folder))
-        return [_run(name, test, subject) for name, test in CHECKS.items()]
+        return _shorten([_run(name, test, subject) for name, test in CHECKS.items()])
+
+
+def _shorten(results: Sequence[CheckResult]) -> list[CheckResult]:
+    """The results, with a cause that failed several checks spelled out once."""
+    first: dict[str, str] = {}
+    for result in results:
+        if not result.passed:
+            first.setdefault(result.detail, result.name)
+    return [
+        replace(result, detail=f"as in {first[result.detail]}")
+        if not result.passed and first[result.detail] != result.name
+        else result
+        for result in results
+    ]
 
 
 def _run(name: str, test: Check, subject: Subject) -> CheckResult:

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
-    ConfigDict,
     Field,
     NonNegativeInt,
     PositiveInt,
@@ -19,7 +18,7 @@ from pydantic import (
 
 from bench.settings.tables import inherit, look_up, merge, select_task
 from methods.core.controls import SEPARATOR
-from methods.models.config import EncoderConfig, LLMConfig
+from methods.models.config import EncoderConfig, FrozenConfig, LLMConfig
 from tasks.budget import LAMP, Budget, BudgetRule
 from tasks.common.errors import ConfigError
 from tasks.data.layout import SetName, SplitName
@@ -46,8 +45,8 @@ def _check_name(name: str) -> str:
 Name = Annotated[str, AfterValidator(_check_name)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class _Strict(FrozenConfig, BaseModel):
+    """Names BaseModel again, by which linters know that defaults are copied."""
 
 
 class StoreSettings(_Strict):

@@ -3,7 +3,17 @@
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from methods.models.access import Access
 
@@ -17,9 +27,20 @@ NOT_IN_KEY = "not in key"
 
 
 class FrozenConfig(BaseModel):
-    """Options that are frozen once parsed, and reject a key they don't know."""
+    """Options that are frozen once parsed, and reject a key they don't know.
+
+    A bool is `true` or `false`: pydantic would take "yes", "off" and 1 for one too.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _check_bool(cls, value: Any, info: ValidationInfo) -> Any:
+        annotation = cls.model_fields[info.field_name or ""].annotation
+        if annotation is bool and not isinstance(value, bool):
+            raise PydanticCustomError("bool_type", "should be a boolean: true or false")
+        return value
 
     def key_options(self) -> dict[str, Any]:
         """The options that results depend on, as JSON: all but the fields marked NOT_IN_KEY."""

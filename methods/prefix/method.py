@@ -25,6 +25,7 @@ from methods.prefix.histories import Batch, HistoryEncoder, subset
 from methods.prefix.user_state import Stored
 from methods.prompt.method import PromptMethod
 from methods.prompt.text_side import TextSideConfig, text_side_key
+from tasks.common.errors import ModelError
 from tasks.common.files import content_key
 from tasks.example import Dataset, Example, Prediction, newest_first
 
@@ -96,6 +97,20 @@ class PrefixMethod(Method[F]):
         tokens: torch.Tensor = self.plug(batch)
         return tokens
 
+    def _prefix(self, batch: Batch) -> torch.Tensor:
+        """`prefix`, checked. Raises ModelError, naming an example whose tokens are not finite.
+
+        A training that diverges is left to the training loop, which names the step.
+        """
+        tokens = self.prefix(batch)
+        finite = torch.isfinite(tokens.detach()).flatten(1).all(1)
+        if not finite.all():
+            rows = [row for row, sound in enumerate(finite.tolist()) if not sound]
+            bad = [batch.examples[row] for row in rows]
+            if not self.plug.training or not any(example.history for example in bad):
+                raise _not_finite(bad[0])
+        return tokens
+
     @property
     def stored(self) -> Stored | None:
         """What can be kept of a user instead of the texts; None if the texts are needed."""
@@ -164,7 +179,7 @@ class PrefixMethod(Method[F]):
         used = self._prepare(examples)
         with torch.no_grad():
             parts = [
-                self.prefix(self._batch(used[start : start + BATCH])).cpu()
+                self._prefix(self._batch(used[start : start + BATCH])).cpu()
                 for start in range(0, len(used), BATCH)
             ]
         answers = self.text_side.answer(examples, prefix=torch.cat(parts) if parts else None)
@@ -305,7 +320,7 @@ class PrefixMethod(Method[F]):
                 [golds[pair] for pair, _ in chosen],
                 max_input_tokens=self.runtime.max_input_tokens,
                 max_response_tokens=self.config.max_response_tokens,
-                prefix=self.prefix(batch),
+                prefix=self._prefix(batch),
             )
 
         tokens = self.runtime.training_llm.tokens
@@ -346,3 +361,18 @@ class PrefixMethod(Method[F]):
             "empty_histories": sizes.count(0),
             "cut_histories": sum(size > self.config.max_history for size in sizes),
         }
+
+
+def _not_finite(example: Example) -> ModelError:
+    what = f"the soft tokens of id {example.id} are not finite"
+    if not example.history:
+        return ModelError(
+            f"{what}; its history is empty",
+            hint="Return finite soft tokens for a history without behaviors, such as zeros where a "
+            "mean or a maximum over it has no value",
+        )
+    return ModelError(
+        what,
+        hint=f"Look at what the plug computes for its {len(example.history)} behaviors; if that is "
+        "finite before training, lower learning_rate",
+    )

@@ -8,7 +8,7 @@ imported, so listing names is fast and loads neither torch nor a broken plug-in.
 import ast
 import importlib
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from functools import cached_property
 from importlib.metadata import entry_points
@@ -40,10 +40,19 @@ class Registry(Generic[T]):
         base: the class that every registered class must extend.
         package: the package whose top-level modules are scanned.
         group: the entry-point group for classes of other distributions.
+        check: raises ConfigError for a class that is not defined as it must be.
     """
 
-    def __init__(self, kind: str, base: type[Any], package: str, group: str) -> None:
+    def __init__(
+        self,
+        kind: str,
+        base: type[Any],
+        package: str,
+        group: str,
+        check: Callable[[type[Any]], None] = lambda _: None,
+    ) -> None:
         self.kind, self.base, self.package, self.group = kind, base, package, group
+        self.check = check
 
     @cached_property
     def targets(self) -> MappingProxyType[str, str]:
@@ -78,7 +87,8 @@ class Registry(Generic[T]):
         """The class called `name`; also accepts "module:Class", for code outside the package.
 
         Raises:
-            ConfigError: the name is unknown, its target can't be imported or doesn't extend `base`.
+            ConfigError: the name is unknown, its target can't be imported, doesn't extend `base`
+                or isn't defined as `check` demands.
         """
         target = name if ":" in name else self.targets.get(name)
         if target is None:
@@ -98,6 +108,7 @@ class Registry(Generic[T]):
                 f"{target} is not a {self.base.__name__}",
                 hint=f"Make it extend {self.base.__module__}.{self.base.__name__}",
             )
+        self.check(found)
         return found
 
 

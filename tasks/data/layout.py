@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from tasks.common.errors import DataError
+from tasks.lamp import is_official
 from tasks.task import Task
 
 SplitName = Literal["user", "time"]
@@ -48,14 +49,14 @@ def find_files(task: Task, root: Path, split: SplitName, set: SetName) -> SetFil
                 raise DataError(
                     f"is missing, although {other.name} exists",
                     file=path,
-                    hint="Put both files of the set in one folder, or run `bench data download "
-                    f"{task.name}`",
+                    hint="Put both files of the set in one folder"
+                    + (f", or run `bench data download {task.name}`" if is_official(task) else ""),
                 )
         return SetFiles(questions, outputs if outputs.exists() else None)
     raise DataError(
         f"found no {set} set of {task.name} ({split} split) in any of: "
         + ", ".join(str(folder) for folder in folders),
         file=folders[0] / f"{set}_questions.json",
-        hint=f"Run `bench data download {task.name}`, or set the data root to the folder that "
-        "contains user/ and time/",
+        hint=(f"Run `bench data download {task.name}`, or set" if is_official(task) else "Set")
+        + " the data root to the folder that contains user/ and time/",
     )

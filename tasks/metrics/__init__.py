@@ -21,7 +21,7 @@ GENERATION = ("rouge1", "rouge2", "rougeL", "bleu", "chrf", "meteor")
 __all__ = ["Metric", "create", "names"]
 
 
-def names(task: Task) -> tuple[str, ...]:
+def names(task: Task | type[Task]) -> tuple[str, ...]:
     """The names of the metrics for the task's kind of answer."""
     return {
         Kind.CLASSIFICATION: CLASSIFICATION,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.lamp import LaMP2, LaMP3, LaMP4, LaMP5, LaMP6, LaMP7
+from tasks.task import Task
 
 TOPICS = {
     "garden": "roses soil compost seeds orchard pruning hedges tulips greenhouse irrigation",
@@ -204,3 +205,8 @@ GRAMMARS: tuple[SampleGrammar, ...] = (
     SampleTitles(LaMP6.folder, LaMP6.instruction, "text"),
     SampleTweets(),
 )
+
+
+def has_sample(task: type[Task]) -> bool:
+    """Whether the sample holds data of `task`."""
+    return task.folder in {grammar.folder for grammar in GRAMMARS}

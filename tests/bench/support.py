@@ -177,7 +177,7 @@ def items(user: str, count: int) -> list[dict[str, str]]:
 def make_record(cell: Cell, *, load: float = 0, fit: float = 0, predict: float = 0) -> dict:
     """A cell's record as JSON, of a method that learns nothing, with these seconds."""
     return CellRecord(
-        identity={},
+        identity=cell.depends_on.to_json(),
         key=cell.key,
         suite=cell.suite,
         data=cell.source,

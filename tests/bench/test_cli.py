@@ -7,6 +7,8 @@ import sys
 import pandas as pd
 import pytest
 
+from tasks import TASKS
+from tests.bench import own_task
 from tests.bench.support import GOLDS
 
 
@@ -18,6 +20,13 @@ def project(project):
     project.suite("zero-shot", "bm25", "right", more='about = "Three rows"')
     project.suite("right", "broken", name="faulty")
     return project
+
+
+@pytest.fixture
+def garden(monkeypatch):
+    """A user's own task, registered in addition to LaMP-3."""
+    targets = {"LaMP-3": "tasks.lamp:LaMP3", "garden": f"{own_task.__name__}:Garden"}
+    monkeypatch.setitem(vars(TASKS), "targets", targets)
 
 
 @pytest.fixture
@@ -97,7 +106,7 @@ def test_show_an_example_with_its_prompts(bench):
     out = bench("show", "LaMP-3", "d2").out
     assert out.splitlines()[:4] == [
         "LaMP-3 dev d2, user ann",
-        "history: 2 behaviours",
+        "history: 2 behaviors",
         "gold: 4",
         "query: Review d2.",
     ]
@@ -105,7 +114,7 @@ def test_show_an_example_with_its_prompts(bench):
     assert "--- bm25" in out
     assert "--- right" not in out  # it writes no prompt
     prompt = out[out.index("--- bm25") :]
-    assert "behaviours ann" in prompt
+    assert "behaviors ann" in prompt
     assert '1 is the score for "ann wrote item 0."' in prompt
 
 
@@ -113,6 +122,13 @@ def test_show_the_first_example_of_one_method(bench):
     out = bench("show", "LaMP-3", "-m", "zero-shot").out
     assert out.startswith("LaMP-3 dev d1, user ann")
     assert "--- bm25" not in out
+
+
+def test_show_says_why_a_method_has_no_prompt(bench):
+    out = bench("show", "LaMP-3", "-m", "right", "-m", "pplug", "-m", "zero-shot").out
+    assert "\nright: answers without an LLM\n" in out
+    assert "\npplug: soft tokens before the zero-shot prompt" in out
+    assert "tokens, no items of the history\n" in out
 
 
 def test_show_a_cell(done, bench):
@@ -129,6 +145,44 @@ def test_show_a_failed_cell(project, bench):
     bench("run", "faulty")
     out = bench("show", project.cells(suite="faulty")["broken"].key, "--suite", "faulty").out
     assert out.startswith("LaMP-3 · broken · seed 0: failed\nTraceback")
+
+
+def test_show_finds_a_key_in_any_suites_results(project, bench):
+    bench("run", "faulty")
+    cells = project.cells(suite="faulty")
+    assert bench("show", cells["broken"].key).out.startswith("LaMP-3 · broken · seed 0: failed\n")
+    project.suite("bm25", name="other")
+    other = bench(
+        "show",
+        project.cells(
+            suite="other",
+        )["bm25"].key,
+    )
+    assert "LaMP-3 · bm25 · t5 · seed 0: not run yet. Run `bench run s` first" in other.err
+    bench("run", "other", "--set", "max_input_tokens=99")
+    key = project.cells("max_input_tokens=99", suite="other")["bm25"].key
+    assert bench("show", key).out.startswith("LaMP-3 · bm25 · t5 · seed 0\n")
+
+
+def test_show_an_unknown_key_names_the_option(bench):
+    error = bench("show", "0123456789ab").err
+    assert "Give --suite NAME" in error
+    assert "`bench plan NAME --cells`" in error
+
+
+def test_show_says_which_suites_have_a_task(bench):
+    error = bench("show", "LaMP-2").err
+    assert error.startswith("error: suite 's' does not have task 'LaMP-2'. Give --suite NAME, one")
+    assert "mini" in error
+    assert "Add it to the `tasks` of a suite" in bench("show", "LaMP-6").err
+
+
+@pytest.mark.usefixtures("garden")
+def test_show_takes_the_only_suite_that_has_a_task(project, bench):
+    own_task.write_garden(project.root / "data")
+    project.add('[suites.g]\ndata = "tiny"\ntasks = ["garden"]\nmethods = ["majority-label"]\n')
+    done = bench("show", "garden")
+    assert done.out.startswith("garden dev dev0, user dev0\n"), done.err
 
 
 def test_score(done, bench):
@@ -199,6 +253,13 @@ def test_csv_parses_with_every_metric(done, bench):
     assert frame[frame.method == "right"].value.tolist() == [0, 0]
 
 
+def test_table_says_that_results_are_stored_under_other_settings(done, bench):
+    shown = bench("table", "--set", "evaluate_limit=2")
+    assert shown.code == 0
+    assert "3 cells of suite 's' are stored under other settings: give the same --set" in shown.err
+    assert bench("table").err == ""
+
+
 def test_table_narrowed_to_a_row(done, bench):
     out = bench("table", "-f", "markdown", "-m", "right").out
     assert "| right |" in out
@@ -223,7 +284,35 @@ def test_check_fails_a_bad_method(project, bench):
 def test_check_says_where_a_method_is_not_applicable(bench):
     done = bench("check", "copy-input", "-t", "LaMP-3")
     assert done.code == 0
-    assert done.out == "skip  LaMP-3  registration  not applicable\n"
+    assert done.out == "skip  LaMP-3  not applicable\n"
+
+
+@pytest.mark.usefixtures("garden")
+def test_check_skips_a_task_without_sample_data(bench):
+    skipped = "skip  garden  no sample data (give --data SOURCE)"
+    for arguments in [(), ("-t", "garden")]:
+        done = bench("check", "majority-label", *arguments)
+        assert (done.code, skipped in done.out.splitlines()) == (0, True), done.err
+        assert any(line.startswith("pass  LaMP-3") for line in done.out.splitlines()) is not bool(
+            arguments
+        )
+
+
+@pytest.mark.usefixtures("garden")
+def test_check_on_the_first_examples_of_a_source(project, bench):
+    done = bench("check", "majority-label", "-t", "garden", "--data", "tiny")
+    assert done.code == 2
+    assert "garden" in done.err
+    assert "bench data download" not in done.err
+    assert (
+        "skip  garden  no data in [data.tiny]"
+        in bench("check", "majority-label", "--data", "tiny").out
+    )
+    own_task.write_garden(project.root / "data")
+    done = bench("check", "majority-label", "-t", "garden", "--data", "tiny")
+    assert done.code == 0, done.out
+    assert "pass  garden  predictions" in done.out.splitlines()
+    assert bench("check", "bm25", "--data", "no").err.startswith("error: unknown data source 'no'")
 
 
 @pytest.mark.parametrize(
@@ -239,7 +328,7 @@ def test_check_says_where_a_method_is_not_applicable(bench):
         (["run", "--config", "no.toml"], "no.toml: there is no such file"),
         (["run", "--set", "data.tiny.root=no"], "no train set of LaMP-3"),
         (["run", "--set", "llms.t5.model=no"], "no: is not a folder"),
-        (["show", "LaMP-33"], "neither a task nor a cell of the suite. Did you mean 'LaMP-3'"),
+        (["show", "LaMP-33"], "neither a task nor the key of a stored cell"),
         (["show", "LaMP-3", "d9"], "id 'd9': the dev set of LaMP-3 has no such example"),
         (["check", "bm26"], "unknown method 'bm26'. Did you mean 'bm25'"),
         (["check", "bm25", "-t", "LaMP-33"], "unknown task 'LaMP-33'. Did you mean 'LaMP-3'"),

@@ -8,6 +8,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tasks.sample.writer import write_sample
+from tests.bench import own_task
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -31,6 +32,12 @@ def site(tmp_path):
 
 def download(bench, site, root, *more):
     return bench("data", "download", "LaMP-3", "--url", site, "--root", str(root), *more)
+
+
+def test_only_the_files_of_lamps_tasks_can_be_downloaded(bench):
+    done = bench("data", "download", f"{own_task.__name__}:Garden")
+    assert done.code == 2
+    assert "garden is not one of LaMP's tasks" in done.err
 
 
 def test_sample_is_written_in_the_official_layout(bench, tmp_path):

@@ -42,6 +42,15 @@ def test_tables_scores_cells_and_provenance(project, bench):
     assert provenance["settings"]["methods"] == list(ROWS)
 
 
+def test_a_suite_with_a_failed_cell_is_not_exported(project, bench):
+    project.probe("broken", "Fails", file=project.root / "there")
+    project.suite("right", "broken", "zero-shot", name="faulty")
+    bench("run", "faulty", "-m", "broken")
+    error = bench("export", "kept", "faulty").err
+    assert "1 of 3 cells of suite 'faulty' have failed, such as LaMP-3 · broken" in error
+    assert "leave the method out of the suite" in error
+
+
 def test_an_unfinished_suite_is_not_exported(project, bench):
     bench("run", "-m", "right")
     done = bench("export", "kept", "s")

@@ -1,5 +1,7 @@
 """`bench plan`: the grid of methods and tasks, and the estimate of the time left."""
 
+import json
+
 import pytest
 
 from bench import store
@@ -25,6 +27,15 @@ def take(seconds, cell):
     """Store a finished cell that took so long."""
     cell.folder.mkdir(parents=True)
     write_json(cell.folder / store.RECORD, make_record(cell, predict=seconds))
+
+
+def change_record(cell, **parts):
+    """Replace values in a stored record, such as `totals={"n": 2}`."""
+    path = cell.folder / store.RECORD
+    record = json.loads(path.read_text())
+    for name, values in parts.items():
+        record[name] |= values
+    write_json(path, record)
 
 
 def cells_of(grid, method):
@@ -68,6 +79,30 @@ def test_cells_with_other_settings_are_past_cells_too(project):
     take(10, cells_of(project.plan("max_input_tokens=99", "methods=['zero-shot']"), "zero-shot")[0])
     grid = project.plan("methods=['zero-shot']")
     assert estimate_time_left(grid, 1) == Estimate(10, 0)
+
+
+def test_seconds_are_scaled_to_the_number_of_queries(project):
+    """Four queries are planned; the finished cell answered two."""
+    few = cells_of(project.plan("evaluate_limit=2"), "right")[0]
+    take(10, few)
+    change_record(few, totals={"n": 2})
+    grid = project.plan("methods=['right', 'seeded']")
+    assert estimate_time_left(grid, 1) == Estimate(0, 2)  # nothing says yet how many queries
+    seeded = cells_of(grid, "seeded")[0]
+    take(7, seeded)
+    change_record(seeded, totals={"n": 4})
+    assert estimate_time_left(grid, 1) == Estimate(20, 0)
+
+
+def test_training_is_scaled_to_the_number_of_examples(project):
+    few, many = (
+        cells_of(project.plan(f"train_limit={limit}", SEEDS), "seeded")[0] for limit in (2, 6)
+    )
+    for cell, examples, seconds in ((few, 2, 10), (many, 6, 30)):
+        take(0, cell)
+        change_record(cell, fit={"examples": examples}, seconds={"fit": seconds})
+    grid = project.plan("train_limit=6", SEEDS, "methods=['seeded']")
+    assert estimate_time_left(grid, 1) == Estimate(2 * 30, 0)
 
 
 def test_a_damaged_record_is_no_past_cell(project):

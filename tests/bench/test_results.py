@@ -47,6 +47,29 @@ def test_a_line_holds_a_score_and_what_it_cost(done):
     assert scores[["llm", "encoder"]].isna().all().all()
 
 
+def test_lines_of_one_method_under_several_settings_can_be_told_apart(project):
+    project.suite("bm25")
+    for overrides in [
+        [],
+        ["methods.bm25.k=1"],
+        ["max_input_tokens=99"],
+        ["evaluate_limit=2"],
+    ]:
+        project.run(*overrides)
+    scores = library.load_results(project.runs)
+    scores = scores[scores.primary]
+    settings = scores[["max_input_tokens", "config", "n"]]
+    assert len(scores) == 4
+    assert not settings.duplicated().any()
+    assert scores.key.is_unique
+    assert sorted(settings.max_input_tokens) == [99, 256, 256, 256]
+    assert sum('"k":1' in text for text in settings.config) == 1
+
+
+def test_the_loaders_are_listed():
+    assert {"load_results", "load_predictions"} <= set(dir(library))
+
+
 def test_a_line_holds_a_prediction_and_its_score_in_each_metric(done):
     answers = library.load_predictions(done.runs)
     assert len(answers) == 2 * len(GOLDS)

@@ -96,6 +96,7 @@ def test_an_unknown_key_is_named_with_the_nearest_one(config, old, new, place, n
         ("tasks=[]", "suites.s.tasks", "at least 1"),
         ("max_input_tokens=0", "suites.s.max_input_tokens", "greater than 0"),
         ("max_input_tokens=many", "suites.s.max_input_tokens", "integer"),
+        ('controls="yes"', "suites.s.controls", "boolean"),
         ("controls=perhaps", "suites.s.controls", "boolean"),
         ("split=random", "suites.s.split", "'user' or 'time'"),
         ("evaluate=train", "suites.s", "`train` and `evaluate` are both 'train'"),

@@ -8,6 +8,7 @@ from bench.conformance.tiny_runtime import tiny_runtimes
 from methods import METHODS
 from tasks import TASKS
 from tasks.data.loading import load_dataset
+from tasks.sample.grammar import has_sample
 from tasks.sample.writer import write_sample
 
 CELLS = [
@@ -16,6 +17,7 @@ CELLS = [
     for method in METHODS.names()
     if METHODS.get(method).applicable(TASKS.get(task))
 ]
+NO_SAMPLE = "no sample data: run `bench check METHOD -t TASK --data SOURCE`"
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +52,8 @@ def surroundings(folder):
 
 @pytest.mark.parametrize(("method", "task"), CELLS)
 def test_method_on_task(method, task, surroundings):
+    if not has_sample(TASKS.get(task)):
+        pytest.skip(NO_SAMPLE)
     trained = "training" in METHODS.get(method).Config.model_fields
     options = {"training": {"epochs": 1}} if trained else {}
     results = check(method, options, **surroundings(task))
