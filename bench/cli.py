@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bench.settings import Settings
 
 app = typer.Typer(
-    help="Compare ways to personalize a frozen LLM, at equal terms.",
+    help="Compare ways to personalize a frozen LLM, on equal terms.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

@@ -154,7 +154,8 @@ def verify(
                 ", …" if len(finding.ids) > SHOWN_IDS else ""
             )
             place = f" [{finding.set}]" if finding.set else ""
-            message = f"{finding.message}: {ids}" if ids else finding.message
+            listed = ids and finding.kind != "unreadable"  # whose message names the id
+            message = f"{finding.message}: {ids}" if listed else finding.message
             echo(f"  {finding.severity}: {finding.kind}{place}: {message}")
     if faulty:
         raise typer.Exit(1)

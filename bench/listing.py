@@ -87,7 +87,7 @@ def _describe_variant(table: dict[str, Any], name: str) -> str:
 
 def _describe_source(source: DataSettings) -> str:
     if source.root is not None:
-        return str(source.root)
+        return f"{source.root}{'' if source.root.is_dir() else ' (not downloaded)'}"
     if source.mini is None:
         return "a small generated set in LaMP's format"
     knobs = source.mini.model_dump(exclude_unset=True)
@@ -103,6 +103,10 @@ def _describe_encoder(encoder: EncoderConfig) -> str:
     return encoder.model
 
 
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def _describe_suite(suite: Suite, *, default: bool) -> str:
-    size = f"{len(suite.tasks)} tasks × {len(suite.methods)} methods"
+    size = f"{_count(len(suite.tasks), 'task')} × {_count(len(suite.methods), 'method')}"
     return f"{size}{' (default)' if default else ''}. {suite.about}".rstrip()

@@ -48,7 +48,7 @@ def list_names(
 def init(
     file: Annotated[Path, typer.Argument(help="The file to write.")] = Path("bench.toml"),
 ) -> None:
-    """Write a commented bench.toml to start from; never over one that exists."""
+    """Write a commented bench.toml to start from; never overwrites an existing file."""
     from bench.settings.starter import write_starter
 
     write_starter(file)

@@ -39,21 +39,21 @@ class Bound(Method):
 
 
 class Oracle(Bound):
-    """The answer given the user's preferences but not the noise: an upper bound for methods."""
+    """The answer by the user's preferences without noise; known only for generated worlds."""
 
     name = "oracle"
     kind = "oracle"
 
 
 class UserBlind(Bound):
-    """The best answer without knowing the user; anything above it is personal."""
+    """The best answer without knowing the user; known only for generated worlds."""
 
     name = "user-blind"
     kind = "user-blind"
 
 
 class RandomAnswer(Bound):
-    """A random valid answer."""
+    """A random valid answer; known only for generated worlds."""
 
     name = "random-answer"
     kind = "random"

@@ -19,6 +19,7 @@ MOVIE_TAGS = (
     "violence", "true story",
 )  # fmt: skip
 
+OWN_FILES = "Put this task's own official files there, unmodified"
 GENERATION_METRICS = ("rouge1", "rougeL", "rouge2", "bleu", "chrf")
 
 
@@ -31,6 +32,7 @@ class LaMP1(LaMPTask):
 
     name = "LaMP-1"
     folder = "LaMP_1"
+    form_hint = OWN_FILES
     kind = Kind.CLASSIFICATION
     labels = ("[1]", "[2]")
     metrics = ("accuracy", "f1")
@@ -120,6 +122,7 @@ class LaMP3(LaMPTask):
 
     name = "LaMP-3"
     folder = "LaMP_3"
+    form_hint = OWN_FILES
     kind = Kind.ORDINAL
     labels = ("1", "2", "3", "4", "5")
     metrics = ("mae", "rmse")
@@ -140,6 +143,7 @@ class LaMP4(LaMPTask):
 
     name = "LaMP-4"
     folder = "LaMP_4"
+    form_hint = OWN_FILES
     kind = Kind.GENERATION
     metrics = GENERATION_METRICS
     response_in_text = True
@@ -156,6 +160,7 @@ class LaMP5(LaMPTask):
 
     name = "LaMP-5"
     folder = "LaMP_5"
+    form_hint = OWN_FILES
     kind = Kind.GENERATION
     metrics = GENERATION_METRICS
     response_in_text = True
@@ -193,6 +198,7 @@ class LaMP7(LaMPTask):
 
     name = "LaMP-7"
     folder = "LaMP_7"
+    form_hint = OWN_FILES
     kind = Kind.GENERATION
     metrics = GENERATION_METRICS
     lead = "Paraphrase the following tweet"

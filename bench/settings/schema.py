@@ -199,7 +199,7 @@ class Settings(_Strict):
         trainings: options of a training that `training = "NAME"` of a variant or suite refers to.
         pools: lists of methods and variants that `pool = "NAME"` of a variant or suite refers to.
         suites: one with `like` takes over the keys of that suite that it doesn't set itself, and
-            within `training` and `options` likewise.
+            within `training` and `options` likewise; `about` is its own.
     """
 
     default_suite: str = DEFAULT_SUITE

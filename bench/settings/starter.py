@@ -9,7 +9,7 @@ STARTER = Path(__file__).parents[1] / "starter.toml"
 
 
 def write_starter(path: Path) -> None:
-    """Write it. Raises ConfigError where something is there already."""
+    """Write it. Raises ConfigError if `path` exists."""
     if path.exists() or path.is_symlink():
-        raise ConfigError("is there already", file=path, hint="Edit it, or name another file")
+        raise ConfigError(f"{path} already exists", hint="Edit it, or name another file")
     write_text(path, STARTER.read_text(encoding="utf-8"))

@@ -71,7 +71,7 @@ def expand_trainings(raw: Table) -> Table:
 
 
 def inherit(suites: Table, name: str, below: tuple[str, ...] = ()) -> Any:
-    """A suite's table merged over the suite that it is `like`.
+    """A suite's table merged over the suite that it is `like`, without that suite's `about`.
 
     Raises ValueError: `like` names no other suite, or a circle.
     """
@@ -87,7 +87,9 @@ def inherit(suites: Table, name: str, below: tuple[str, ...] = ()) -> Any:
     if parent not in suites or parent in below:
         raise ValueError(f"suite {name!r} is like {parent!r}, which is no other suite")
     inherited: Any = inherit(suites, parent, (name, *below))
-    return merge(inherited, own) if isinstance(inherited, dict) else inherited
+    if not isinstance(inherited, dict):
+        return inherited
+    return merge({key: value for key, value in inherited.items() if key != "about"}, own)
 
 
 def select_task(options: Table, task: str | None, where: str) -> Table:

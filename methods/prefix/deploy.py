@@ -228,7 +228,7 @@ class DeployedPlug:
             or not all(isinstance(item, str | Behavior) for item in history)
         ):
             raise DataError(
-                "the history is not a sequence of texts or behaviours",
+                "the history is not a sequence of texts or behaviors",
                 hint="Give a list of texts, oldest first, even for a single one",
             )
         if any(isinstance(item, str) for item in history) and (

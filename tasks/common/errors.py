@@ -10,7 +10,7 @@ class BenchError(Exception):
 
     Args:
         what: what is wrong, as a phrase without a full stop.
-        hint: how to fix it, as an imperative without a full stop.
+        hint: how to fix it, as an imperative without a full stop, or as a question.
         file: the file concerned, if any.
         id: the example concerned, if any.
     """
@@ -28,7 +28,8 @@ class BenchError(Exception):
         place = ", ".join(
             part for part in (self.file, None if self.id is None else f"id {self.id!r}") if part
         )
-        return f"{place + ': ' if place else ''}{self.what}. {self.hint}."
+        end = "" if self.hint.endswith("?") else "."
+        return f"{place + ': ' if place else ''}{self.what}. {self.hint}{end}"
 
 
 class DataError(BenchError):

@@ -27,7 +27,7 @@ def did_you_mean(name: str, known: list[str]) -> str:
     """A hint for a mistyped name: the closest known name, or else the known names (at most 50)."""
     near = get_close_matches(name, known, n=1, cutoff=0.5)
     if near:
-        return f"Did you mean {near[0]!r}"
+        return f"Did you mean {near[0]!r}?"
     more = f", … ({len(known)} in total)" if len(known) > MAX_LISTED else ""
     return f"Known: {', '.join(sorted(known)[:MAX_LISTED]) or 'none'}{more}"
 

@@ -8,6 +8,7 @@ from tasks.data.document import read_json
 from tasks.data.layout import SetName, SplitName, find_files
 from tasks.data.validation import build_example, match_ids, read_golds, read_questions
 from tasks.example import Behavior, Dataset
+from tasks.lamp import is_official
 from tasks.task import Task
 
 KNOWN_FAULTS: dict[tuple[str, str, str], dict[str, str]] = {
@@ -41,12 +42,12 @@ def load_dataset(
         DataError: a file is missing or faulty.
     """
     files = find_files(task, root, split, set)
-    document = read_json(files.questions)
+    document = read_json(files.questions, official=is_official(task))
     rows = read_questions(document)
     digests = [document.sha256]
     golds: dict[str, str] | None = None
     if files.outputs is not None:
-        outputs = read_json(files.outputs)
+        outputs = read_json(files.outputs, official=is_official(task))
         golds = read_golds(outputs, task)
         digests.append(outputs.sha256)
         match_ids(document, rows, golds)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tasks.common.errors import DataError
-from tasks.data.document import DOWNLOAD_AGAIN, USE_OFFICIAL, Document
+from tasks.data.document import Document
 from tasks.example import Behavior, Example
 from tasks.task import Task
 from tasks.templates.fields import read_field
@@ -48,13 +48,14 @@ def read_golds(document: Document, task: Task) -> dict[str, str]:
 
 def match_ids(questions: Document, asked: Mapping[str, Any], golds: Mapping[str, str]) -> None:
     """Raises DataError if a question has no gold, or a gold has no question."""
-    for missing, what in (
-        ([id for id in asked if id not in golds], "questions without an output"),
-        ([id for id in golds if id not in asked], "outputs without a question"),
+    for missing, total, what, other in (
+        ([id for id in asked if id not in golds], asked, "question", "output"),
+        ([id for id in golds if id not in asked], golds, "output", "question"),
     ):
         if missing:
+            verb = "has" if len(missing) == 1 else "have"
             raise questions.error(
-                f"{len(missing)} of {max(len(asked), len(golds))} are {what}",
+                f"{len(missing)} of {len(total)} {what}s {verb} no {other}",
                 id=missing[0],
                 hint="Put questions and outputs of the same set and split in one folder",
             )
@@ -135,7 +136,7 @@ def _index_by_id(
     rows: list[Any], document: Document, what: str
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     if not rows:
-        raise document.error(f"the file contains no {what}", hint=DOWNLOAD_AGAIN)
+        raise document.error(f"the file contains no {what}")
     seen: set[str] = set()
     for position, row in enumerate(rows):
         if not isinstance(row, dict):
@@ -173,7 +174,7 @@ def _form_error(
     """The error for an input that is not a prompt of the task; names the task it belongs to."""
     from tasks import lamp
 
-    hint = error.hint if isinstance(error, FormError) else USE_OFFICIAL
+    hint = error.hint if isinstance(error, FormError) else None
     for other in lamp.ALL:
         if other.name != task.name and _is_input_of(input, other()):
             hint = f"These are files of {other.name}: load them as that task, or replace them"

@@ -43,7 +43,7 @@ class LaMPTask(Task):
     item_template: ClassVar[str]
     ending: ClassVar[str] = " . "
     reserved_words: ClassVar[str] = ""
-    form_hint: ClassVar[str] = "Put this task's own official files there, unmodified"
+    form_hint: ClassVar[str] = "Correct the input in this file"
 
     def query(self, input: str) -> str:
         _, marker, content = input.partition(self.marker)

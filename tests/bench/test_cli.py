@@ -353,4 +353,4 @@ def test_an_error_of_the_real_command_has_no_traceback(project):
     process = project.start("plan", "ss")
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (2, "")
-    assert err == "error: unknown suite 'ss'. Did you mean 's'.\n"
+    assert err == "error: unknown suite 'ss'. Did you mean 's'?\n"

@@ -44,7 +44,7 @@ def test_list_shows_the_users_own_names_as_they_are(project, bench):
     out = bench("list").out
     assert "  [red]x  " in out
     assert "bm25: k = 3" in out
-    assert "1 tasks × 1 methods (default). [bold]One[/bold] row" in out
+    assert "1 task × 1 method (default). [bold]One[/bold] row" in out
 
 
 def test_every_registered_class_and_variant_has_a_line():
@@ -91,7 +91,7 @@ def test_init_never_overwrites(empty, bench):
     (empty / "bench.toml").write_text("# mine\n")
     done = bench("init")
     assert done.code == 2
-    assert "error: bench.toml: is there already. Edit it, or name another file." in done.err
+    assert "error: bench.toml already exists. Edit it, or name another file." in done.err
     assert (empty / "bench.toml").read_text() == "# mine\n"
     assert bench("init", "other.toml").code == 0
     assert (empty / "other.toml").is_file()
@@ -108,7 +108,7 @@ def test_a_method_outside_the_suite_is_run_shown_and_tabled(project, bench):
     project.suite("zero-shot")
     assert bench("run", "-m", "mean-score").code == 0
     assert (project.runs / "s" / "LaMP-3" / "mean-score").is_dir()
-    assert "mean-score  " in bench("table", "-m", "mean-score").out
+    assert "\nmean-score " in bench("table", "-m", "mean-score").out
     assert "--- bm25" in bench("show", "LaMP-3", "-m", "bm25").out
 
 
@@ -119,3 +119,13 @@ def test_a_named_file_must_be_there(empty, bench):
         "bench.toml: there is no such file. Give --config PATH, or write one: bench init"
         in done.err
     )
+
+
+def test_list_marks_data_that_are_not_there_and_inherits_no_description(project, bench):
+    project.suite("bm25", more='about = "One row"')
+    project.add('[suites.two]\nlike = "s"\n[data.away]\nroot = "away"\n')
+    out = bench("list").out
+    lines = {line.split()[0]: line for line in out.splitlines() if line.startswith("  ")}
+    assert lines["away"].endswith("/away (not downloaded)")
+    assert lines["tiny"].endswith("/data")
+    assert lines["two"].endswith("1 task × 1 method.")

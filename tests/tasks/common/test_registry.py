@@ -61,7 +61,7 @@ def test_names_that_cannot_be_loaded(package, name, what):
 
 
 def test_the_hint_for_an_unknown_name():
-    assert did_you_mean("bm52", ["bm25", "dense"]) == "Did you mean 'bm25'"
+    assert did_you_mean("bm52", ["bm25", "dense"]) == "Did you mean 'bm25'?"
     assert did_you_mean("x", ["b", "a"]) == "Known: a, b"
     assert did_you_mean("x", []) == "Known: none"
     many = did_you_mean("x", [f"id-{number:04}" for number in range(3000)])

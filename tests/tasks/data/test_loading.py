@@ -7,6 +7,7 @@ import pytest
 from tasks.common.errors import DataError
 from tasks.data.loading import load_dataset
 from tasks.lamp import LaMP2, LaMP3, LaMP6
+from tests.bench.own_task import Garden, write_garden
 from tests.tasks.support import REAL, review, write_set
 
 ITEM = {"id": "p1", "text": "Broke.", "score": "1"}
@@ -126,9 +127,9 @@ def one(**changes):
 # questions, golds, expected message, expected id
 FAULTS = {
     "duplicate id": ([review("1"), review(1)], {"1": "5"}, "two questions share this id", "1"),
-    "question without output": ([review("1"), review("2")], {"1": "5"}, "1 of 2 are questions without", "2"),
-    "output without question": ([review("1")], {"1": "5", "2": "5"}, "1 of 2 are outputs without", "2"),
-    "id mismatch": ([review("1")], {"2": "5"}, "without an output", "1"),
+    "question without output": ([review("1"), review("2")], {"1": "5"}, "1 of 2 questions has no output", "2"),
+    "output without question": ([review("1")], {"1": "5", "2": "5"}, "1 of 2 outputs has no question", "2"),
+    "id mismatch": ([review("1")], {"2": "5"}, "1 of 1 questions has no output", "1"),
     "unknown label": ([review("1")], {"1": "6"}, "unknown label '6'", "1"),
     "output of a wrong type": ([review("1")], {"1": None}, "field 'output' is missing", "1"),
     "outputs of another task": ([review("1")], {"task": "LaMP_4", "golds": [{"id": "1", "output": "5"}]}, "task 'LaMP_4', not of 'LaMP_3'", None),
@@ -222,3 +223,16 @@ def test_real_reviews():
     assert {item.user_id for item in train.examples} == {item.user_id for item in dev.examples}
     assert sum(gold == "5" for gold in dev.golds.values()) == 108
     assert all(item.input.endswith(item.query) for item in dev.examples)
+
+
+def test_a_fault_in_a_task_of_ones_own_is_to_be_corrected(tmp_path):
+    write_garden(tmp_path)
+    path = tmp_path / "time" / "garden" / "dev" / "dev_questions.json"
+    path.write_text(path.read_text().replace('"bed"', '"bad"'))
+    with pytest.raises(DataError, match=r"no field 'bed'\. Correct the item in this file") as error:
+        load_dataset(Garden(), tmp_path, split="time", set="dev")
+    assert str(error.value).count("dev0") == 1
+    path.write_text("{")
+    with pytest.raises(DataError) as error:
+        load_dataset(Garden(), tmp_path, split="time", set="dev")
+    assert "download" not in str(error.value)
