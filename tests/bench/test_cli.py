@@ -230,7 +230,7 @@ def test_any_encoding_of_the_output_will_do(done, bench, encoding, monkeypatch):
 
 
 def test_names_with_markup_are_printed_as_they_are(project, bench):
-    name = "[red]x[/red]"
+    name = "[red]x[bold]"
     project.add(f'[suites."{name}"]\ntasks = ["LaMP-3"]\nmethods = ["{name}"]\ndata = "tiny"\n')
     project.says(f'"{name}"', dict(GOLDS))
     for arguments in (["run", name], ["plan", name], ["plan", "--cells", name], ["table", name]):
@@ -327,7 +327,7 @@ def test_check_on_the_first_examples_of_a_source(project, bench):
         (["run", "--set", "methods.right.method=no:Such"], "can't be loaded from no:Such"),
         (["run", "--config", "no.toml"], "no.toml: there is no such file"),
         (["run", "--set", "data.tiny.root=no"], "no train set of LaMP-3"),
-        (["run", "--set", "llms.t5.model=no"], "no: is no folder"),
+        (["run", "--set", "llms.t5.model=no"], "no: is not a folder"),
         (["show", "LaMP-33"], "neither a task nor the key of a stored cell"),
         (["show", "LaMP-3", "d9"], "id 'd9': the dev set of LaMP-3 has no such example"),
         (["check", "bm26"], "unknown method 'bm26'. Did you mean 'bm25'"),

@@ -74,7 +74,7 @@ options.bm25-2.per_task."LaMP-3" = { k = 3 }
         ('["zero-shot", 3]', "the pool of 'mine' names 3"),
         ('["zero-shot", "bm25", "bm25"]', "names a member twice"),
         ('["zero-shot"]', "a pool of 1 leaves nothing to choose"),
-        ('["zero-shot", "oracle-pool"]', "looks at the golds"),
+        ('["zero-shot", "oracle-pool"]', "reads the golds"),
     ],
 )
 def test_a_pool_that_cannot_be_is_refused(project, pool, message):
