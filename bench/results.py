@@ -21,9 +21,9 @@ RUNS = Path("results/runs")
 CELL_COLUMNS = ["suite", "data", "task", "method", "llm", "encoder", "seed"]
 SCORE_COLUMNS = [
     *CELL_COLUMNS,
-    *("max_input_tokens", "train_examples", "config"),
+    *("max_input_tokens", "budget_rule", "train_examples", "config"),
     *("metric", "primary", "value", "higher_is_better", "n", "n_failed", "n_unparsed"),
-    *("max_input_tokens", "budget_rule", "prompt_tokens", "query_read", "queries_cut"),
+    *("prompt_tokens", "query_read", "queries_cut"),
     *("new_tokens", "seconds", "fit_seconds", "predict_seconds"),
     *("trainable_shared", "trainable_per_user", "bytes_per_user", "seconds_per_user"),
     *("key", "folder"),
@@ -45,12 +45,11 @@ def load_results(runs: Path | str = RUNS, suite: str | None = None) -> pd.DataFr
 
     - suite, data, task, method, llm, encoder, seed: the cell. `method` is the variant's name, with
       its control ("bm25@shuffled-user"); llm and encoder are missing where the method uses none.
-    - max_input_tokens, train_examples, config: settings that a name like "bm25" doesn't show: the
-      prompt budget (missing without an LLM), the examples that `fit` learned from (0 if nothing is
-      trained), and all options of the method as compact JSON.
+    - max_input_tokens, budget_rule, train_examples, config: settings that a name like "bm25"
+      doesn't show: the prompt budget and its rule (missing without an LLM), the examples that `fit`
+      learned from (0 if nothing is trained), and all options of the method as compact JSON.
     - metric, value, higher_is_better: the score. `primary` marks the task's primary metric.
     - n, n_failed, n_unparsed: examples scored; failed and unparsed ones count as wrong.
-    - max_input_tokens, budget_rule: the prompt budget; missing where the method uses no LLM.
     - prompt_tokens, new_tokens: means per query, soft tokens not counted.
     - query_read, queries_cut: mean share of a query that the LLM read, and the number of queries of
       which it did not read all; missing without an LLM and in cells stored before it was counted.
@@ -156,7 +155,6 @@ def _cell_columns(folder: Path, record: CellRecord) -> dict[str, Any]:
 
 def _score_rows(folder: Path, record: CellRecord, scores: CellScores) -> list[dict[str, Any]]:
     cell = _cell_columns(folder, record) | {
-        "max_input_tokens": record.identity.get("max_input_tokens"),
         "train_examples": record.fit.examples,
         "config": json.dumps(record.config, ensure_ascii=False, separators=(",", ":")),
         "prompt_tokens": record.totals.prompt_tokens_mean,

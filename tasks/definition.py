@@ -38,7 +38,9 @@ def check_definition(task: type[Task]) -> None:
 
 
 def _check_metrics(task: type[Task]) -> None:
-    from tasks.metrics import names  # imports numpy, which listing names does without
+    if task.__module__ == "tasks.lamp":  # checked by the tests, so that loading them needs no numpy
+        return
+    from tasks.metrics import names
 
     known = list(names(task))
     for metric in task.metrics:

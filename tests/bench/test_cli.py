@@ -128,7 +128,7 @@ def test_show_says_why_a_method_has_no_prompt(bench):
     out = bench("show", "LaMP-3", "-m", "right", "-m", "pplug", "-m", "zero-shot").out
     assert "\nright: answers without an LLM\n" in out
     assert "\npplug: soft tokens before the zero-shot prompt" in out
-    assert "tokens, no items of the history\n" in out
+    assert "tokens, no items of the history, query read: " in out
 
 
 def test_show_a_cell(done, bench):

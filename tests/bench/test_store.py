@@ -177,7 +177,7 @@ def leftovers(project):
 
 @pytest.mark.parametrize(
     ("size", "file"),
-    [(40, "fit.json"), (300, "predictions-0.jsonl"), (600, "scores.json"), (1200, "cell.json")],
+    [(40, "fit.json"), (300, "predictions-0.jsonl"), (780, "scores.json"), (1500, "cell.json")],
 )
 def test_a_full_disk_loses_nothing(project, bench, size, file):
     project.says("first", {"d1": "4"})

@@ -125,7 +125,7 @@ def test_likelihoods_that_are_not_finite_are_reported(tmp_path):
     model = tiny()
     with torch.no_grad():
         model.model.shared.weight[:] = torch.nan
-    with pytest.raises(ModelError, match="likelihoods that are not finite"):
+    with pytest.raises(ModelError, match="logits are not finite"):
         reranker(tmp_path, model).prepare(ASKED)
 
 
