@@ -174,12 +174,13 @@ def test_show_says_which_suites_have_a_task(bench):
     error = bench("show", "LaMP-2").err
     assert error.startswith("error: suite 's' does not have task 'LaMP-2'. Give --suite NAME, one")
     assert "mini" in error
-    assert "real" in bench("show", "LaMP-6").err
+    assert "one of: real-512, real-adapted, real-full, real" in bench("show", "LaMP-6").err
 
 
 @pytest.mark.usefixtures("garden")
 def test_show_takes_the_only_suite_that_has_a_task(project, bench):
     own_task.write_garden(project.root / "data")
+    assert "Add it to the `tasks` of a suite" in bench("show", "garden").err
     project.add('[suites.g]\ndata = "tiny"\ntasks = ["garden"]\nmethods = ["majority-label"]\n')
     done = bench("show", "garden")
     assert done.out.startswith("garden dev dev0, user dev0\n"), done.err
