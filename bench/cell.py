@@ -102,6 +102,13 @@ def make_runtime(
     )
 
 
+def _find_answer_limit(cell: Cell, settings: Settings) -> int | None:
+    """The most tokens that an answer may take; None without an LLM."""
+    if cell.llm is None:
+        return None
+    return settings.llm(cell.llm).decoding.max_new_tokens or cell.task.max_new_tokens
+
+
 def _run(cell: Cell, settings: Settings, data: Data, models: Models, progress: Progress) -> None:
     timer = PhaseTimer()
     started = datetime.now(UTC)
@@ -137,7 +144,7 @@ def _run(cell: Cell, settings: Settings, data: Data, models: Models, progress: P
         peak_bytes=memory.peak_bytes(),
         fit=Fit.from_report(fit.report, fit.seconds),
         cost=fit.method.cost(),
-        totals=Totals.from_predictions(predictions),
+        totals=Totals.from_predictions(predictions, _find_answer_limit(cell, settings)),
         models=ModelDescriptions(
             llm=runtime.llm.description if cell.llm else None,
             encoder=runtime.encoder.description if cell.encoder else None,

@@ -15,6 +15,7 @@ from bench.cell import Outcome
 from bench.engine import run_grid
 from bench.environment import describe_environment
 from bench.grid import Cell, Grid, plan
+from bench.locks import LOCKS
 from bench.records import CellRecord, Fit, ModelDescriptions, PeakBytes, Seconds, Totals
 from bench.settings import Settings, load_settings
 from methods import Cost, FitReport
@@ -123,7 +124,7 @@ class Project:
         return {
             str(path.relative_to(self.runs)): path.read_bytes()
             for path in sorted(self.runs.rglob("*"))
-            if path.is_file() and path.name != "cell.json"
+            if path.is_file() and path.name != "cell.json" and LOCKS not in path.parts
         }
 
     def times(self) -> dict[str, int]:
