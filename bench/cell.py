@@ -20,7 +20,7 @@ from bench.settings import Settings
 from methods.core.fitting import fit_once
 from methods.core.runtime import Runtime
 from tasks.common.errors import BenchError, StorageError
-from tasks.common.files import content_key
+from tasks.common.files import content_key, write_text
 from tasks.common.progress import Progress
 from tasks.common.seeds import Seeds
 
@@ -157,7 +157,8 @@ def _run(cell: Cell, settings: Settings, data: Data, models: Models, progress: P
         store.write_predictions(folder / store.PREDICTIONS, predictions)
         if evaluated.golds is None:
             official = cell.task.official_name()
-            store.write_submission(folder / store.SUBMISSION, official, predictions)
+            submission = store.format_submission(official, predictions)
+            write_text(folder / store.SUBMISSION, submission)
         else:
             scores = score_cell(cell.task(), evaluated, predictions, settings.scoring.rules)
             store.write_scores(folder, scores)

@@ -10,7 +10,7 @@ import typer
 
 from bench.data_cli import app as data_app
 from bench.output import echo, echo_error, make_console, prepare_streams, write_output
-from bench.results_cli import archive, remove, verify
+from bench.results_cli import archive, remove, submission, verify
 from bench.settings_cli import CONFIG, Config, init, list_names
 from tasks.common.errors import BenchError
 
@@ -28,7 +28,7 @@ app = typer.Typer(
 app.add_typer(data_app, name="data")
 app.command("list")(list_names)
 app.command()(init)
-for command in (verify, remove, archive):
+for command in (verify, remove, archive, submission):
     app.command()(command)
 
 Suite = Annotated[

@@ -1,4 +1,4 @@
-"""Commands on what is stored: `bench verify`, `bench remove`, `bench archive`."""
+"""Commands on what is stored: `bench verify`, `remove`, `archive` and `submission`."""
 
 import sys
 from pathlib import Path
@@ -126,6 +126,26 @@ def archive(
     )
     if cells and _confirm(cells, f"Move to {out}", yes=yes):
         _report(removal.archive(cells, out, settings.store.cache), f"moved to {out}")
+
+
+def submission(
+    out: Annotated[Path, typer.Argument(help="The folder to write the zip files to.")],
+    suite: Annotated[
+        str | None, typer.Argument(help="A suite; the default one if omitted.")
+    ] = None,
+    method: Methods = [],  # noqa: B006
+    task: Tasks = [],  # noqa: B006
+    set: Set = [],  # noqa: B006
+    config: Config = CONFIG,
+) -> None:
+    """Write stored predictions in the format of LaMP's leaderboard: a zip for each row and seed."""
+    from bench.grid import plan
+    from bench.settings import load_settings
+    from bench.submissions import write_submissions
+
+    settings = load_settings(config, set, suite)
+    for path in write_submissions(plan(settings, suite, methods=method, tasks=task), out):
+        echo(f"written: {path}")
 
 
 def _choose(

@@ -31,7 +31,7 @@ from bench.stored_files import (
 )
 from tasks import Prediction
 from tasks.common.errors import StorageError
-from tasks.common.files import content_key, sha256_of, write_json, write_text
+from tasks.common.files import content_key, sha256_of, write_text
 from tasks.common.parts import atomic_folder
 from tasks.common.sealed import unseal, write_sealed
 
@@ -238,10 +238,10 @@ def read_chunk(path: Path) -> list[Prediction]:
     return found
 
 
-def write_submission(path: Path, task: str, predictions: Sequence[Prediction]) -> None:
-    """The official leaderboard's format: {"task": …, "golds": [{id, output}]}."""
+def format_submission(task: str, predictions: Sequence[Prediction]) -> str:
+    """The official leaderboard's format: {"task": …, "golds": [{id, output}]}, as JSON."""
     answers = [{"id": p.id, "output": p.text or ""} for p in predictions]
-    write_json(path, {"task": task, "golds": answers})
+    return json.dumps({"task": task, "golds": answers}, indent=2, ensure_ascii=False) + "\n"
 
 
 def _format(predictions: Sequence[Prediction]) -> str:

@@ -94,11 +94,9 @@ def _verify_files(folder: Path, record: CellRecord, count: Count) -> Iterator[Fi
 
 def _verify_submission(cell: Cell, predictions: list[Prediction]) -> Iterator[Finding]:
     path = cell.folder / store.SUBMISSION
-    with TemporaryDirectory() as temporary:
-        derived = Path(temporary) / store.SUBMISSION
-        store.write_submission(derived, cell.task.official_name(), predictions)
-        if not path.is_file() or path.read_bytes() != derived.read_bytes():
-            yield Finding(path, "is missing, or holds other answers than the predictions")
+    derived = store.format_submission(cell.task.official_name(), predictions)
+    if not path.is_file() or path.read_bytes() != derived.encode():
+        yield Finding(path, "is missing, or holds other answers than the predictions")
 
 
 def _compare_scores(

@@ -11,7 +11,8 @@ from bench import store
 from bench.records import Totals
 from tasks import Prediction
 from tasks.common.errors import StorageError
-from tasks.common.sealed import unseal, write_sealed
+from tasks.common.sealed import unseal
+from tests.bench.support import edit_sealed
 
 EMPTY = hashlib.sha256(b"").hexdigest()
 
@@ -22,13 +23,6 @@ def folder(project):
     project.suite("row")
     (outcome,) = project.run()
     return outcome.cell.folder
-
-
-def edit(path, change):
-    """Change a sealed file and seal it again: what is wrong then is its shape alone."""
-    value = json.loads(unseal(path.read_bytes())[0])
-    change(value)
-    write_sealed(path, value)
 
 
 def make_old(folder):
@@ -59,7 +53,7 @@ def test_what_is_read_is_what_was_written(folder):
 )
 def test_a_record_of_another_shape_is_named(folder, bench, change, fault):
     path = folder / store.RECORD
-    edit(path, change)
+    edit_sealed(path, change)
     with pytest.raises(StorageError) as error:
         store.read_record(folder)
     assert str(error.value).startswith(f"{path}: is not a cell's record ({fault}")
@@ -84,7 +78,7 @@ def test_scores_of_another_shape_are_named_and_bench_score_repairs_them(
 ):
     path = folder / store.SCORES
     whole = path.read_bytes()
-    edit(path, change)
+    edit_sealed(path, change)
     with pytest.raises(StorageError) as error:
         store.read_scores(folder)
     assert str(error.value).startswith(f"{path}: is not a cell's scores ({fault}")
@@ -94,8 +88,8 @@ def test_scores_of_another_shape_are_named_and_bench_score_repairs_them(
 
 
 def test_records_of_before_a_key_was_added_stay_readable(folder):
-    edit(folder / store.RECORD, lambda record: record["fit"].pop("seconds"))
-    edit(folder / store.RECORD, lambda record: record["cost"].pop("seconds_per_user"))
+    edit_sealed(folder / store.RECORD, lambda record: record["fit"].pop("seconds"))
+    edit_sealed(folder / store.RECORD, lambda record: record["cost"].pop("seconds_per_user"))
     record = store.read_record(folder)
     assert (record.fit.seconds, record.cost.seconds_per_user) == (0, 0)
 
@@ -160,14 +154,14 @@ def test_a_record_of_another_cell_or_of_a_later_version_is_refused(folder):
     shutil.copytree(folder, moved)
     with pytest.raises(StorageError, match=r"is the record of another cell \(0-"):
         store.read_record(moved)
-    edit(folder / store.RECORD, lambda record: record.update(schema_version=3))
+    edit_sealed(folder / store.RECORD, lambda record: record.update(schema_version=3))
     with pytest.raises(StorageError, match=r"by a later version of pplug-bench \(schema 3; .* 2\)"):
         store.read_record(folder)
 
 
 def test_scores_of_other_predictions_are_refused(folder, bench):
     (folder / store.PREDICTIONS).write_text("")
-    edit(folder / store.RECORD, lambda r: r["files"].update({store.PREDICTIONS: EMPTY}))
+    edit_sealed(folder / store.RECORD, lambda r: r["files"].update({store.PREDICTIONS: EMPTY}))
     done = bench("table")
     assert "scores.json: holds scores of another predictions.jsonl. Run `bench score`" in done.err
 
