@@ -38,10 +38,10 @@ def write_submissions(grid: Grid, out: Path) -> Iterator[Path]:
         path = out / f"{name}.zip"
         with atomic_write(path) as part, zipfile.ZipFile(part, "w") as archive:
             for cell in cells:
-                name = cell.task.official_name()
+                task = cell.task.official_name()
                 answers = store.read_predictions(cell.folder / store.PREDICTIONS)
-                entry = zipfile.ZipInfo(f"{name}.json", ENTRY_DATE)
-                text = store.format_submission(name, answers)
+                entry = zipfile.ZipInfo(f"{task}.json", ENTRY_DATE)
+                text = store.format_submission(task, answers)
                 archive.writestr(entry, text, zipfile.ZIP_DEFLATED)
         yield path
 
