@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.data_cli import app as data_app
-from bench.output import echo, echo_error, make_console, prepare_streams, write_output
+from bench.output import (
+    echo,
+    echo_error,
+    explain_os_error,
+    flush_or_exit,
+    make_console,
+    prepare_streams,
+    write_output,
+)
 from bench.results_cli import archive, remove, submission, verify
 from bench.settings_cli import CONFIG, Config, init, list_names
 from tasks.common.errors import BenchError
@@ -68,9 +76,12 @@ def main() -> None:
     except BenchError as error:
         echo_error(f"error: {error}", style="red")
         sys.exit(2)
+    except OSError as error:
+        explain_os_error(error)
     except SystemExit as end:
         if end.code == INTERRUPTED:
             echo_error("stopped; finished cells are kept, run the same command to resume")
+        flush_or_exit()
         raise
 
 

@@ -170,7 +170,7 @@ def _read_commit(file: Path) -> str | None:
     try:
         data, sound = unseal(file.read_bytes())
         commit = json.loads(data)["commit"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     if sound is False:
         return None

@@ -59,7 +59,7 @@ def read_json(path: Path) -> dict[str, Any]:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise StorageError("is missing", file=path, hint=again) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise StorageError(f"can't be read ({error})", file=path, hint=again) from error
     if not isinstance(value, dict):
         raise StorageError("holds no JSON object", file=path, hint=again)
