@@ -275,7 +275,11 @@ def test_a_cache_for_the_sample_that_cannot_be_written_is_named(project, bench):
     assert "Traceback" not in done.err
 
 
-def test_a_cell_that_another_process_is_running_is_left_to_it(project, bench):
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_cell_that_another_process_is_running_is_left_to_it(project, bench, elsewhere):
+    """Also by a process with a cache of its own, which spells the folder of the runs differently:
+    the normal cluster, with caches local to its nodes.
+    """
     project.says("first", {"d1": "4"})
     project.says("second", {"d1": "3"})
     project.suite("first", "second")
@@ -284,8 +288,14 @@ def test_a_cell_that_another_process_is_running_is_left_to_it(project, bench):
         "import sys, time; from pathlib import Path; from bench.locks import lock_cell\n"
         "with lock_cell(Path(sys.argv[1]), Path(sys.argv[2])): print('held', flush=True); time.sleep(60)"
     )
+    cache = project.root / "cache"
+    if elsewhere:
+        project.runs.mkdir()
+        (project.root / "spelled").symlink_to("runs")
+        taken = project.root / "spelled" / taken.relative_to(project.runs)
+        cache = project.root / "other"
     with subprocess.Popen(
-        [sys.executable, "-c", holder, str(taken), str(project.root / "cache")],
+        [sys.executable, "-c", holder, str(taken), str(cache)],
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
