@@ -2,7 +2,7 @@
 
     python -m tests.perf.damage kills --number 60
     python -m tests.perf.damage disks --number 10      # as root: mounts small tmpfs
-    python -m tests.perf.damage flips
+    python -m tests.perf.damage flips --number 3       # files of each kind
 
 A suite of tiny random models, with a generated world, trained plugs and adapters, an adapted LLM,
 summaries and embeddings, is run once undisturbed. Everything else is compared with that, byte by
@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -223,10 +223,12 @@ class Chaos:
                 subprocess.run(["umount", str(place)], check=True)
         return {"disks": number, "refused": refused}
 
-    def flip(self) -> dict[str, Any]:
-        """One bit in every file: of finished cells, then of the cache that new cells start from."""
+    def flip(self, number: int) -> dict[str, Any]:
+        """One bit in `number` files of each kind: of finished cells, then of the cache that new
+        cells start from.
+        """
         outcomes: Counter[str] = Counter()
-        for path in self.files(self.whole.runs):
+        for path in self.choose(self.whole.runs, number):
             project, file = self.copy(path)
             relative = path.relative_to(self.whole.runs)
             suite = relative.parts[0]
@@ -243,7 +245,7 @@ class Chaos:
                     self.fault(f"flips: {command} found nothing", str(path))
                 if file.name == store.SCORES and command == "score":
                     self.damage(file)
-        for path in self.files(self.whole.root / "cache"):
+        for path in self.choose(self.whole.root / "cache", number):
             project, file = self.copy(path)
             shutil.rmtree(project.runs)
             process = self.start(project)
@@ -255,10 +257,17 @@ class Chaos:
             self.check(project, {}, f"flips of cache/{kind}")
         return dict(sorted(outcomes.items()))
 
-    def files(self, folder: Path) -> Iterator[Path]:
+    def choose(self, folder: Path, number: int) -> list[Path]:
+        """Files that aren't empty, `number` of each place and name's ending."""
+        kinds: dict[tuple[str, str], list[Path]] = {}
         for path in sorted(folder.rglob("*")):
             if path.is_file() and path.stat().st_size:
-                yield path
+                place = path.relative_to(folder).parts[0]
+                name = path.suffix or (path.name if path.name.startswith(".") else "")
+                kinds.setdefault((place, name), []).append(path)
+        return [
+            path for of in kinds.values() for path in self.draw.sample(of, min(number, len(of)))
+        ]
 
     def copy(self, path: Path) -> tuple[Project, Path]:
         """A copy of the whole project with one bit of this file's copy flipped."""
@@ -287,7 +296,7 @@ def main() -> None:
         done = {
             "kills": lambda: chaos.kill(given.number),
             "disks": lambda: chaos.fill(given.number),
-            "flips": chaos.flip,
+            "flips": lambda: chaos.flip(given.number),
         }[given.what]()
         print(json.dumps(done | {"faults": dict(chaos.faults)}))
         sys.exit(1 if chaos.faults else 0)

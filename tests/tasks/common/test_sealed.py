@@ -90,7 +90,9 @@ def test_the_folder_is_synced_after_the_rename(tmp_path, monkeypatch):
     events = []
     sync, rename = os.fsync, Path.replace
     monkeypatch.setattr(
-        os, "fsync", lambda fd: (events.append(str(Path(f"/proc/self/fd/{fd}").readlink())), sync(fd))
+        os,
+        "fsync",
+        lambda fd: (events.append(str(Path(f"/proc/self/fd/{fd}").readlink())), sync(fd)),
     )
     monkeypatch.setattr(Path, "replace", lambda a, b: (events.append("rename"), rename(a, b))[1])
     write_text(tmp_path / "new" / "a", "x")
