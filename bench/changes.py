@@ -37,9 +37,9 @@ def explain_left(grid: Grid) -> dict[str, str]:
     for cell in grid.cells:
         if not store.is_done(cell.folder):
             past = [r for r in _read_past(cell) if _folder(cell, r) not in planned]
-            changes = [list(_compare(record.identity, cell)) for record in past]
+            changes = sorted((list(_compare(record.identity, cell)) for record in past), key=len)
             if changes:
-                found[cell.key] = ", ".join(min(changes, key=len))
+                found[cell.key] = ", ".join(changes[0])
     return found
 
 

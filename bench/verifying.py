@@ -136,8 +136,8 @@ def verify_export(settings: Settings, grid: Grid, folder: Path, count: Count) ->
             (export.CELLS, _compare_records),
             (export.TABLES, _compare_lines),
         ):
-            texts = [_read_text(place / name) for place in (folder, Path(temporary))]
-            problems = list(compare(*texts, count))
+            stored, derived = (_read_text(place / name) for place in (folder, Path(temporary)))
+            problems = list(compare(stored, derived, count))
             yield from (Finding(folder / name, problem) for problem in problems[:SHOWN])
             if len(problems) > SHOWN:
                 yield Finding(folder / name, f"{len(problems) - SHOWN} more differences")

@@ -9,6 +9,13 @@ from bench.records import CellRecord, Totals
 NAMED = 5
 """Rows that a note names; it counts the others."""
 
+FACTS = {
+    "empty": "answers without a character",
+    "at_token_limit": "answers that took every token they may take, so that most are cut",
+    "queries_lost": "queries of which the LLM read no token, so that these answers answer nothing",
+}
+"""Count in `Totals` → what it says."""
+
 
 def state_trust(grid: Grid) -> Iterator[str]:
     """The notes, from the records of the grid's finished cells.
@@ -37,30 +44,26 @@ def state_trust(grid: Grid) -> Iterator[str]:
 
 def _state_answers(done: list[tuple[Cell, CellRecord]]) -> Iterator[str]:
     """Which rows' answers are empty, cut, or answer no question."""
-    for fact, count in (
-        ("answers without a character", lambda totals: totals.empty),
-        (
-            "answers that took every token they may take, so that most are cut",
-            lambda totals: totals.at_token_limit,
-        ),
-        (
-            "queries of which the LLM read no token, so that these answers answer nothing",
-            lambda totals: totals.queries_lost,
-        ),
-    ):
+    for field, fact in FACTS.items():
         rows: dict[str, list[Totals]] = {}
         for cell, record in done:
-            if count(record.totals):
+            if _read(record.totals, field):
                 budget = f" {cell.budget}" if cell.several_budgets else ""
                 rows.setdefault(f"{cell.variant}{budget} on {cell.place}", []).append(record.totals)
         if rows:
             named = [
-                f"{row} {sum(count(one) or 0 for one in totals)} of {sum(t.n for t in totals)}"
-                f"{_name_lost(totals) if fact.startswith('queries') else ''}"
+                f"{row} {sum(_read(one, field) for one in totals)} of {sum(t.n for t in totals)}"
+                f"{_name_lost(totals) if field == 'queries_lost' else ''}"
                 for row, totals in list(rows.items())[:NAMED]
             ]
             more = f"; and {len(rows) - NAMED} more rows" if len(rows) > NAMED else ""
             yield f"{fact}: {'; '.join(named)}{more}"
+
+
+def _read(totals: Totals, field: str) -> int:
+    """A count; 0 where the record holds none."""
+    count: int | None = getattr(totals, field)
+    return count or 0
 
 
 def _name_lost(totals: list[Totals]) -> str:
