@@ -8,6 +8,7 @@ from bench.settings import Settings, Suite
 from bench.tables.effort import state_effort
 from bench.tables.model import Column, Row
 from bench.tables.stored import NO_GOLDS
+from bench.tables.trust import state_trust
 
 
 def write_notes(
@@ -26,6 +27,7 @@ def write_notes(
     yield from _explain_missing_tasks(columns, rows)
     yield from _state_cut_queries(columns, rows)
     yield from _state_task_gaps(suite, columns, rows)
+    yield from state_trust(grid)
 
 
 def _state_terms(settings: Settings, suite: Suite) -> Iterator[str]:
