@@ -6,7 +6,7 @@ from rich.console import Console
 
 from bench import store, workers
 from bench.cell import Outcome, run_cell
-from bench.data import Data
+from bench.data import Data, open_sources
 from bench.grid import Cell, Grid
 from bench.models import Models
 from bench.progress import Bars
@@ -30,7 +30,7 @@ def run_grid(settings: Settings, grid: Grid, console: Console, report: OnOutcome
         StorageError: results can't be written, so no further cell could be stored.
     """
     _, suite = settings.suite(grid.suite)
-    datas = {source: Data(settings, suite, source) for source in suite.data}
+    datas = open_sources(settings, suite)
     left = [cell for cell in grid.cells if not store.is_done(cell.folder)]
     # An unwritable folder and faulty data are reported before anything is computed.
     if left:

@@ -60,6 +60,7 @@ class Dataset:
         set: "train", "dev" or "test".
         golds: example id → gold output; None for a test set without golds.
         fingerprint: a SHA-256 over the source files and loading options; part of a cell's key.
+        attributes: example id → column → text, for slices; a method sees none of them.
     """
 
     task: str
@@ -67,6 +68,7 @@ class Dataset:
     examples: tuple[Example, ...]
     golds: Mapping[str, str] | None
     fingerprint: str
+    attributes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.examples)

@@ -114,10 +114,15 @@ def _resolve_folders(settings: Settings, folder: Path) -> Settings:
         name: source.model_copy(update={"root": folder / source.root}) if source.root else source
         for name, source in settings.data.items()
     }
+    tasks = {
+        name: task.model_copy(update={"file": folder / task.file.expanduser()})
+        for name, task in settings.tasks.items()
+    }
     return settings.model_copy(
         update={
             "store": store,
             "data": data,
+            "tasks": tasks,
             "llms": {name: _resolve_model(llm, folder) for name, llm in settings.llms.items()},
             "encoders": {name: _resolve_model(e, folder) for name, e in settings.encoders.items()},
         }
