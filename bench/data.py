@@ -58,14 +58,14 @@ class Data:
         self._datasets: dict[tuple[str, str], Dataset] = {}
         self._fingerprints: dict[tuple[str, str], str] = {}
 
-    def _look_up(self, source: str) -> DataSettings | None:
-        """The [data.*] table; None for a declared task. Raises ConfigError if it is unknown."""
+    def _look_up(self, source: str) -> DataSettings:
+        """The [data.*] table. Raises ConfigError if it is unknown."""
         return self.settings.source(source)
 
     @cached_property
     def root(self) -> Path:
         """The data folder. Generated data is written to the cache at first use."""
-        source = self.source or DataSettings(sample=0)  # never None here
+        source = self.source
         cache = self.settings.store.cache / "data"
         if source.root is not None:
             return source.root
@@ -147,8 +147,8 @@ class Data:
 class DeclaredData(Data):
     """The data of a task that bench.toml declares by a table."""
 
-    def _look_up(self, source: str) -> None:
-        pass
+    def _look_up(self, source: str) -> DataSettings:  # noqa: ARG002
+        return DataSettings.model_construct()  # neither a folder nor generated
 
     @cached_property
     def root(self) -> Path:

@@ -1,7 +1,7 @@
 """Audits a data folder for `bench data verify`: statistics of each set, and findings."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, median, pstdev
@@ -15,7 +15,7 @@ from tasks.data.loading import KNOWN_FAULTS, load_dataset
 from tasks.example import Dataset
 from tasks.task import Kind, Task
 
-__all__ = ["Audit", "Finding", "SetStatistics", "audit"]
+__all__ = ["Audit", "Finding", "SetStatistics", "audit", "audit_datasets"]
 
 
 @dataclass(frozen=True)
@@ -82,12 +82,20 @@ def audit(task: Task, root: Path, split: SplitName) -> Audit:
         message = f"found no files of {task.name} ({split} split) under {root}"
         findings.append(Finding("error", "missing", "", message))
     findings.extend(_check_downloads(task, root, split))
+    return audit_datasets(task, datasets, split, findings)
+
+
+def audit_datasets(
+    task: Task, datasets: Mapping[str, Dataset], split: SplitName, findings: Sequence[Finding] = ()
+) -> Audit:
+    """Check datasets by set, wherever they were read from; `findings` are those of reading them."""
+    found = list(findings)
     for set_name, dataset in datasets.items():
         known = KNOWN_FAULTS.get((task.name, split, set_name), {})
-        findings.extend(check_set(task, dataset, known))
-    findings.extend(check_across_sets(datasets, users_may_recur=split == "time"))
+        found.extend(check_set(task, dataset, known))
+    found.extend(check_across_sets(datasets, users_may_recur=split == "time"))
     statistics = tuple(_describe(task, dataset) for dataset in datasets.values())
-    return Audit(task.name, split, statistics, tuple(findings))
+    return Audit(task.name, split, statistics, tuple(found))
 
 
 def _has_set(task: Task, root: Path, split: SplitName, set: SetName) -> bool:

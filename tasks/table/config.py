@@ -34,7 +34,8 @@ class TableConfig(BaseModel):
         metrics: the primary one first; (): those of the kind.
         max_new_tokens: the longest answer, in tokens; None: 128 for texts, 32 for labels, 10 for
             numbers.
-        train, dev, test: queries per user in each set, the newest ones; for train, None takes all.
+        train, dev, test: queries per user in each set, the newest ones. None takes all, but where
+            users are split by time, one each for dev and test.
         min_history: queries with fewer earlier rows are left out.
         user_shares: of the users, for train, dev and test where a suite splits by users.
         faulty_rows: "error" refuses a file with a row that can't be used, "drop" leaves it out.
@@ -59,8 +60,8 @@ class TableConfig(BaseModel):
     metrics: tuple[str, ...] = ()
     max_new_tokens: PositiveInt | None = None
     train: PositiveInt | None = None
-    dev: NonNegativeInt = 1
-    test: NonNegativeInt = 1
+    dev: NonNegativeInt | None = None
+    test: NonNegativeInt | None = None
     min_history: NonNegativeInt = 1
     user_shares: tuple[float, float, float] = (0.8, 0.1, 0.1)
     faulty_rows: Literal["error", "drop"] = "error"

@@ -2,7 +2,7 @@
 
 import dataclasses
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Any
 
 from tasks.common.errors import DataError
 from tasks.common.files import content_key
@@ -15,9 +15,7 @@ from tasks.table.labels import choose_labels
 from tasks.table.reading import Table, read_table, sha256_of_table
 from tasks.table.rows import Row, Rows, convert_rows
 from tasks.table.splitting import Query, Splits, split_rows
-
-if TYPE_CHECKING:
-    from tasks.table.task import TableTask
+from tasks.templates.lamp_task import LaMPTask
 
 VERSION = 1
 """Increased whenever the same file and declaration give different queries."""
@@ -66,7 +64,7 @@ class TableData:
         parts = [VERSION, sha256_of_table(self.config.file), self.config.digest, self.split]
         return content_key([*parts, set, limit], length=64)
 
-    def load(self, task: "TableTask", set: SetName, limit: int | None = None) -> Dataset:
+    def load(self, task: LaMPTask, set: SetName, limit: int | None = None) -> Dataset:
         """The first `limit` queries of a set, checked as LaMP's files are.
 
         Raises DataError: the file is missing or faulty, a label is unknown, or there is no query.
@@ -149,10 +147,10 @@ class TableData:
 
 
 def _build(
-    query: Query, task: "TableTask", document: Document, behaviors: dict[int, Behavior]
+    query: Query, task: LaMPTask, document: Document, behaviors: dict[int, Behavior]
 ) -> Example:
     row = query.row
-    raw = {
+    raw: dict[str, Any] = {
         "id": row.id,
         "user_id": row.user,
         "input": f"{task.instruction} {row.input}",

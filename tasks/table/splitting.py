@@ -1,6 +1,6 @@
 """Rows → the queries of train, dev and test, each with the user's strictly earlier rows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tasks.common.instants import Instant
@@ -33,12 +33,15 @@ class Splits:
 def split_rows(rows: Sequence[Row], config: TableConfig, split: SplitName) -> Splits:
     """Divide a table's rows.
 
-    By time, each user's last `config.test` rows are test queries, the `config.dev` before them dev
-    queries, and those before them train queries. By user, each set has users of its own, drawn by
-    their names alone, and asks about their last rows. Rows that are no query are history only.
+    By time, each user's last `config.test` rows (1 if it is None) are test queries, the
+    `config.dev` before them dev queries, and those before them train queries. By user, each set has
+    users of its own, drawn by their names alone, and asks about their last rows. Rows that are no
+    query are history only.
     """
     users = group_by_user(rows)
     wanted = {"train": config.train, "dev": config.dev, "test": config.test}
+    if split == "time":
+        wanted |= {set: 1 for set in ("dev", "test") if wanted[set] is None}
     sets = _draw_sets(list(users), config.user_shares) if split == "user" else {}
     rounds: dict[SetName, list[list[Query]]] = {set: [] for set in SETS}
     too_short: dict[SetName, int] = dict.fromkeys(SETS, 0)
@@ -84,5 +87,6 @@ def _draw_sets(users: Sequence[str], shares: tuple[float, float, float]) -> dict
     seeds = Seeds.root("table", "users")
     order = sorted(users, key=lambda user: (seeds.seed(user), user))
     _, dev, test = (max(share and 1, round(share * len(order))) for share in shares)
-    names: Iterator[SetName] = iter(("test",) * int(test) + ("dev",) * int(dev))
+    counts: tuple[tuple[SetName, int], ...] = (("test", int(test)), ("dev", int(dev)))
+    names = iter([set for set, count in counts for _ in range(count)])
     return {user: next(names, "train") for user in order}
