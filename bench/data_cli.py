@@ -6,14 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from bench.output import echo
+from bench.preview_cli import preview
 from bench.settings_cli import CONFIG, Config
 
 if TYPE_CHECKING:
     from tasks import Task
 
 app = typer.Typer(
-    help="Download, verify and generate data.", no_args_is_help=True, rich_markup_mode=None
+    help="Preview, download, verify and generate data.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
+app.command()(preview)
 
 SplitName = Literal["user", "time"]
 Tasks = Annotated[

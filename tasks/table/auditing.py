@@ -79,10 +79,8 @@ def _check_rows(data: TableData) -> Iterator[Finding]:
         first.setdefault(fault.kind, fault.what)
     for kind, numbers in by_kind.items():
         severity: Severity = "warning" if dropped else "error"
-        message = (
-            f"{len(numbers)} of {total} rows {'are left out' if dropped else 'can not be used'}: "
-            f"row {numbers[0]} {first[kind]}"
-        )
+        state = "are left out" if dropped else "can't be used"
+        message = f"{len(numbers)} of {total} rows {state}: row {numbers[0]} {first[kind]}"
         yield Finding(severity, kind, "", message, tuple(f"row {n}" for n in numbers))
     long = [row for row in data.rows.rows if len(row.input) > LONG_TEXT]
     if long:

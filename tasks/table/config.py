@@ -6,6 +6,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt, model_validator
 
+from tasks.common.dates import check_format
+from tasks.common.errors import ConfigError
 from tasks.common.files import content_key
 from tasks.task import Kind
 
@@ -72,6 +74,10 @@ class TableConfig(BaseModel):
         self._check_labels()
         for name, known in PLACEHOLDERS.items():
             _check_template(name, getattr(self, name), known)
+        try:
+            check_format(self.dates)
+        except ConfigError as error:
+            raise ValueError(f"{error.what}. {error.hint}") from None
         if self.dates is not None and self.time is None:
             raise ValueError("`dates` says how times are written, but there is no `time` column")
         if min(self.user_shares) < 0 or abs(sum(self.user_shares) - 1) > 1e-6:
