@@ -10,7 +10,7 @@ from tasks.common.errors import DataError
 from tasks.common.files import sha256_of
 from tasks.data.download import MANIFEST, read_manifest
 from tasks.data.findings import Finding, check_across_sets, check_set
-from tasks.data.layout import SETS, SetName, SplitName, candidate_folders
+from tasks.data.layout import SETS, SetName, SplitName, candidate_folders, exists
 from tasks.data.loading import KNOWN_FAULTS, load_dataset
 from tasks.example import Dataset
 from tasks.task import Kind, Task
@@ -92,7 +92,7 @@ def audit(task: Task, root: Path, split: SplitName) -> Audit:
 
 def _has_set(task: Task, root: Path, split: SplitName, set: SetName) -> bool:
     return any(
-        (folder / f"{set}_{kind}.json").exists()
+        exists(folder / f"{set}_{kind}.json")
         for folder in candidate_folders(task, root, split, set)
         for kind in ("questions", "outputs")
     )
