@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from tasks.common.files import content_key, sha256_of
 from tasks.data.document import read_json
-from tasks.data.findings import Finding
+from tasks.data.finding import Finding
 from tasks.data.layout import SetName, SplitName, find_files
 from tasks.data.normalizing import describe_spelling, normalize
 from tasks.data.validation import build_example, match_ids, read_golds, read_questions

@@ -7,7 +7,7 @@ from typing import Any
 from tasks.common.dates import read_dates
 from tasks.common.instants import spell
 from tasks.common.labels import LabelReader
-from tasks.data.findings import Finding
+from tasks.data.finding import Finding
 from tasks.example import Behavior, Example
 from tasks.task import Task
 
