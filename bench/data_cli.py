@@ -161,13 +161,7 @@ def verify(
                 answers = ", ".join(f"{gold}: {count}" for gold, count in stats.answers.items())
                 echo(f"        answers: {answers}")
         for finding in report.findings:
-            ids = ", ".join(finding.ids[:SHOWN_IDS]) + (
-                ", …" if len(finding.ids) > SHOWN_IDS else ""
-            )
-            place = f" [{finding.set}]" if finding.set else ""
-            listed = ids and finding.kind != "unreadable"  # whose message names the id
-            message = f"{finding.message}: {ids}" if listed else finding.message
-            echo(f"  {finding.severity}: {finding.kind}{place}: {message}")
+            echo(f"  {finding.describe(SHOWN_IDS)}")
     if faulty:
         raise typer.Exit(1)
 

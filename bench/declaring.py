@@ -13,10 +13,11 @@ from pydantic import ValidationError
 
 from tasks import TASKS
 from tasks.common.errors import ConfigError, DataError
+from tasks.common.labels import find_spellings
 from tasks.table.config import TableConfig
 from tasks.table.data import TableData
 from tasks.table.guessing import guess_kind, guess_roles
-from tasks.table.labels import find_case_variants, infer_labels
+from tasks.table.labels import infer_labels
 from tasks.table.reading import read_table
 from tasks.table.rows import require_columns
 from tasks.task import Kind
@@ -124,7 +125,7 @@ def _choose_keys(data: TableData, file: Path) -> Iterator[tuple[str, tuple[Any, 
     if config.dates is not None:
         yield "dates", (config.dates, "")
     counts = Counter(row.output for row in data.rows.rows)
-    variants = find_case_variants(counts) if config.kind is Kind.CLASSIFICATION else []
+    variants = find_spellings(counts) if config.kind is Kind.CLASSIFICATION else []
     rare = {label for group in variants for label in sorted(group, key=counts.__getitem__)[:-1]}
     labels = config.labels or infer_labels(counts.keys() - rare, config.kind)
     if config.kind is not Kind.GENERATION and (variants or labels != data.labels):

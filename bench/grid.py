@@ -298,4 +298,5 @@ def _key(
         else encoder_identity(settings.encoder(encoder), cache=cache),
         models=tuple(named_model_identities(config.named_models(), task=task(), cache=cache)),
         seed=seed,
+        words=task.words,
     )

@@ -40,13 +40,14 @@ def preview(
     from bench.preview import describe
     from bench.settings import load_settings
     from tasks.common.errors import ConfigError
+    from tasks.common.paths import expand_home
     from tasks.common.registry import did_you_mean
 
     settings = load_settings(config)
     if what in settings.tasks:
         shown = Preview(what, settings.tasks[what], frozenset())
         declared = True
-    elif settings.tasks and not Path(what).expanduser().exists():
+    elif settings.tasks and not expand_home(Path(what)).exists():
         raise ConfigError(
             f"{what!r} is neither a file nor a task that bench.toml declares",
             hint=did_you_mean(what, list(settings.tasks)),
@@ -56,7 +57,7 @@ def preview(
             "kind": kind, "user": user, "input": input, "output": output, "time": time, "id": id,
             "dates": dates, "encoding": encoding,
         }  # fmt: skip
-        shown = guess_declaration(Path(what).expanduser(), given)
+        shown = guess_declaration(expand_home(Path(what)), given)
         declared = False
     place = config or Path("bench.toml")
     for line in describe(shown, rows, split, config=place, declared=declared):

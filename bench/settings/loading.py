@@ -15,6 +15,7 @@ from bench.settings.schema import DEFAULT_SUITE, Settings
 from bench.settings.tables import Table, expand_trainings, extend, merge
 from methods.models.config import EncoderConfig, LLMConfig
 from tasks.common.errors import ConfigError
+from tasks.common.paths import expand_home
 from tasks.common.registry import did_you_mean
 
 M = TypeVar("M", LLMConfig, EncoderConfig)
@@ -115,7 +116,7 @@ def _resolve_folders(settings: Settings, folder: Path) -> Settings:
         for name, source in settings.data.items()
     }
     tasks = {
-        name: task.model_copy(update={"file": folder / task.file.expanduser()})
+        name: task.model_copy(update={"file": folder / expand_home(task.file)})
         for name, task in settings.tasks.items()
     }
     return settings.model_copy(

@@ -13,7 +13,7 @@ from tasks.common.instants import CANONICAL, Instant, format_instant, spell
 
 __all__ = [
     "DateColumn", "DateFault", "DayOrder", "Instant", "check_format", "format_instant",
-    "parse_date", "read_dates", "sort_keys",
+    "parse_date", "read_dates", "read_normalized", "sort_keys",
 ]  # fmt: skip
 
 FaultKind = Literal["unreadable-dates", "ambiguous-dates", "contradictory-dates"]
@@ -131,7 +131,7 @@ def sort_keys(dates: Sequence[str | None]) -> list[Instant]:
     """
     given = [date for date in dates if date is not None]
     if all(map(str.isdecimal, given)) or all(map(CANONICAL.fullmatch, given)):
-        return [_numbers(date) for date in dates]
+        return [() if date is None else read_normalized(date) for date in dates]
     column = read_dates(dates)
     return [column[date] or () for date in dates]
 
@@ -140,8 +140,9 @@ def _as_order(format: str | None) -> DayOrder | None:
     return next((order for order in ORDERS if order == format), None)
 
 
-def _numbers(date: str | None) -> Instant:
-    return () if date is None else tuple(map(int, re.split(r"\D", date)))
+def read_normalized(date: str) -> Instant:
+    """The instant of a date as `format_instant` writes it."""
+    return tuple(map(int, re.split(r"\D", date)))
 
 
 def _spell(value: object) -> str:

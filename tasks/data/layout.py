@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from tasks.common.errors import DataError
+from tasks.common.paths import expand_home, find_kind, require_file
 from tasks.lamp import is_official
 from tasks.task import Task
 
@@ -31,10 +32,23 @@ def candidate_folders(task: Task, root: Path, split: SplitName, set: SetName) ->
     LaMP-2, whose folder is `LaMP_2/new`, may also use plain `LaMP_2`; the news files that the
     official site keeps there are recognized by their inputs.
     """
+    root = expand_home(root)
     for folder in dict.fromkeys((task.folder, task.folder.split("/")[0])):
         yield root / split / folder / set
         yield root / split / folder
     yield root
+
+
+def exists(path: Path) -> bool:
+    """Whether something lies at a path. Raises DataError if that can't be told."""
+    try:
+        return find_kind(path) is not None
+    except OSError as error:
+        raise DataError(
+            f"can't be read ({error.strerror or error})",
+            file=path,
+            hint="Make the folder readable, or name another root",
+        ) from error
 
 
 def find_files(task: Task, root: Path, split: SplitName, set: SetName) -> SetFiles:
@@ -42,17 +56,19 @@ def find_files(task: Task, root: Path, split: SplitName, set: SetName) -> SetFil
     folders = list(candidate_folders(task, root, split, set))
     for folder in folders:
         questions, outputs = (folder / f"{set}_{kind}.json" for kind in ("questions", "outputs"))
-        if not questions.exists() and not outputs.exists():
+        if not exists(questions) and not exists(outputs):
             continue
         for path, other in ((questions, outputs), (outputs, questions)):
-            if not path.exists() and not (set == "test" and path == outputs):
+            if not exists(path) and not (set == "test" and path == outputs):
                 raise DataError(
                     f"is missing, although {other.name} exists",
                     file=path,
                     hint="Put both files of the set in one folder"
                     + (f", or run `bench data download {task.name}`" if is_official(task) else ""),
                 )
-        return SetFiles(questions, outputs if outputs.exists() else None)
+        for path in (questions, outputs):
+            require_file(path, DataError, "Put the JSON file itself there")
+        return SetFiles(questions, outputs if exists(outputs) else None)
     raise DataError(
         f"found no {set} set of {task.name} ({split} split) in any of: "
         + ", ".join(str(folder) for folder in folders),

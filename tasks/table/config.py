@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt, model_v
 from tasks.common.dates import check_format
 from tasks.common.errors import ConfigError
 from tasks.common.files import content_key
+from tasks.common.words import WordRule
 from tasks.task import Kind
 
 NOT_CONTENT = {"file", "about", "metrics"}
@@ -34,6 +35,8 @@ class TableConfig(BaseModel):
         item: how a prompt shows a history item, with {input} and {output}.
         labels: the closed set of answers, in order; (): inferred from the train set's outputs.
         metrics: the primary one first; (): those of the kind.
+        words: how ROUGE, BLEU and BM25 divide texts into words: "unicode" for every script, or
+            "lamp" as LaMP's scripts do.
         max_new_tokens: the longest answer, in tokens; None: 128 for texts, 32 for labels, 10 for
             numbers.
         train, dev, test: queries per user in each set, the newest ones. None takes all, but where
@@ -60,6 +63,7 @@ class TableConfig(BaseModel):
     item: str | None = None
     labels: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
+    words: WordRule = "unicode"
     max_new_tokens: PositiveInt | None = None
     train: PositiveInt | None = None
     dev: NonNegativeInt | None = None

@@ -23,14 +23,6 @@ def infer_labels(outputs: Iterable[str], kind: Kind) -> tuple[str, ...]:
     return tuple(sorted(found, key=_natural_key))
 
 
-def find_case_variants(labels: Iterable[str]) -> list[tuple[str, ...]]:
-    """Groups of labels that differ only in case and inner space, e.g. ("Billing", "billing")."""
-    groups: dict[str, list[str]] = {}
-    for label in labels:
-        groups.setdefault(" ".join(label.casefold().split()), []).append(label)
-    return [tuple(group) for group in groups.values() if len(group) > 1]
-
-
 def choose_labels(config: TableConfig, outputs: Iterable[str]) -> tuple[str, ...]:
     """The listed labels, or those inferred from these outputs."""
     return config.labels or infer_labels(outputs, config.kind)

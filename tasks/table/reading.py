@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.common.errors import DataError
+from tasks.common.paths import require_file
 
 Cell = str | None
 FORMATS = {
@@ -58,8 +59,9 @@ def read_table(path: Path, encoding: str = "utf-8") -> Table:
     Raises DataError: no such file, a folder, an unknown format or encoding, a damaged or empty
     file.
     """
+    require_file(path, DataError, "Name the file that holds the table")
     form = FORMATS.get(path.suffix.lower())
-    if form is None and not path.is_dir():
+    if form is None:
         raise DataError(
             f"has the ending {path.suffix!r}" if path.suffix else "has no ending",
             file=path,
@@ -114,9 +116,7 @@ def to_text(value: Any) -> Cell:
 
 
 def _read_bytes(path: Path) -> bytes:
-    if path.exists() and not path.is_file():
-        kind = "a folder" if path.is_dir() else "no ordinary file"
-        raise DataError(f"is {kind}", file=path, hint="Name the file that holds the table")
+    require_file(path, DataError, "Name the file that holds the table")
     try:
         return path.read_bytes()
     except FileNotFoundError as error:

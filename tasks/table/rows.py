@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tasks.common.dates import DateColumn, read_dates
 from tasks.common.errors import DataError
 from tasks.common.instants import Instant
+from tasks.common.labels import LabelReader
 from tasks.table.config import TableConfig
 from tasks.table.reading import RawRow, Table
 from tasks.task import Kind
@@ -70,7 +71,7 @@ def convert_rows(table: Table, config: TableConfig) -> Rows:
     dates = None
     if config.time is not None:
         dates = read_dates([raw.cells.get(config.time) for raw in table.rows], config.dates)
-    answers = Answers(config)
+    answers = AnswerReader(config)
     rows: list[Row] = []
     faults: list[RowFault] = []
     ids: dict[str, int] = {}
@@ -100,39 +101,31 @@ def require_columns(table: Table, config: TableConfig) -> None:
             )
 
 
-class Answers:
+class AnswerReader:
     """Brings outputs into the one form in which they are compared.
 
-    Space around an output is removed. An output that differs from exactly one listed label in case
-    alone is that label; a number is written as its label is ("4.0" as "4").
+    Space around an output is removed. An output that is a listed label in another spelling is that
+    label; without listed labels, a number of an ordinal task is written as briefly as it can be.
     """
 
     def __init__(self, config: TableConfig) -> None:
-        self.config = config
-        self._folded: dict[str, list[str]] = {}
-        for label in config.labels:
-            self._folded.setdefault(self._fold(label), []).append(label)
+        self.kind = config.kind
+        self._labels = LabelReader(config.labels) if config.labels else None
 
     def read(self, text: str) -> str:
-        """The answer. Raises ValueError, with the kind of fault and its description."""
+        """The answer. Raises ValueError(kind of fault, its description)."""
         text = text.strip()
-        if self.config.kind is Kind.GENERATION or text in self.config.labels:
-            return text
-        if self.config.kind is Kind.ORDINAL:
+        if self.kind is Kind.ORDINAL:
             number = read_number(text)
             if number is None:
                 raise ValueError("output-is-no-number", f"has the output {text!r}, no number")
             text = spell_number(number)
-        if not self.config.labels:
+        if self._labels is None:
             return text
-        near = self._folded.get(self._fold(text), [])
-        if len(near) != 1:
+        label = self._labels.read(text)
+        if label is None:
             raise ValueError("unknown-label", f"has the output {text!r}, which is no label")
-        return near[0]
-
-    def _fold(self, label: str) -> str:
-        number = read_number(label) if self.config.kind is Kind.ORDINAL else None
-        return label.casefold() if number is None else spell_number(number)
+        return label
 
 
 def read_number(text: str) -> float | None:
@@ -167,7 +160,7 @@ def _find_fault(raw: RawRow, config: TableConfig) -> RowFault | None:
 
 
 def _convert(
-    raw: RawRow, config: TableConfig, dates: DateColumn | None, answers: Answers
+    raw: RawRow, config: TableConfig, dates: DateColumn | None, answers: AnswerReader
 ) -> Row | RowFault:
     cells: Mapping[str, str] = {name: cell for name, cell in raw.cells.items() if cell is not None}
     time: Instant = ()

@@ -73,6 +73,7 @@ def _make(
         "kind": config.kind,
         "labels": labels,
         "metrics": config.metrics or METRICS[config.kind],
+        "words": config.words,
         "max_new_tokens": config.max_new_tokens or MAX_NEW_TOKENS[config.kind],
         "history_has_labels": config.kind is not Kind.GENERATION,
         "instruction": instruction,
