@@ -11,10 +11,14 @@ from tasks import Dataset, Task
 from tasks.common.errors import ConfigError, DataError
 from tasks.common.files import content_key
 from tasks.common.seeds import Seeds
+from tasks.data.audit import check_labels
 from tasks.data.bounds import Bounds, read_bounds
+from tasks.data.finding import Finding
+from tasks.data.findings import check_set
 from tasks.data.layout import SetName, SplitName
-from tasks.data.loading import fingerprint, load_dataset
+from tasks.data.loading import fingerprint, read_set
 from tasks.mini.world import WorldConfig
+from tasks.table.auditing import check_table
 from tasks.table.task import TableTask
 
 T = TypeVar("T")
@@ -57,6 +61,8 @@ class Data:
         self.source = self._look_up(source)
         self._datasets: dict[tuple[str, str], Dataset] = {}
         self._fingerprints: dict[tuple[str, str], str] = {}
+        self._reading: dict[str, tuple[Finding, ...]] = {}
+        self._warnings: dict[str, tuple[str, ...]] = {}
 
     def _look_up(self, source: str) -> DataSettings:
         """The [data.*] table. Raises ConfigError if it is unknown."""
@@ -91,8 +97,29 @@ class Data:
             self._fingerprints[task.name, set] = self._fingerprint(task, set)
         return self._fingerprints[task.name, set]
 
+    def warnings(self, task: type[Task]) -> tuple[str, ...]:
+        """What may mislead a reader of scores on the suite's sets, as `bench data verify` says it.
+
+        Raises DataError as `load` does.
+        """
+        if task.name not in self._warnings:
+            sets = [self.load(task, set) for set in (self.suite.train, self.suite.evaluate)]
+            found = [*self._reading.pop(task.name, ()), *check_labels(task())]
+            for dataset in sets:
+                found += check_set(task(), dataset, {}, self.suite.split)
+            self._warnings[task.name] = tuple(
+                dict.fromkeys(
+                    f"{finding.kind}{f' [{finding.set}]' if finding.set else ''}: {finding.message}"
+                    for finding in found
+                    if finding.severity != "info"
+                )
+            )
+        return self._warnings[task.name]
+
     def _load(self, task: type[Task], set: SetName) -> Dataset:
-        return self._read(load_dataset, task, set)
+        loaded = self._read(read_set, task, set)
+        self._reading[task.name] = (*self._reading.get(task.name, ()), *loaded.findings)
+        return loaded.dataset
 
     def _fingerprint(self, task: type[Task], set: SetName) -> str:
         return self._read(fingerprint, task, set)
@@ -158,6 +185,7 @@ class DeclaredData(Data):
         return {}
 
     def _load(self, task: type[Task], set: SetName) -> Dataset:
+        self._reading[task.name] = tuple(check_table(_narrow(task).data))
         return _narrow(task).data.load(_narrow(task)(), set, self._limit(set))
 
     def _fingerprint(self, task: type[Task], set: SetName) -> str:

@@ -38,6 +38,7 @@ def run_grid(settings: Settings, grid: Grid, console: Console, report: OnOutcome
     for cell in left:
         datas[cell.source].load(cell.task, suite.train)
         datas[cell.source].load(cell.task, suite.evaluate)
+    _report_warnings(left, datas, console)
     with Bars(console, len(grid.cells)) as bars:
 
         def on_outcome(outcome: Outcome) -> None:
@@ -52,6 +53,13 @@ def run_grid(settings: Settings, grid: Grid, console: Console, report: OnOutcome
         rest = [cell for index, cell in enumerate(grid.cells) if index not in elsewhere]
         here = _run_here(rest, settings, datas, bars, on_outcome)
         return [elsewhere.get(index) or next(here) for index in range(len(grid.cells))]
+
+
+def _report_warnings(cells: Sequence[Cell], datas: dict[str, Data], console: Console) -> None:
+    """Print once what may mislead about the data of these cells."""
+    for place, cell in {cell.place: cell for cell in cells}.items():
+        for warning in datas[cell.source].warnings(cell.task):
+            console.print(f"warning  {place}  {warning}", style="yellow", soft_wrap=True)
 
 
 def _run_here(

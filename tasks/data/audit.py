@@ -92,7 +92,8 @@ def audit(task: Task, root: Path, split: SplitName, dates: str | None = None) ->
     findings.extend(_check_downloads(task, root, split))
     findings.extend(check_labels(task))
     audit = audit_datasets(task, datasets, split, findings)
-    files = {set: str(find_files(task, root, split, set).questions) for set in datasets}
+    read = [set for set in SETS if set in datasets]
+    files = {set: str(find_files(task, root, split, set).questions) for set in read}
     placed = (replace(finding, file=files.get(finding.set, "")) for finding in audit.findings)
     return replace(audit, findings=tuple(placed))
 
