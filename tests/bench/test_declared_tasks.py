@@ -23,7 +23,7 @@ llms = ["t5"]
 def declared(project):
     """Three gardeners with five plants each; the last ones repeat a plant of the history."""
     lines = [
-        f"g{g},2024-0{m}-0{1 + g},herb {g}{m % 4},{'sun' if g % 2 else 'shade'}"
+        f"g{g},2024-0{m}-0{1 + g},herb {g}{m % 3},{'sun' if g % 2 else 'shade'}"
         for g in range(3)
         for m in range(1, 6)
     ]
@@ -35,10 +35,11 @@ def declared(project):
 def test_a_declared_task_runs_and_says_what_misleads(declared, bench, tmp_path):
     done = bench("run", "p")
     assert done.code == 0, done.err
-    assert done.err.count("target-in-profile [train]") == 0
-    warning = "target-in-profile [dev]"
-    shows = "the profile contains the text" in done.err
-    assert shows == (warning in done.out)
+    warning = (
+        "target-in-profile [dev]: the profile contains the text that the query asks about (3 of 3"
+    )
+    assert done.err.count(warning) == 1
+    assert done.out.count(warning) == 1
     assert "no answer on plants is a label: zero-shot; likely cause" in done.out
     assert "majority-label" in done.out
     assert "1.000" in done.out
