@@ -9,9 +9,17 @@ from statistics import fmean, median, pstdev
 from tasks.common.errors import DataError
 from tasks.common.files import sha256_of
 from tasks.common.labels import find_spellings
-from tasks.data.download import MANIFEST, read_manifest
+from tasks.data.download import read_manifest
 from tasks.data.findings import Finding, check_across_sets, check_set
-from tasks.data.layout import SETS, SetName, SplitName, candidate_folders, exists, find_files
+from tasks.data.layout import (
+    MANIFEST,
+    SETS,
+    SetName,
+    SplitName,
+    candidate_folders,
+    exists,
+    find_files,
+)
 from tasks.data.loading import KNOWN_FAULTS, read_set
 from tasks.example import Dataset
 from tasks.task import Kind, Task
@@ -93,7 +101,7 @@ def audit(task: Task, root: Path, split: SplitName, dates: str | None = None) ->
     findings.extend(check_labels(task))
     audit = audit_datasets(task, datasets, split, findings)
     read = [set for set in SETS if set in datasets]
-    files = {set: str(find_files(task, root, split, set).questions) for set in read}
+    files: dict[str, str] = {set: str(find_files(task, root, split, set).questions) for set in read}
     placed = (replace(finding, file=files.get(finding.set, "")) for finding in audit.findings)
     return replace(audit, findings=tuple(placed))
 

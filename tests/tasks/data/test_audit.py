@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tasks import TASKS
 from tasks.data.audit import audit
-from tasks.data.download import MANIFEST
+from tasks.data.layout import MANIFEST
 from tasks.data.near_duplicates import find_equal, find_near_duplicates, normalize_text
 from tasks.lamp import LaMP1, LaMP2, LaMP3, LaMP4, LaMP7
 from tasks.sample.writer import write_sample
