@@ -7,6 +7,7 @@ from rich.console import Console
 from bench import store, workers
 from bench.cell import Outcome, run_cell
 from bench.data import Data
+from bench.data_notes import check_data
 from bench.grid import Cell, Grid
 from bench.models import Models
 from bench.progress import Bars
@@ -38,6 +39,9 @@ def run_grid(settings: Settings, grid: Grid, console: Console, report: OnOutcome
     for cell in left:
         datas[cell.source].load(cell.task, suite.train)
         datas[cell.source].load(cell.task, suite.evaluate)
+    if left:
+        for note in check_data(settings, grid, datas):
+            console.print(note, style="yellow", soft_wrap=True)
     with Bars(console, len(grid.cells)) as bars:
 
         def on_outcome(outcome: Outcome) -> None:

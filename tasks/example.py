@@ -62,6 +62,7 @@ class Dataset:
         set: "train", "dev" or "test".
         golds: example id → gold output; None for a test set without golds.
         fingerprint: a SHA-256 over the source files and loading options; part of a cell's key.
+        notes: what a reader of scores should know about how the files were read.
     """
 
     task: str
@@ -69,6 +70,7 @@ class Dataset:
     examples: tuple[Example, ...]
     golds: Mapping[str, str] | None
     fingerprint: str
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.examples)

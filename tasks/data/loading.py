@@ -98,14 +98,16 @@ def read_set(
     ]
     normalized = normalize(task, set, read, seen, rows.values(), dates)
     examples = normalized.examples
+    findings += normalized.findings
     dataset = Dataset(
         task=task.name,
         set=set,
         examples=examples,
         golds=None if golds is None else {item.id: golds[item.id] for item in examples},
         fingerprint=_fingerprint(digests, limit, known_faults if known else None, dates),
+        notes=tuple(finding.message for finding in findings if finding.severity != "info"),
     )
-    return Loaded(dataset, (*findings, *normalized.findings))
+    return Loaded(dataset, tuple(findings))
 
 
 def _check_spelling(

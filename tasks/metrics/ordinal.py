@@ -19,7 +19,6 @@ from collections.abc import Sequence
 from tasks.metrics.metric import Metric, Rows, as_column, mean
 from tasks.scoring import Unparsed
 
-
 LARGEST = 1e15
 """Numbers from here on are no answers: their squares are no longer exact, or even finite."""
 
