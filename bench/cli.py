@@ -271,14 +271,14 @@ def check(
     task: Tasks = [],  # noqa: B006
     data: Annotated[
         str | None,
-        typer.Option(help="Check on this [data.*] source's first examples, not the sample's."),
+        typer.Option(help="Check on the first examples of this [data.*] source."),
     ] = None,
     set: Set = [],  # noqa: B006
     config: Config = CONFIG,
 ) -> None:
     """Run the conformance suite on one method, with tiny random models. Exit code 1 if it fails.
 
-    The sample has data of LaMP's tasks only. To check on a task of your own, give --data.
+    LaMP's tasks are checked on a generated sample, a task of your own on its data.
     """
     from bench.conformance.command import check_method
     from bench.settings import load_settings

@@ -170,6 +170,7 @@ class CellRecord(_Record):
         totals: the predictions, summed up.
         models: the models as they were loaded.
         environment: software and hardware.
+        warnings: findings about the data that may mislead a reader of the scores.
     """
 
     identity: dict[str, Any]
@@ -190,6 +191,7 @@ class CellRecord(_Record):
     totals: Totals
     models: ModelDescriptions
     environment: Environment
+    warnings: tuple[str, ...] = ()
 
 
 class MetricScores(_Record):

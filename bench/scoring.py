@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bench import store
-from bench.data import Data
+from bench.data import open_sources
 from bench.grid import Grid
 from bench.records import CellScores, MetricScores
 from bench.settings import Settings
@@ -36,7 +36,7 @@ def rescore(settings: Settings, grid: Grid) -> int:
     Raises StorageError where a stored file is damaged or can't be written.
     """
     _, suite = settings.suite(grid.suite)
-    datas = {source: Data(settings, suite, source) for source in suite.data}
+    datas = open_sources(settings, suite)
     scored = 0
     for cell in grid.cells:
         dataset = datas[cell.source].load(cell.task, suite.evaluate)

@@ -62,7 +62,7 @@ class Dataset:
         set: "train", "dev" or "test".
         golds: example id → gold output; None for a test set without golds.
         fingerprint: a SHA-256 over the source files and loading options; part of a cell's key.
-        notes: what a reader of scores should know about how the files were read.
+        attributes: example id → column → text, for slices; a method sees none of them.
     """
 
     task: str
@@ -70,7 +70,7 @@ class Dataset:
     examples: tuple[Example, ...]
     golds: Mapping[str, str] | None
     fingerprint: str
-    notes: tuple[str, ...] = ()
+    attributes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.examples)

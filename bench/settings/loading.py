@@ -15,6 +15,7 @@ from bench.settings.schema import DEFAULT_SUITE, Settings
 from bench.settings.tables import Table, expand_trainings, extend, merge
 from methods.models.config import EncoderConfig, LLMConfig
 from tasks.common.errors import ConfigError
+from tasks.common.paths import expand_home
 from tasks.common.registry import did_you_mean
 
 M = TypeVar("M", LLMConfig, EncoderConfig)
@@ -114,10 +115,15 @@ def _resolve_folders(settings: Settings, folder: Path) -> Settings:
         name: source.model_copy(update={"root": folder / source.root}) if source.root else source
         for name, source in settings.data.items()
     }
+    tasks = {
+        name: task.model_copy(update={"file": folder / expand_home(task.file)})
+        for name, task in settings.tasks.items()
+    }
     return settings.model_copy(
         update={
             "store": store,
             "data": data,
+            "tasks": tasks,
             "llms": {name: _resolve_model(llm, folder) for name, llm in settings.llms.items()},
             "encoders": {name: _resolve_model(e, folder) for name, e in settings.encoders.items()},
         }

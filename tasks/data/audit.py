@@ -1,13 +1,14 @@
 """Audits a data folder for `bench data verify`: statistics of each set, and findings."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, median, pstdev
 
 from tasks.common.errors import DataError
 from tasks.common.files import sha256_of
+from tasks.common.labels import find_spellings
 from tasks.data.download import MANIFEST, read_manifest
 from tasks.data.findings import Finding, check_across_sets, check_set
 from tasks.data.layout import SETS, SetName, SplitName, candidate_folders, exists, find_files
@@ -15,7 +16,7 @@ from tasks.data.loading import KNOWN_FAULTS, read_set
 from tasks.example import Dataset
 from tasks.task import Kind, Task
 
-__all__ = ["Audit", "Finding", "SetStatistics", "audit"]
+__all__ = ["Audit", "Finding", "SetStatistics", "audit", "audit_datasets", "check_labels"]
 
 
 @dataclass(frozen=True)
@@ -89,14 +90,32 @@ def audit(task: Task, root: Path, split: SplitName, dates: str | None = None) ->
         message = f"found no files of {task.name} ({split} split) under {root}"
         findings.append(Finding("error", "missing", "", message))
     findings.extend(_check_downloads(task, root, split))
+    findings.extend(check_labels(task))
+    audit = audit_datasets(task, datasets, split, findings)
+    read = [set for set in SETS if set in datasets]
+    files = {set: str(find_files(task, root, split, set).questions) for set in read}
+    placed = (replace(finding, file=files.get(finding.set, "")) for finding in audit.findings)
+    return replace(audit, findings=tuple(placed))
+
+
+def audit_datasets(
+    task: Task, datasets: Mapping[str, Dataset], split: SplitName, findings: Sequence[Finding] = ()
+) -> Audit:
+    """Check datasets by set, wherever they were read from; `findings` are those of reading them."""
+    found = list(findings)
     for set_name, dataset in datasets.items():
         known = KNOWN_FAULTS.get((task.name, split, set_name), {})
-        findings.extend(check_set(task, dataset, known, split))
-    findings.extend(check_across_sets(datasets, users_may_recur=split == "time"))
+        found.extend(check_set(task, dataset, known, split))
+    found.extend(check_across_sets(datasets, users_may_recur=split == "time"))
     statistics = tuple(_describe(task, dataset) for dataset in datasets.values())
-    files = {set: str(find_files(task, root, split, set).questions) for set in datasets}
-    placed = (replace(finding, file=files.get(finding.set, "")) for finding in findings)
-    return Audit(task.name, split, statistics, tuple(placed))
+    return Audit(task.name, split, statistics, tuple(found))
+
+
+def check_labels(task: Task) -> Iterator[Finding]:
+    """A warning for labels that are probably one: an answer of the other spelling is wrong."""
+    for group in find_spellings(task.labels):
+        message = f"labels differ only in spelling: {', '.join(map(repr, group))}"
+        yield Finding("warning", "labels-differ-by-case", "", message)
 
 
 def _has_set(task: Task, root: Path, split: SplitName, set: SetName) -> bool:

@@ -14,6 +14,8 @@ SplitName = Literal["user", "time"]
 """LaMP's two ways to divide the data: by user, or by time within each user."""
 SetName = Literal["train", "dev", "test"]
 """A split has three sets."""
+MANIFEST = "SHA256.json"
+"""What `bench data download` writes next to a task's files: their sizes and hashes."""
 SETS: tuple[SetName, ...] = ("train", "dev", "test")
 
 
@@ -51,9 +53,18 @@ def exists(path: Path) -> bool:
         ) from error
 
 
+def is_downloaded(task: Task, root: Path, split: SplitName) -> bool:
+    """Whether a task's files are LaMP's own, which can be downloaded again.
+
+    Files of the same form without the manifest of a download are the user's.
+    """
+    return is_official(task) and exists(expand_home(root) / split / task.folder / MANIFEST)
+
+
 def find_files(task: Task, root: Path, split: SplitName, set: SetName) -> SetFiles:
     """Find the files of a set. Raises DataError if questions or outputs are missing."""
     folders = list(candidate_folders(task, root, split, set))
+    official = is_downloaded(task, root, split)
     for folder in folders:
         questions, outputs = (folder / f"{set}_{kind}.json" for kind in ("questions", "outputs"))
         if not exists(questions) and not exists(outputs):
@@ -64,7 +75,7 @@ def find_files(task: Task, root: Path, split: SplitName, set: SetName) -> SetFil
                     f"is missing, although {other.name} exists",
                     file=path,
                     hint="Put both files of the set in one folder"
-                    + (f", or run `bench data download {task.name}`" if is_official(task) else ""),
+                    + (f", or run `bench data download {task.name}`" if official else ""),
                 )
         for path in (questions, outputs):
             require_file(path, DataError, "Put the JSON file itself there")
@@ -73,6 +84,6 @@ def find_files(task: Task, root: Path, split: SplitName, set: SetName) -> SetFil
         f"found no {set} set of {task.name} ({split} split) in any of: "
         + ", ".join(str(folder) for folder in folders),
         file=folders[0] / f"{set}_questions.json",
-        hint=(f"Run `bench data download {task.name}`, or set" if is_official(task) else "Set")
-        + " the data root to the folder that contains user/ and time/",
+        hint="Set the data root to the folder that contains user/ and time/"
+        + (f"; for LaMP's files: `bench data download {task.name}`" if is_official(task) else ""),
     )

@@ -8,11 +8,10 @@ from typing import Any, Literal
 from tasks.common.files import content_key, sha256_of
 from tasks.data.document import read_json
 from tasks.data.finding import Finding
-from tasks.data.layout import SetName, SplitName, find_files
+from tasks.data.layout import SetName, SplitName, find_files, is_downloaded
 from tasks.data.normalizing import describe_spelling, normalize
 from tasks.data.validation import build_example, match_ids, read_golds, read_questions
 from tasks.example import Behavior, Dataset
-from tasks.lamp import is_official
 from tasks.task import Task
 
 KNOWN_FAULTS: dict[tuple[str, str, str], dict[str, str]] = {
@@ -75,13 +74,14 @@ def read_set(
 ) -> Loaded:
     """The same as `load_dataset`, with findings about dates and labels that had other forms."""
     files = find_files(task, root, split, set)
-    document = read_json(files.questions, official=is_official(task))
+    official = is_downloaded(task, root, split)
+    document = read_json(files.questions, official=official)
     rows = read_questions(document)
     digests = [document.sha256]
     golds: dict[str, str] | None = None
     findings: list[Finding] = []
     if files.outputs is not None:
-        outputs = read_json(files.outputs, official=is_official(task))
+        outputs = read_json(files.outputs, official=official)
         golds = read_golds(outputs, task)
         digests.append(outputs.sha256)
         match_ids(document, rows, golds)
@@ -105,7 +105,6 @@ def read_set(
         examples=examples,
         golds=None if golds is None else {item.id: golds[item.id] for item in examples},
         fingerprint=_fingerprint(digests, limit, known_faults if known else None, dates),
-        notes=tuple(finding.message for finding in findings if finding.severity != "info"),
     )
     return Loaded(dataset, tuple(findings))
 

@@ -228,7 +228,7 @@ def test_a_full_disk_while_a_plug_is_trained_or_saved(project, bench, monkeypatc
     assert file in done.err
     assert "can't be written" in done.err
     assert "Traceback" not in done.err
-    assert not list(project.runs.glob("*/*/*/*"))
+    assert not list(project.runs.rglob("*"))
     assert leftovers(project) == []
     assert bench("run").code == 0
 
