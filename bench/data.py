@@ -136,6 +136,7 @@ class Data:
             set=set,
             limit=self._limit(set),
             known_faults=self.source.known_faults,
+            dates=self.source.dates,
         )
 
     def _limit(self, set: SetName) -> int | None:
