@@ -46,7 +46,7 @@ def test_cp1252_is_an_error_that_names_the_row(tmp_path):
     path = tmp_path / "dev_questions.json"
     rows = json.loads(path.read_text())
     path.write_bytes(json.dumps(rows, ensure_ascii=False).encode("cp1252"))
-    with pytest.raises(DataError, match="0xE9; in cp1252 it reads .*é") as error:
+    with pytest.raises(DataError, match=r"0xE9; in cp1252 it reads .*é") as error:
         load(tmp_path)
     assert error.value.id == "q"
     assert "iconv -f cp1252" in error.value.hint
