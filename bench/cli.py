@@ -12,6 +12,7 @@ from bench.data_cli import app as data_app
 from bench.output import echo, echo_error, make_console, prepare_streams, write_output
 from bench.settings_cli import CONFIG, Config, init, list_names
 from tasks.common.errors import BenchError
+from tasks.common.paths import expand_argument
 
 if TYPE_CHECKING:
     from bench.grid import Grid
@@ -61,7 +62,7 @@ def main() -> None:
     os.environ.setdefault("TQDM_DISABLE", "1")  # libraries' bars would break ours
     prepare_streams()
     try:
-        app()
+        app(args=[expand_argument(argument) for argument in sys.argv[1:]])
     except BenchError as error:
         echo_error(f"error: {error}", style="red")
         sys.exit(2)

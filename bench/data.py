@@ -24,6 +24,8 @@ from tasks.table.task import TableTask
 T = TypeVar("T")
 DECLARED = "tasks."
 """Before a declared task's name: the source of its data, as tables of bench.toml are named."""
+ALWAYS_SHOWN = {"undated-histories"}
+"""Kinds of findings that tables repeat although they are no warning: methods rely on them."""
 VALIDATION_CAP = 256
 """Most train queries that are held out for the dev loss."""
 
@@ -111,7 +113,7 @@ class Data:
                 dict.fromkeys(
                     f"{finding.kind}{f' [{finding.set}]' if finding.set else ''}: {finding.message}"
                     for finding in found
-                    if finding.severity != "info"
+                    if finding.severity != "info" or finding.kind in ALWAYS_SHOWN
                 )
             )
         return self._warnings[task.name]
@@ -134,6 +136,7 @@ class Data:
             set=set,
             limit=self._limit(set),
             known_faults=self.source.known_faults,
+            dates=self.source.dates,
         )
 
     def _limit(self, set: SetName) -> int | None:

@@ -21,6 +21,7 @@ from methods.core.controls import SEPARATOR
 from methods.models.config import EncoderConfig, FrozenConfig, LLMConfig
 from tasks import TASKS, Task
 from tasks.budget import LAMP, Budget, BudgetRule
+from tasks.common.dates import check_format
 from tasks.common.errors import ConfigError
 from tasks.common.registry import did_you_mean
 from tasks.data.layout import SetName, SplitName
@@ -72,12 +73,23 @@ class DataSettings(_Strict):
         sample: seed of the small sample, written to the cache at first use.
         mini: the knobs of a LaMP-mini world, written to the cache at first use.
         known_faults: items of the official files that are known to be corrupt: "keep" or "drop".
+        dates: how dates are written: "day-first", "month-first" or a format such as "%d/%m/%Y";
+            None: recognized from all dates of a file.
     """
 
     root: Path | None = None
     sample: int | None = None
     mini: WorldConfig | None = None
     known_faults: Literal["keep", "drop"] = "drop"
+    dates: str | None = None
+
+    @field_validator("dates")
+    @classmethod
+    def _check_dates(cls, dates: str | None) -> str | None:
+        try:
+            return check_format(dates)
+        except ConfigError as error:
+            raise ValueError(f"{error.what}; {error.hint}") from error
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

@@ -8,6 +8,7 @@ from bench.grid import Cell, Grid
 from bench.tables.model import Column, Row, RowKey
 from tasks import Task
 from tasks.common.labels import fold_label
+from tasks.common.words import LAMP
 
 SHOWN = 60
 """Characters of an answer."""
@@ -16,10 +17,16 @@ MOST = 0.5
 
 
 def write_data_notes(grid: Grid, columns: Sequence[Column], rows: Sequence[Row]) -> Iterator[str]:
-    """The audit's warnings, as the cells' records keep them, and likely causes of unread answers.
+    """The rule for words, the audit's warnings in the cells' records, and causes of unread answers.
 
     Raises StorageError where a stored file is damaged.
     """
+    words = [cell.place for cell in grid.cells if cell.task.words != LAMP]
+    if words:
+        yield (
+            f"words of {', '.join(dict.fromkeys(words))}: Unicode's, in lower case, in ROUGE, BLEU "
+            "and BM25; Chinese characters, emoji and the like are words of their own"
+        )
     done = [cell for cell in grid.cells if store.is_done(cell.folder)]
     found: dict[str, dict[str, None]] = {}
     for cell in done:

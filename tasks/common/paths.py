@@ -27,6 +27,17 @@ def expand_home(path: Path) -> Path:
         ) from error
 
 
+def expand_argument(argument: str) -> str:
+    """A command-line argument with `~/` expanded, also behind `--option=`, where shells leave it.
+
+    Raises ConfigError as `expand_home` does.
+    """
+    option, equals, value = argument.partition("=")
+    if equals and option.startswith("--") and value.startswith("~/"):
+        return f"{option}={expand_home(Path(value))}"
+    return str(expand_home(Path(argument))) if argument.startswith("~/") else argument
+
+
 def find_kind(path: Path) -> str | None:
     """What a path is that is no regular file, e.g. "a folder"; "" for a file, None for nothing.
 

@@ -38,7 +38,7 @@ def check_set(
             "warning",
             "target-in-profile",
             "the profile contains the text that the query asks about",
-            [item.id for item in dataset.examples if _holds_target(task, item, golds.get(item.id))],
+            _find_targets(task, dataset, golds),
         ),
         (
             "info",
@@ -126,12 +126,27 @@ def _named_users(dataset: Dataset) -> Iterator[str]:
     return (example.user_id for example in dataset.examples if example.user_id != example.id)
 
 
-def _holds_target(task: Task, example: Example, gold: str | None) -> bool:
+def _find_targets(task: Task, dataset: Dataset, golds: Mapping[str, str]) -> list[str]:
+    """Ids of the examples whose profile holds the text that the query asks about."""
+    targets = {item.id: _list_targets(task, item, golds.get(item.id)) for item in dataset.examples}
+    wanted = frozenset[str]().union(*targets.values())
+    contents = {behavior.content for item in dataset.examples for behavior in item.history}
+    # Few contents are targets, so that the normalized texts of all others needn't be kept.
+    found = {
+        text: words for text in contents if (words := normalize_text(text)) and words in wanted
+    }
+    return [
+        item.id
+        for item in dataset.examples
+        if any(found.get(behavior.content) in targets[item.id] for behavior in item.history)
+    ]
+
+
+def _list_targets(task: Task, example: Example, gold: str | None) -> frozenset[str]:
     targets = {normalize_text(example.subject)}
     if gold is not None and task.kind is Kind.GENERATION:
         targets.add(normalize_text(gold))
-    targets.discard("")
-    return any(normalize_text(behavior.content) in targets for behavior in example.history)
+    return frozenset(targets - {""})
 
 
 def _holds_gold(task: Task, example: Example, gold: str | None) -> bool:

@@ -98,6 +98,7 @@ def read_set(
     ]
     normalized = normalize(task, set, read, seen, rows.values(), dates)
     examples = normalized.examples
+    findings += normalized.findings
     dataset = Dataset(
         task=task.name,
         set=set,
@@ -105,7 +106,7 @@ def read_set(
         golds=None if golds is None else {item.id: golds[item.id] for item in examples},
         fingerprint=_fingerprint(digests, limit, known_faults if known else None, dates),
     )
-    return Loaded(dataset, (*findings, *normalized.findings))
+    return Loaded(dataset, tuple(findings))
 
 
 def _check_spelling(
