@@ -150,6 +150,7 @@ def _run(cell: Cell, settings: Settings, data: Data, models: Models, progress: P
             encoder=runtime.encoder.description if cell.encoder else None,
         ),
         environment=describe_environment(),
+        warnings=data.warnings(cell.task),
     )
     with store.create_cell(cell.folder) as folder:
         if cell.owns_fit:

@@ -21,6 +21,7 @@ from bench.output import (
 from bench.results_cli import archive, remove, submission, verify
 from bench.settings_cli import CONFIG, Config, init, list_names
 from tasks.common.errors import BenchError
+from tasks.common.paths import expand_argument
 
 if TYPE_CHECKING:
     from bench.grid import Grid
@@ -72,7 +73,7 @@ def main() -> None:
     os.environ.setdefault("TQDM_DISABLE", "1")  # libraries' bars would break ours
     prepare_streams()
     try:
-        app()
+        app(args=[expand_argument(argument) for argument in sys.argv[1:]])
     except BenchError as error:
         echo_error(f"error: {error}", style="red")
         sys.exit(2)
@@ -289,14 +290,14 @@ def check(
     task: Tasks = [],  # noqa: B006
     data: Annotated[
         str | None,
-        typer.Option(help="Check on this [data.*] source's first examples, not the sample's."),
+        typer.Option(help="Check on the first examples of this [data.*] source."),
     ] = None,
     set: Set = [],  # noqa: B006
     config: Config = CONFIG,
 ) -> None:
     """Run the conformance suite on one method, with tiny random models. Exit code 1 if it fails.
 
-    The sample has data of LaMP's tasks only. To check on a task of your own, give --data.
+    LaMP's tasks are checked on a generated sample, a task of your own on its data.
     """
     from bench.conformance.command import check_method
     from bench.settings import load_settings

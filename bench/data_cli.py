@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from bench.output import echo
+from bench.preview_cli import preview
 from bench.settings_cli import CONFIG, Config
 
 if TYPE_CHECKING:
     from tasks import Task
 
 app = typer.Typer(
-    help="Download, verify and generate data.", no_args_is_help=True, rich_markup_mode=None
+    help="Preview, download, verify and generate data.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
+app.command()(preview)
 
 SplitName = Literal["user", "time"]
 Tasks = Annotated[
@@ -143,17 +147,24 @@ def download(
 def verify(
     task: Tasks = None, split: Split = "time", root: Root = None, config: Config = CONFIG
 ) -> None:
-    """Verify a data folder: print statistics of each set, and findings that could mislead.
+    """Verify data: print statistics of each set, and findings that could mislead.
 
-    The exit code is 1 if any finding is an error.
+    A task that bench.toml declares by a table has data of its own; all others' are in --root.
+    Without names: the declared tasks if there are any and no --root is given, else all registered
+    ones. The exit code is 1 if any finding is an error.
     """
+    from bench.settings import load_settings
     from tasks import TASKS
     from tasks.data.audit import audit
+    from tasks.table.auditing import audit_table
 
-    folder = _root(root, config)
+    settings = load_settings(config)
     faulty = False
-    for name in task or TASKS.names():
-        report = audit(TASKS.get(name)(), folder, split)
+    for name in task or (root is None and list(settings.tasks)) or TASKS.names():
+        if name in settings.tasks:
+            report = audit_table(name, settings.tasks[name], split)
+        else:
+            report = audit(settings.task(name)(), _root(root, config), split)
         faulty |= not report.ok
         echo(f"{report.task} ({report.split} split)")
         for stats in report.sets:
@@ -167,13 +178,7 @@ def verify(
                 answers = ", ".join(f"{gold}: {count}" for gold, count in stats.answers.items())
                 echo(f"        answers: {answers}")
         for finding in report.findings:
-            ids = ", ".join(finding.ids[:SHOWN_IDS]) + (
-                ", …" if len(finding.ids) > SHOWN_IDS else ""
-            )
-            place = f" [{finding.set}]" if finding.set else ""
-            listed = ids and finding.kind != "unreadable"  # whose message names the id
-            message = f"{finding.message}: {ids}" if listed else finding.message
-            echo(f"  {finding.severity}: {finding.kind}{place}: {message}")
+            echo(f"  {finding.describe(SHOWN_IDS)}")
     if faulty:
         raise typer.Exit(1)
 

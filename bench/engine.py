@@ -6,7 +6,7 @@ from rich.console import Console
 
 from bench import store, workers
 from bench.cell import Outcome, run_cell
-from bench.data import Data
+from bench.data import Data, open_sources
 from bench.grid import Cell, Grid
 from bench.models import Models
 from bench.progress import Bars
@@ -31,7 +31,7 @@ def run_grid(settings: Settings, grid: Grid, console: Console, report: OnOutcome
             written, so no further cell could be stored.
     """
     _, suite = settings.suite(grid.suite)
-    datas = {source: Data(settings, suite, source) for source in suite.data}
+    datas = open_sources(settings, suite)
     left = [cell for cell in grid.cells if not store.is_done(cell.folder)]
     # Damaged results, an unwritable folder and faulty data are reported before any computation.
     for cell in grid.cells:
@@ -42,6 +42,7 @@ def run_grid(settings: Settings, grid: Grid, console: Console, report: OnOutcome
     for cell in left:
         datas[cell.source].load(cell.task, suite.train)
         datas[cell.source].load(cell.task, suite.evaluate)
+    _report_warnings(left, datas, console)
     with Bars(console, len(grid.cells)) as bars:
 
         def on_outcome(outcome: Outcome) -> None:
@@ -56,6 +57,13 @@ def run_grid(settings: Settings, grid: Grid, console: Console, report: OnOutcome
         rest = [cell for index, cell in enumerate(grid.cells) if index not in elsewhere]
         here = _run_here(rest, settings, datas, bars, on_outcome)
         return [elsewhere.get(index) or next(here) for index in range(len(grid.cells))]
+
+
+def _report_warnings(cells: Sequence[Cell], datas: dict[str, Data], console: Console) -> None:
+    """Print once what may mislead about the data of these cells."""
+    for place, cell in {cell.place: cell for cell in cells}.items():
+        for warning in datas[cell.source].warnings(cell.task):
+            console.print(f"warning  {place}  {warning}", style="yellow", soft_wrap=True)
 
 
 def _run_here(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import render, store
+from bench.data import DECLARED
 from bench.grid import Grid
 from bench.records import CellRecord, ModelDescriptions
 from bench.settings import Settings
@@ -61,12 +62,11 @@ def _describe_provenance(
     environments = [
         json.dumps(record.environment.model_dump(mode="json"), sort_keys=True) for record in records
     ]
-    sources = {name: settings.source(name).model_dump(mode="json") for name in suite.data}
     seconds = sum(record.seconds.total for record in records)
     return {
         "suite": grid.suite,
         "settings": suite.model_dump(mode="json"),
-        "data": {name: source for name, source in sources.items() if not source["root"]},
+        "data": _describe_data(settings, records),
         "models": _collect_distinct([record.models for record in records]),
         "environments": [
             {"cells": environments.count(text), **json.loads(text)}
@@ -75,6 +75,29 @@ def _describe_provenance(
         "cells": len(records),
         "hours": round(seconds / 3600, 2),
     }
+
+
+def _describe_data(settings: Settings, records: Sequence[CellRecord]) -> dict[str, Any]:
+    """Data source → how it was made or declared, and the hash of each task's sets.
+
+    Folders and paths stay out: they say where the data lay, not what they were.
+    """
+    found: dict[str, Any] = {}
+    for record in records:
+        described = found.setdefault(record.data, _describe_source(settings, record))
+        sets = described["fingerprints"].setdefault(record.task, {})
+        for key in ("train", "evaluate"):
+            part = record.identity[key]
+            sets[part["set"]] = part["data"]
+    return found
+
+
+def _describe_source(settings: Settings, record: CellRecord) -> dict[str, Any]:
+    if record.data.startswith(DECLARED) and record.task in settings.tasks:
+        declared = settings.tasks[record.task].model_dump(mode="json")
+        return {**declared, "file": settings.tasks[record.task].file.name, "fingerprints": {}}
+    source = settings.source(record.data).model_dump(mode="json", exclude={"root"})
+    return {**source, "fingerprints": {}}
 
 
 def _collect_distinct(models: Sequence[ModelDescriptions]) -> dict[str, list[Any]]:

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from bench.data import Data
+from bench.data import Data, name_sources, open_sources
 from bench.key import CellKey, SetKey
 from bench.rows import Row, choose_rows, find_method, make_control_rows, resolve_row
 from bench.settings import Settings, Suite
 from methods import Method, MethodConfig
 from methods.core.controls import SEPARATOR
-from tasks import TASKS, Task
+from tasks import Task
 from tasks.budget import Budget
 from tasks.common.errors import ConfigError
 from tasks.common.registry import did_you_mean
@@ -25,7 +25,7 @@ class Cell:
     """One data source × task × LLM × encoder × method × budget × seed of a suite.
 
     Attributes:
-        source: of the data, by its name in bench.toml.
+        source: of the data, by its name in bench.toml; "tasks.NAME" of a declared task.
         place: the task, and the source too where the suite has several.
         variant: the method's name in the suite; `method` is the class behind it.
         llm, encoder: names in bench.toml; None where the method doesn't use one.
@@ -113,18 +113,20 @@ def plan(
     _check_names(settings, suite, name)
     for method in chosen_methods:
         resolve_row(settings, suite, method, None)  # a typo is reported before any data is read
-    datas = {source: Data(settings, suite, source) for source in suite.data}
+    datas = open_sources(settings, suite)
     cells: dict[tuple[str, Path], Cell] = {}
     inapplicable: list[tuple[str, str]] = []
     without_weights: dict[tuple[str, str], None] = {}
-    for task in [TASKS.get(task_name) for task_name in chosen_tasks]:
+    for task_name in chosen_tasks:
+        task = settings.task(task_name, suite.split)
+        sources = name_sources(settings, suite, task_name)
         rows = [resolve_row(settings, suite, method, task.name) for method in chosen_methods]
         rows += make_control_rows(suite, rows)
         _require_models(suite, name, [row.method for row in rows])
         applicable = [row for row in rows if row.method.applicable(task)]
         inapplicable += [(row.name, task.name) for row in rows if row not in applicable]
         for source, seed, (llm, encoder, row, budget) in product(
-            suite.data, suite.seeds, _combine_terms(suite, applicable)
+            sources, suite.seeds, _combine_terms(suite, applicable)
         ):
             if llm is not None and row.method.access(row.config) > settings.llm(llm).access:
                 without_weights[row.name, llm] = None
@@ -137,6 +139,7 @@ def plan(
                 name,
                 source,
                 datas[source],
+                len(sources) > 1,
                 task,
                 llm,
                 encoder,
@@ -225,6 +228,7 @@ def _cell(
     suite_name: str,
     source: str,
     data: Data,
+    several_sources: bool,
     task: type[Task],
     llm: str | None,
     encoder: str | None,
@@ -236,7 +240,7 @@ def _cell(
 ) -> Cell:
     suite = data.suite
     key = _key(settings, data, task, llm, encoder, method, config, budget, seed)
-    place = task.name if len(suite.data) == 1 else f"{task.name} {source}"
+    place = f"{task.name} {source}" if several_sources else task.name
     folder = settings.store.runs / suite_name / task.name / variant / f"{seed}-{key.digest}"
     return Cell(
         suite_name,
@@ -295,4 +299,5 @@ def _key(
         else encoder_identity(settings.encoder(encoder), cache=cache),
         models=tuple(named_model_identities(config.named_models(), task=task(), cache=cache)),
         seed=seed,
+        words=task.words,
     )

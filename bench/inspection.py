@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench import store
 from bench.cell import make_runtime
-from bench.data import Data
+from bench.data import Data, name_sources, open_sources
 from bench.grid import Cell, plan
 from bench.models import Models
 from bench.settings import Settings
@@ -16,7 +16,7 @@ from methods import Method, MethodConfig
 from methods.prefix.method import PrefixMethod
 from methods.prompt.method import Prompt, PromptMethod
 from methods.prompt.text_side import TextSideConfig
-from tasks import TASKS, Example, Prediction
+from tasks import Example, Prediction
 from tasks.budget import Budget
 from tasks.common.errors import ConfigError, DataError
 from tasks.common.progress import Progress
@@ -41,7 +41,7 @@ def describe(
         ConfigError: neither a task of the suite nor the key of a stored cell.
         DataError: no example of that id.
     """
-    if what in TASKS.names():
+    if what in settings.task_names():
         return _describe_example(settings, _choose_suite(settings, suite, what), what, id, methods)
     folder = _find_stored(settings, suite, what)
     if folder is None:
@@ -86,7 +86,7 @@ def _explain_unknown(settings: Settings, suite: str | None, what: str) -> Config
         return ConfigError(
             f"{cells[what].title}: not run yet", id=what, hint=f"Run `bench run {name}` first"
         )
-    near = get_close_matches(what, [*TASKS.names(), *cells], n=1)
+    near = get_close_matches(what, [*settings.task_names(), *cells], n=1)
     suggestion = f"Did you mean {near[0]!r}? " if near else ""
     return ConfigError(
         f"{what!r} is neither a task nor the key of a stored cell, nor of a cell of suite {name!r}",
@@ -127,8 +127,9 @@ def _describe_example(
 ) -> str:
     grid = plan(settings, suite_name, methods=methods, tasks=[task])
     suite = settings.suite(suite_name)[1]
-    data = Data(settings, suite, suite.data[0])
-    dataset = data.load(TASKS.get(task), data.suite.evaluate)
+    source = name_sources(settings, suite, task)[0]
+    data = open_sources(settings, suite)[source]
+    dataset = data.load(settings.task(task, suite.split), data.suite.evaluate)
     example = next((e for e in dataset.examples if id in (None, e.id)), None)
     if example is None:
         raise DataError(
@@ -146,7 +147,7 @@ def _describe_example(
     models = Models(settings, Progress())
     seen: set[tuple[str, Budget | None]] = set()
     for cell in grid.cells:
-        new = cell.source == suite.data[0] and (cell.variant, cell.budget) not in seen
+        new = cell.source == source and (cell.variant, cell.budget) not in seen
         if not new:
             continue
         seen.add((cell.variant, cell.budget))

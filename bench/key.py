@@ -7,6 +7,7 @@ from typing import Any
 from methods.core.key import MethodKey
 from tasks.budget import BudgetRule
 from tasks.common.files import content_key
+from tasks.common.words import LAMP, WordRule
 
 VERSION = 3
 """A bump means that no stored cell is valid any more."""
@@ -35,6 +36,7 @@ class CellKey:
         llm, encoder: content keys; None if the method doesn't use one.
         max_input_tokens, budget_rule: the prompt budget; None without an LLM.
         models: content keys of the models that the method's own options name.
+        words: how the task's texts are divided into words; in the key only if not as in LaMP.
     """
 
     task: str
@@ -52,10 +54,12 @@ class CellKey:
     encoder: str | None
     models: tuple[str, ...]
     seed: int
+    words: WordRule = LAMP
 
     def to_json(self) -> dict[str, Any]:
         """The key as JSON, as it stands in a cell's record."""
-        parts = {name: value for name, value in asdict(self).items() if name != "fit"}
+        skipped = {"fit", "words"} if self.words == LAMP else {"fit"}
+        parts = {name: value for name, value in asdict(self).items() if name not in skipped}
         return {
             "key_version": VERSION,
             **parts,

@@ -13,6 +13,7 @@ from bench.settings import DataSettings, Settings, Suite
 from methods import METHODS
 from methods.models.config import EncoderConfig, LLMConfig
 from tasks import TASKS
+from tasks.table.config import TableConfig
 
 LONGEST = 100
 """Characters of a variant's options."""
@@ -21,7 +22,8 @@ LONGEST = 100
 def describe(settings: Settings) -> dict[str, dict[str, str]]:
     """Section → name → one line."""
     return {
-        "tasks": _summarize_classes(TASKS.targets),
+        "tasks": _summarize_classes(TASKS.targets)
+        | {name: _describe_declared(task) for name, task in settings.tasks.items()},
         "methods": _summarize_classes(METHODS.targets),
         "variants": {name: _describe_variant(table, name) for name, table in _variants(settings)},
         "pools": {name: ", ".join(members) for name, members in settings.pools.items()},
@@ -83,6 +85,11 @@ def _describe_variant(table: dict[str, Any], name: str) -> str:
     options = {key: value for key, value in table.items() if key not in {"method", "about"}}
     text = ", ".join(f"{key} = {json.dumps(value)}" for key, value in options.items())
     return f"{method}: {text if len(text) <= LONGEST else text[: LONGEST - 1] + '…'}"
+
+
+def _describe_declared(task: TableConfig) -> str:
+    what = task.about or f"{task.output} of a {task.input}, by {task.user} ({task.kind})"
+    return f"{what}: {task.file}{'' if task.file.is_file() else ' (no such file)'}"
 
 
 def _describe_source(source: DataSettings) -> str:

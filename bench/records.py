@@ -200,6 +200,7 @@ class CellRecord(_Record):
         totals: the predictions, summed up.
         models: the models as they were loaded.
         environment: software and hardware.
+        warnings: findings about the data that may mislead a reader of the scores.
         schema_version: of the stored form, see `SCHEMA`.
         files: path within the cell's folder → SHA-256 of the file, of all but cell.json itself and
             scores.json, which hold their own.
@@ -223,6 +224,7 @@ class CellRecord(_Record):
     totals: Totals
     models: ModelDescriptions
     environment: Environment
+    warnings: tuple[str, ...] = ()
     schema_version: int = 1
     files: dict[str, str] = {}
 

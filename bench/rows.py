@@ -92,7 +92,8 @@ def resolve_options(
         if "training" in config.model_fields:
             options = merge(options, {"training": suite.training})
         own = suite.options.get(variant, {})
-        options = merge(options, select_task(own, task, f"options.{variant} of the suite:"))
+        where = f"options.{variant} of the suite:"
+        options = merge(options, select_task(own, task, where, settings.task_names()))
     pool = options.get("pool")
     if issubclass(config, PoolConfig) and isinstance(pool, str | list | tuple):
         members = look_up(settings.pools, pool, "pool") if isinstance(pool, str) else pool

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bench import store
-from bench.data import Data
+from bench.data import open_sources
 from bench.grid import Cell, Grid
 from bench.records import CellRecord, CellScores, MetricScores, Totals
 from bench.settings import Settings
@@ -40,7 +40,7 @@ def rescore(settings: Settings, grid: Grid) -> int:
     Raises StorageError where a stored file is damaged or can't be written.
     """
     _, suite = settings.suite(grid.suite)
-    datas = {source: Data(settings, suite, source) for source in suite.data}
+    datas = open_sources(settings, suite)
     scored = 0
     for cell in grid.cells:
         if not store.is_done(cell.folder):

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from bench import export, store
-from bench.data import Data
+from bench.data import open_sources
 from bench.grid import Cell, Grid
 from bench.records import CellRecord, CellScores
 from bench.scoring import read_whole, score_cell
@@ -49,7 +49,7 @@ def verify_cells(settings: Settings, grid: Grid, count: Count) -> Iterator[Findi
     Raises DataError where the data can't be read.
     """
     _, suite = settings.suite(grid.suite)
-    datas = {source: Data(settings, suite, source) for source in suite.data}
+    datas = open_sources(settings, suite)
     for cell in grid.cells:
         if store.is_done(cell.folder):
             dataset = datas[cell.source].load(cell.task, suite.evaluate)

@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from bench.cell import Outcome, State, run_cell
-from bench.data import Data
+from bench.data import open_sources
 from bench.grid import Grid, plan
 from bench.models import Models
 from bench.settings import Settings
@@ -154,7 +154,7 @@ def _work(
     try:
         _, suite = settings.suite(suite_name)
         cells = plan(settings, suite_name, methods=methods, tasks=tasks).cells
-        datas = {source: Data(settings, suite, source) for source in suite.data}
+        datas = open_sources(settings, suite)
         models = Models(settings, Progress())
         connection.send(Ready())
         while (index := connection.recv()) is not None:

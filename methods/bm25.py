@@ -13,4 +13,4 @@ class BM25(RetrievalMethod):
     def open_retriever(self) -> Retriever:
         from methods.retrieval.bm25 import BM25Retriever
 
-        return BM25Retriever()
+        return BM25Retriever(self.task.words)

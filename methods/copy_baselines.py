@@ -40,7 +40,7 @@ class CopyNearestResponse(NeighbourBaseline):
         return task.kind is Kind.GENERATION or task.history_has_labels
 
     def open_retriever(self) -> ScoringRetriever:
-        return BM25Retriever()
+        return BM25Retriever(self.task.words)
 
     def answer(self, example: Example) -> Prediction:
         nearest = (example.history[i] for i in self.retriever.rank(example))

@@ -106,7 +106,7 @@ class PAG(RetrievalMethod[PAGConfig]):
     def open_retriever(self) -> Retriever:
         from methods.retrieval.bm25 import BM25Retriever
 
-        return BM25Retriever()
+        return BM25Retriever(self.task.words)
 
     @cached_property
     def summarizer(self) -> ProfileSummarizer:

@@ -117,7 +117,7 @@ class KnnVote(NeighbourBaseline[KnnConfig]):
         return task.history_has_labels
 
     def open_retriever(self) -> ScoringRetriever:
-        return BM25Retriever()
+        return BM25Retriever(self.task.words)
 
     def answer(self, example: Example) -> Prediction:
         scores, history = self.retriever.scores(example), example.history

@@ -182,7 +182,7 @@ class ROPG(RetrievalMethod[R]):
     def _judge(self, feedback: Feedback, data: Dataset) -> list[Judged]:
         """The judged queries with at least two candidates."""
         dense = self.config.first_retriever == "dense"
-        first = DenseRetriever(self.runtime.embeddings) if dense else BM25Retriever()
+        first = DenseRetriever(self.runtime.embeddings) if dense else BM25Retriever(self.task.words)
         pairs = [pair for pair in data.pairs() if len(pair[0].history) > 1]
         return feedback.judge(pairs, first, self.config.candidates)
 
@@ -208,7 +208,7 @@ class ROPG(RetrievalMethod[R]):
         return content_key(
             {
                 "method": self.fit_key(self.config).to_json(),
-                "task": [task.name, task.version],
+                "task": task.identity(),
                 "train": train.fingerprint,
                 "llm": runtime.llm.identity,
                 "max_input_tokens": runtime.max_input_tokens,

@@ -193,7 +193,7 @@ class UserLora(LoraMethod[UserLoraConfig]):
             "version": key.version,
             "options": {name: key.options[name] for name in learned},
             "shared adapter": None if self.shared is None else digest(self.shared.weights(0)),
-            "task": [task.name, task.version],
+            "task": task.identity(),
             "seeds": runtime.seeds.axes,
             "max_input_tokens": runtime.max_input_tokens,
         }

@@ -1,10 +1,11 @@
 """Checks a task's class attributes when the registry loads it, before any data is read."""
 
 from string import Formatter
-from typing import Any
+from typing import Any, get_args
 
 from tasks.common.errors import ConfigError
 from tasks.common.registry import did_you_mean
+from tasks.common.words import WordRule
 from tasks.task import Kind, Task
 from tasks.templates.lamp_task import LaMPTask
 
@@ -33,6 +34,8 @@ def check_definition(task: type[Task]) -> None:
     if task.kind is not Kind.GENERATION and not task.labels:
         raise _fault(task, f"has no `labels`, but its kind is {task.kind}", "Add `labels = (…)`")
     _check_metrics(task)
+    if task.words not in get_args(WordRule):
+        raise _fault(task, f"`words` is {task.words!r}", 'Write "lamp" or "unicode"')
     if issubclass(task, LaMPTask):
         _check_templates(task)
 

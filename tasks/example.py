@@ -1,8 +1,9 @@
 """The data passed between the floors: histories, examples, data sets, predictions and scores."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+
+from tasks.common.dates import sort_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,8 @@ class Behavior:
         text: what retrievers and encoders read (the task's official corpus text).
         content: what the prompt shows, and may truncate to fit its budget.
         response: the user's own answer (tag, score or title); None if items of this task have none.
-        date: as written in the file, or None.
+        date: in ISO 8601, as loading writes it (2014, 2014-07-08, 2014-07-08T10:00:00 in UTC); or
+            a number that only orders the items; or None.
     """
 
     id: str
@@ -60,6 +62,7 @@ class Dataset:
         set: "train", "dev" or "test".
         golds: example id → gold output; None for a test set without golds.
         fingerprint: a SHA-256 over the source files and loading options; part of a cell's key.
+        attributes: example id → column → text, for slices; a method sees none of them.
     """
 
     task: str
@@ -67,6 +70,7 @@ class Dataset:
     examples: tuple[Example, ...]
     golds: Mapping[str, str] | None
     fingerprint: str
+    attributes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -137,12 +141,9 @@ class Score:
 def newest_first(history: Sequence[Behavior]) -> list[int]:
     """Indices into `history`, newest first.
 
-    Dates are compared by their numbers ("2014-07-08" → (2014, 7, 8)); of equal dates, the one later
-    in the file comes first. Undated behaviours follow all dated ones, the last in the file first,
-    because LaMP's undated histories are in chronological order (methods.md §3a, §3c).
+    Of equal dates, the one later in the file comes first. Undated behaviours follow all dated ones,
+    the last in the file first, because LaMP's undated histories are in chronological order
+    (methods.md §3a, §3c).
     """
-    dates = [
-        tuple(int(number) for number in re.findall(r"\d+", behavior.date or ""))
-        for behavior in history
-    ]
-    return sorted(range(len(history)), key=lambda i: (dates[i], i), reverse=True)
+    keys = sort_keys([behavior.date for behavior in history])
+    return sorted(range(len(history)), key=lambda i: (keys[i], i), reverse=True)

@@ -19,7 +19,7 @@ MOVIE_TAGS = (
     "violence", "true story",
 )  # fmt: skip
 
-OWN_FILES = "Put this task's own official files there, unmodified"
+OWN_FILES = "Begin every input with the task's official instruction, as `bench show` prints it"
 GENERATION_METRICS = ("rouge1", "rougeL", "rouge2", "bleu", "chrf")
 
 

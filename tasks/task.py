@@ -6,6 +6,8 @@ from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
 from tasks.budget import LAMP, BudgetRule
+from tasks.common.words import LAMP as LAMP_WORDS
+from tasks.common.words import WordRule
 from tasks.example import Behavior, Example, Prediction, Score
 from tasks.scoring import DEFAULT_SCORING, Scoring
 
@@ -41,6 +43,8 @@ class Task(ABC):
         max_new_tokens: the longest answer, in tokens.
         response_in_text: whether a behaviour's text already contains its response, as in LaMP-4.
         history_has_labels: whether the responses in a history are labels of the task.
+        words: how ROUGE, BLEU and BM25 divide texts into words: "lamp", or "unicode" for languages
+            that LaMP's scripts can't read (`tasks.common.words`).
     """
 
     name: ClassVar[str]
@@ -52,6 +56,21 @@ class Task(ABC):
     max_new_tokens: ClassVar[int] = 128
     response_in_text: ClassVar[bool] = False
     history_has_labels: ClassVar[bool] = False
+    words: ClassVar[WordRule] = LAMP_WORDS
+
+    @classmethod
+    def identity(cls) -> list[Any]:
+        """What stands for the task in keys of results that depend on its words."""
+        return [cls.name, cls.version, *([] if cls.words == LAMP_WORDS else [cls.words])]
+
+    @classmethod
+    def headline_metrics(cls) -> tuple[str, ...]:
+        """The metrics that a table shows unless all are asked for: the primary one.
+
+        Where texts are divided by Unicode's rules, chrF is shown beside it: it needs no words.
+        """
+        beside = cls.words != LAMP_WORDS and "chrf" in cls.metrics[1:]
+        return (*cls.metrics[:1], *(("chrf",) if beside else ()))
 
     @classmethod
     def official_name(cls) -> str:

@@ -113,6 +113,19 @@ def test_pages_for_contributors_work_when_followed(copy, page, shown):
     assert re.search(shown, outputs[-1][1]), outputs[-1]
 
 
+def test_your_data_works_when_followed(copy):
+    """From a CSV to a table; what the page shows of the commands' output is what they print."""
+    page = DOCS / "your_data.md"
+    outputs = follow(copy, page)
+    printed = "".join(output for _, output in outputs)
+    shown = re.findall(r"<!-- output -->\n```text\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    assert len(shown) == 2
+    assert [text for text in shown if text.strip() not in printed] == []
+    command, table = outputs[-1]
+    assert command == "bench run reviews"
+    assert re.search(r"pplug-whitened +\d\.\d", table), table
+
+
 def test_every_page_for_contributors_is_followed():
     pages = {path.stem for path in (DOCS / "contributing").glob("*.md")}
     assert pages == {"adding_a_method", "adding_a_task", "adding_a_metric", "adding_a_data_source"}

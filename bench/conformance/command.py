@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from bench.conformance.runner import check
@@ -11,12 +12,13 @@ from bench.data import Data
 from bench.rows import resolve_options
 from bench.settings import Settings
 from methods import METHODS
-from tasks import TASKS, Dataset, Task
+from tasks import Dataset, Task
 from tasks.common.errors import DataError
 from tasks.data.layout import SplitName, find_files
 from tasks.data.loading import load_dataset
 from tasks.sample.grammar import has_sample
 from tasks.sample.writer import write_sample
+from tasks.table.task import TableTask
 
 TRAIN_EXAMPLES, DEV_EXAMPLES = 8, 6
 
@@ -28,12 +30,13 @@ def check_method(
 
     Args:
         tasks: names; all tasks if empty.
-        source: the [data.*] table whose first train and dev examples are used. None: the generated
-            sample, which has data of LaMP's tasks only.
+        source: the [data.*] table whose first train and dev examples are used. None: a declared
+            task's own table; for LaMP's tasks the generated sample; for other tasks the first
+            [data.*] folder that has them.
 
     Raises:
         ConfigError: an unknown method, variant, task or data source.
-        DataError: the source lacks a task in `tasks`, or its files are faulty.
+        DataError: there are no files of a task in `tasks`, or they are faulty.
     """
     name, options = resolve_options(settings, variant)
     method = METHODS.get(name)
@@ -41,24 +44,18 @@ def check_method(
         folder = Path(place)
         if source is None:
             write_sample(folder / "data")
-        for task_name in tasks or TASKS.names():
-            task = TASKS.get(task_name)()
+        for task_name in tasks or settings.task_names():
+            task = settings.task(task_name)()
             if not method.applicable(type(task)):
                 if tasks:  # named on the command line: say why nothing is checked
                     yield task_name, _skip("not applicable")
                 continue
-            if source is None and not has_sample(type(task)):
-                yield task_name, _skip("no sample data (give --data SOURCE)")
-                continue
             try:
-                if source is None:
-                    train, dev = _load(task, folder / "data", "time")
-                else:
-                    train, dev = _load_source(settings, source, task)
+                train, dev = _load_any(settings, source, task, folder / "data")
             except _NoFilesError as missing:
                 if tasks:
                     raise missing.error from missing
-                yield task_name, _skip(f"no data in [data.{source}]")
+                yield task_name, _skip(f"no data in [data.{source}]" if source else "no data")
                 continue
             results = check(
                 name,
@@ -82,6 +79,29 @@ class _NoFilesError(Exception):
 def _skip(reason: str) -> CheckResult:
     """A task on which nothing is checked."""
     return CheckResult("", passed=True, detail=reason, skipped=True)
+
+
+def _load_any(
+    settings: Settings, source: str | None, task: Task, sample: Path
+) -> tuple[Dataset, Dataset]:
+    """Train and dev examples from wherever there are some. Raises _NoFilesError."""
+    if isinstance(task, TableTask):
+        data = task.data
+        return data.load(task, "train", TRAIN_EXAMPLES), data.load(task, "dev", DEV_EXAMPLES)
+    if source is not None:
+        return _load_source(settings, source, task)
+    if has_sample(type(task)):
+        return _load(task, sample, "time")
+    for name, table in settings.data.items():
+        if table.root is not None:
+            with suppress(_NoFilesError):
+                return _load_source(settings, name, task)
+    raise _NoFilesError(
+        DataError(
+            f"no [data.*] table of bench.toml has a train and a dev set of {task.name}",
+            hint='Add one with root = "…", the folder that holds time/ or user/',
+        )
+    )
 
 
 def _load_source(settings: Settings, source: str, task: Task) -> tuple[Dataset, Dataset]:

@@ -15,6 +15,7 @@ from bench.settings.schema import DEFAULT_SUITE, Settings
 from bench.settings.tables import Table, expand_trainings, extend, merge
 from methods.models.config import EncoderConfig, LLMConfig
 from tasks.common.errors import ConfigError
+from tasks.common.paths import expand_home, require_file
 from tasks.common.registry import did_you_mean
 
 M = TypeVar("M", LLMConfig, EncoderConfig)
@@ -60,6 +61,8 @@ def shipped_settings() -> Table:
 
 def read_toml(path: Path) -> Table:
     """A TOML file, with or without a byte order mark. Raises ConfigError."""
+    path = expand_home(path)
+    require_file(path, ConfigError, "Name a TOML file")
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
@@ -108,16 +111,25 @@ def _keys_at(model: type[BaseModel], place: Sequence[str]) -> list[str]:
 def _resolve_folders(settings: Settings, folder: Path) -> Settings:
     """The same settings with every relative folder resolved against `folder`."""
     store = settings.store.model_copy(
-        update={"runs": folder / settings.store.runs, "cache": folder / settings.store.cache}
+        update={
+            name: folder / expand_home(getattr(settings.store, name)) for name in ("runs", "cache")
+        }
     )
     data = {
-        name: source.model_copy(update={"root": folder / source.root}) if source.root else source
+        name: source.model_copy(update={"root": folder / expand_home(source.root)})
+        if source.root
+        else source
         for name, source in settings.data.items()
+    }
+    tasks = {
+        name: task.model_copy(update={"file": folder / expand_home(task.file)})
+        for name, task in settings.tasks.items()
     }
     return settings.model_copy(
         update={
             "store": store,
             "data": data,
+            "tasks": tasks,
             "llms": {name: _resolve_model(llm, folder) for name, llm in settings.llms.items()},
             "encoders": {name: _resolve_model(e, folder) for name, e in settings.encoders.items()},
         }
@@ -128,6 +140,8 @@ def _resolve_model(config: M, folder: Path) -> M:
     """`config` with a model folder or file that lies below `folder` made absolute."""
     if isinstance(config, LLMConfig) and config.endpoint is not None:
         return config if config.served is None else _resolve_served(config, folder)
+    if config.model and config.model.startswith("~"):
+        config = config.model_copy(update={"model": str(expand_home(Path(config.model)))})
     if config.model and (folder / config.model).exists():
         return config.model_copy(update={"model": str((folder / config.model).resolve())})
     return config
@@ -137,8 +151,8 @@ def _resolve_served(config: LLMConfig, folder: Path) -> LLMConfig:
     """A served LLM's `model` is a name; its tokenizer and weights may be folders."""
     served = config.served_options
     found = {
-        key: str((folder / source).resolve())
+        key: str((folder / expand_home(Path(source))).resolve())
         for key in ("tokenizer", "weights")
-        if (source := getattr(served, key)) and (folder / source).is_dir()
+        if (source := getattr(served, key)) and (folder / expand_home(Path(source))).is_dir()
     }
     return config.model_copy(update={"served": served.model_copy(update=found)})

@@ -19,11 +19,15 @@ from pydantic import (
 from bench.settings.tables import inherit, look_up, merge, select_task
 from methods.core.controls import SEPARATOR
 from methods.models.config import EncoderConfig, FrozenConfig, LLMConfig
+from tasks import TASKS, Task
 from tasks.budget import LAMP, Budget, BudgetRule
+from tasks.common.dates import check_format
 from tasks.common.errors import ConfigError
+from tasks.common.registry import did_you_mean
 from tasks.data.layout import SetName, SplitName
 from tasks.mini.world import WorldConfig
 from tasks.scoring import DEFAULT_SCORING, Aggregator, Scoring, Unparsed
+from tasks.table.config import TableConfig
 
 DEFAULT_SUITE = "mini"
 LONGEST_NAME = 100
@@ -71,12 +75,23 @@ class DataSettings(_Strict):
         sample: seed of the small sample, written to the cache at first use.
         mini: the knobs of a LaMP-mini world, written to the cache at first use.
         known_faults: items of the official files that are known to be corrupt: "keep" or "drop".
+        dates: how dates are written: "day-first", "month-first" or a format such as "%d/%m/%Y";
+            None: recognized from all dates of a file.
     """
 
     root: Path | None = None
     sample: int | None = None
     mini: WorldConfig | None = None
     known_faults: Literal["keep", "drop"] = "drop"
+    dates: str | None = None
+
+    @field_validator("dates")
+    @classmethod
+    def _check_dates(cls, dates: str | None) -> str | None:
+        try:
+            return check_format(dates)
+        except ConfigError as error:
+            raise ValueError(f"{error.what}; {error.hint}") from error
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -110,7 +125,8 @@ class Suite(_Strict):
     Attributes:
         about: one line for `bench list`.
         data: name of a [data.*] table, or several: then each task has a column for each of them.
-        split: LaMP's "user" or "time" split.
+            A task that [tasks.*] declares brings its own data, so that a suite of such needs none.
+        split: LaMP's "user" or "time" split; declared tasks are split likewise.
         train, evaluate: the sets to fit on and to answer.
         methods: registered methods and variants; "NAME@CONTROL" is a method under a control (see
             `methods.core.controls`).
@@ -136,7 +152,7 @@ class Suite(_Strict):
     """
 
     about: str = ""
-    data: tuple[str, ...] = Field(min_length=1)
+    data: tuple[str, ...] = ()
     split: SplitName = "time"
     train: SetName = "train"
     evaluate: SetName = "dev"
@@ -197,6 +213,7 @@ class Settings(_Strict):
 
     Attributes:
         default_suite: what `bench run` without a suite runs.
+        tasks: tasks declared by a table of the user's own (see `TableConfig`).
         methods: variants. `method` names a registered method (default: the variant's own name) or
             another variant, whose options it takes over; `about` describes it; `per_task` holds
             options of single tasks; the other keys are options. They are checked against the
@@ -211,6 +228,7 @@ class Settings(_Strict):
     store: StoreSettings = StoreSettings()
     scoring: ScoringSettings = ScoringSettings()
     data: dict[Name, DataSettings] = {}
+    tasks: dict[Name, TableConfig] = {}
     llms: dict[Name, LLMConfig] = {}
     encoders: dict[Name, EncoderConfig] = {}
     methods: dict[Name, dict[str, Any]] = {}
@@ -225,6 +243,36 @@ class Settings(_Strict):
         if not isinstance(suites, dict):
             return raw
         return {**raw, "suites": {name: inherit(suites, name) for name in suites}}
+
+    @field_validator("tasks")
+    @classmethod
+    def _check_own_names(cls, tasks: dict[str, TableConfig]) -> dict[str, TableConfig]:
+        for name in tasks:
+            if name in TASKS.targets:
+                raise ValueError(f"{name!r} is the name of a registered task; choose another")
+        return tasks
+
+    def task_names(self) -> list[str]:
+        """The names of all tasks: registered and declared ones."""
+        return [*TASKS.names(), *self.tasks]
+
+    def task(self, name: str, split: SplitName = "time") -> type[Task]:
+        """A declared or registered task by name.
+
+        Args:
+            split: how a declared task's table is divided; its labels are those of the train set.
+
+        Raises:
+            ConfigError: unknown; the message has the nearest name.
+            DataError: the table of a declared task can't be read.
+        """
+        if name in self.tasks:
+            from tasks.table.task import make_task
+
+            return make_task(name, self.tasks[name], split)
+        if ":" not in name and name not in TASKS.targets:
+            raise ConfigError(f"unknown task {name!r}", hint=did_you_mean(name, self.task_names()))
+        return TASKS.get(name)
 
     def suite(self, name: str | None) -> tuple[str, Suite]:
         """A suite by name (None: the default). Raises ConfigError with the nearest name."""
@@ -258,7 +306,7 @@ class Settings(_Strict):
                 f"[methods.{name}] names its method by {parent!r}",
                 hint='Name a registered method or another variant, such as method = "bm25"',
             )
-        options = select_task(table, task, f"[methods.{name}]")
+        options = select_task(table, task, f"[methods.{name}]", self.task_names())
         if parent == name or parent not in self.methods:
             return parent, options
         method, inherited = self._variant(parent, task, (*above, name))

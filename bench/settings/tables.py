@@ -1,9 +1,8 @@
 """Tables of bench.toml before validation: merging, `like`, named trainings, `per_task`."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
-from tasks import TASKS
 from tasks.common.errors import ConfigError
 from tasks.common.registry import did_you_mean
 
@@ -12,6 +11,7 @@ Table = dict[str, Any]
 
 DEFINITIONS: dict[str, tuple[set[str], ...]] = {
     "data": ({"root"}, {"sample"}, {"mini"}),
+    "tasks": ({"file"},),
     "llms": ({"model"}, {"scratch"}),
     "encoders": ({"model"},),
     "methods": ({"method"},),
@@ -48,7 +48,8 @@ def extend(shipped: Table, own: Table) -> Table:
                 for name, table in tables.items()
                 if isinstance(table, dict) and any(keys <= table.keys() for keys in definitions)
             }
-            kept[section] = {n: t for n, t in shipped[section].items() if n not in replaced}
+            known = shipped.get(section, {})
+            kept[section] = {n: t for n, t in known.items() if n not in replaced}
     return merge(kept, own)
 
 
@@ -92,8 +93,11 @@ def inherit(suites: Table, name: str, below: tuple[str, ...] = ()) -> Any:
     return merge({key: value for key, value in inherited.items() if key != "about"}, own)
 
 
-def select_task(options: Table, task: str | None, where: str) -> Table:
-    """Options with those of a task's `per_task` table merged in. Raises ConfigError."""
+def select_task(options: Table, task: str | None, where: str, known: Collection[str]) -> Table:
+    """Options with those of a task's `per_task` table merged in; `known` are all tasks' names.
+
+    Raises ConfigError for an unknown task, or for `per_task` of another form.
+    """
     table = dict(options)
     per_task = table.pop("per_task", {})
     if not (isinstance(per_task, dict) and all(isinstance(o, dict) for o in per_task.values())):
@@ -102,5 +106,5 @@ def select_task(options: Table, task: str | None, where: str) -> Table:
             hint='Write per_task."LaMP-3" = { … }',
         )
     for name in per_task:
-        look_up(TASKS.targets, name, f"task in {where} per_task:")
+        look_up(dict.fromkeys(known), name, f"task in {where} per_task:")
     return merge(table, per_task.get(task, {}))

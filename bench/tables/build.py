@@ -40,7 +40,7 @@ def build(settings: Settings, grid: Grid, *, all_metrics: bool = False) -> Table
             for key, of_row in results.items()
             if place in of_row and of_row[place].scores
         }
-        for metric in task.metrics if all_metrics else task.metrics[:1]:
+        for metric in task.metrics if all_metrics else task.headline_metrics():
             if scored:
                 column, of_column = _build_column(
                     place, metric, task, scored, suite, settings.scoring

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from bench import store
 from bench.grid import Grid
 from bench.settings import Settings, Suite
+from bench.tables.data_notes import write_data_notes
 from bench.tables.effort import state_effort
 from bench.tables.model import Column, Row
 from bench.tables.stored import NO_GOLDS
@@ -26,6 +27,7 @@ def write_notes(
         yield f"not applicable to {name}: needs weights, and it is served: {rows_left_out}"
     yield from _explain_missing_tasks(columns, rows)
     yield from _state_cut_queries(columns, rows)
+    yield from write_data_notes(grid, columns, rows)
     yield from _state_task_gaps(suite, columns, rows)
     yield from state_trust(grid)
 

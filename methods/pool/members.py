@@ -136,7 +136,7 @@ class Member:
         runtime, kind = self.runtime, self.kind
         models = self.config.named_models()
         return {
-            "task": [runtime.task.name, runtime.task.version],
+            "task": runtime.task.identity(),
             "llm": runtime.llm.identity if kind.uses_llm else None,
             "max_input_tokens": runtime.max_input_tokens if kind.uses_llm else None,
             "budget_rule": runtime.budget_rule if kind.uses_llm else None,

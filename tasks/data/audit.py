@@ -1,21 +1,30 @@
 """Audits a data folder for `bench data verify`: statistics of each set, and findings."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, median, pstdev
 
 from tasks.common.errors import DataError
 from tasks.common.files import sha256_of
-from tasks.data.download import MANIFEST, read_manifest
+from tasks.common.labels import find_spellings
+from tasks.data.download import read_manifest
 from tasks.data.findings import Finding, check_across_sets, check_set
-from tasks.data.layout import SETS, SetName, SplitName, candidate_folders
-from tasks.data.loading import KNOWN_FAULTS, load_dataset
+from tasks.data.layout import (
+    MANIFEST,
+    SETS,
+    SetName,
+    SplitName,
+    candidate_folders,
+    exists,
+    find_files,
+)
+from tasks.data.loading import KNOWN_FAULTS, read_set
 from tasks.example import Dataset
 from tasks.task import Kind, Task
 
-__all__ = ["Audit", "Finding", "SetStatistics", "audit"]
+__all__ = ["Audit", "Finding", "SetStatistics", "audit", "audit_datasets", "check_labels"]
 
 
 @dataclass(frozen=True)
@@ -63,18 +72,25 @@ class Audit:
         return all(finding.severity != "error" for finding in self.findings)
 
 
-def audit(task: Task, root: Path, split: SplitName) -> Audit:
+def audit(task: Task, root: Path, split: SplitName, dates: str | None = None) -> Audit:
     """Load and check every set of a task that `root` contains.
 
     A fault in the data becomes a finding, never an exception.
+
+    Args:
+        dates: see `load_dataset`.
+
+    Raises ConfigError if `dates` is no format.
     """
     datasets: dict[str, Dataset] = {}
     findings: list[Finding] = []
     for set in SETS:
-        if not _has_set(task, root, split, set):
-            continue
         try:
-            datasets[set] = load_dataset(task, root, split=split, set=set, known_faults="keep")
+            if not _has_set(task, root, split, set):
+                continue
+            loaded = read_set(task, root, split=split, set=set, known_faults="keep", dates=dates)
+            datasets[set] = loaded.dataset
+            findings.extend(loaded.findings)
         except DataError as error:
             ids = () if error.id is None else (error.id,)
             findings.append(Finding("error", "unreadable", set, str(error), ids))
@@ -82,17 +98,37 @@ def audit(task: Task, root: Path, split: SplitName) -> Audit:
         message = f"found no files of {task.name} ({split} split) under {root}"
         findings.append(Finding("error", "missing", "", message))
     findings.extend(_check_downloads(task, root, split))
+    findings.extend(check_labels(task))
+    audit = audit_datasets(task, datasets, split, findings)
+    read = [set for set in SETS if set in datasets]
+    files: dict[str, str] = {set: str(find_files(task, root, split, set).questions) for set in read}
+    placed = (replace(finding, file=files.get(finding.set, "")) for finding in audit.findings)
+    return replace(audit, findings=tuple(placed))
+
+
+def audit_datasets(
+    task: Task, datasets: Mapping[str, Dataset], split: SplitName, findings: Sequence[Finding] = ()
+) -> Audit:
+    """Check datasets by set, wherever they were read from; `findings` are those of reading them."""
+    found = list(findings)
     for set_name, dataset in datasets.items():
         known = KNOWN_FAULTS.get((task.name, split, set_name), {})
-        findings.extend(check_set(task, dataset, known))
-    findings.extend(check_across_sets(datasets, users_may_recur=split == "time"))
+        found.extend(check_set(task, dataset, known, split))
+    found.extend(check_across_sets(datasets, users_may_recur=split == "time"))
     statistics = tuple(_describe(task, dataset) for dataset in datasets.values())
-    return Audit(task.name, split, statistics, tuple(findings))
+    return Audit(task.name, split, statistics, tuple(found))
+
+
+def check_labels(task: Task) -> Iterator[Finding]:
+    """A warning for labels that are probably one: an answer of the other spelling is wrong."""
+    for group in find_spellings(task.labels):
+        message = f"labels differ only in spelling: {', '.join(map(repr, group))}"
+        yield Finding("warning", "labels-differ-by-case", "", message)
 
 
 def _has_set(task: Task, root: Path, split: SplitName, set: SetName) -> bool:
     return any(
-        (folder / f"{set}_{kind}.json").exists()
+        exists(folder / f"{set}_{kind}.json")
         for folder in candidate_folders(task, root, split, set)
         for kind in ("questions", "outputs")
     )
@@ -127,6 +163,6 @@ def _check_downloads(task: Task, root: Path, split: SplitName) -> Iterator[Findi
         return
     for name, record in manifest.items():
         path = folder / name
-        if path.exists() and sha256_of(path) != record.get("sha256"):
+        if path.is_file() and sha256_of(path) != record.get("sha256"):
             message = f"the SHA-256 of {path} differs from the one recorded in {MANIFEST}"
             yield Finding("warning", "changed-since-download", name.split("/")[0], message)

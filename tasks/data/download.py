@@ -10,11 +10,10 @@ import requests
 from tasks.common.errors import DataError, StorageError
 from tasks.common.files import sha256_of, write_json
 from tasks.data.document import read_json
-from tasks.data.layout import SETS, SetName, SplitName
+from tasks.data.layout import MANIFEST, SETS, SetName, SplitName
 from tasks.task import Task
 
 OFFICIAL = "https://ciir.cs.umass.edu/downloads/LaMP"
-MANIFEST = "SHA256.json"
 CHUNK_BYTES = 1 << 14
 """Bytes are written in chunks of this size; a broken connection loses less than one chunk."""
 NOT_FOUND, PARTIAL, RANGE_REFUSED = 404, 206, 416

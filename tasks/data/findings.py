@@ -1,39 +1,31 @@
 """Checks of one set, and across sets, for whatever could make scores on them misleading."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from itertools import combinations, pairwise
-from typing import Literal
+from itertools import combinations
 
+from tasks.data.finding import Finding, Severity
+from tasks.data.layout import SplitName
 from tasks.data.near_duplicates import find_equal, find_near_duplicates, normalize_text
+from tasks.data.text_checks import check_texts
+from tasks.data.time_checks import check_times
 from tasks.example import Behavior, Dataset, Example
 from tasks.task import Kind, Task
 
-Severity = Literal["error", "warning", "info"]
+__all__ = ["Finding", "Severity", "check_across_sets", "check_set"]
 
 
-@dataclass(frozen=True)
-class Finding:
-    """Something a reader of results should know.
+def check_set(
+    task: Task,
+    dataset: Dataset,
+    known_faults: Mapping[str, str],
+    split: SplitName = "time",
+) -> Iterator[Finding]:
+    """Findings within one set.
 
-    Attributes:
-        severity: "error" if the set can't be used, "warning" if scores on it may be misleading,
-            else "info".
-        kind: a stable name, e.g. "target-in-profile".
-        set: the set concerned, e.g. "train"; "train+dev" if it concerns two; "" if none.
-        message: a description with the number of occurrences.
-        ids: ids of the examples concerned, in file order; pairs are written "a ~ b".
+    Args:
+        known_faults: example id → what is wrong with the official row.
+        split: what the order of undated histories means depends on it.
     """
-
-    severity: Severity
-    kind: str
-    set: str
-    message: str
-    ids: tuple[str, ...] = ()
-
-
-def check_set(task: Task, dataset: Dataset, known_faults: Mapping[str, str]) -> Iterator[Finding]:
-    """Findings within one set."""
     golds = dataset.golds or {}
     checks: list[tuple[Severity, str, str, list[str]]] = [
         (
@@ -46,7 +38,7 @@ def check_set(task: Task, dataset: Dataset, known_faults: Mapping[str, str]) -> 
             "warning",
             "target-in-profile",
             "the profile contains the text that the query asks about",
-            [item.id for item in dataset.examples if _holds_target(task, item, golds.get(item.id))],
+            _find_targets(task, dataset, golds),
         ),
         (
             "info",
@@ -59,24 +51,6 @@ def check_set(task: Task, dataset: Dataset, known_faults: Mapping[str, str]) -> 
             "unknown-label-in-profile",
             "an answer in the profile is not a label of the task",
             [item.id for item in dataset.examples if _holds_unknown_label(task, item)],
-        ),
-        (
-            "warning",
-            "date-after-query",
-            "a profile item is later than the query",
-            [item.id for item in dataset.examples if _holds_later_item(item)],
-        ),
-        (
-            "info",
-            "history-not-in-time-order",
-            "the profile is not in chronological order, so its file order does not mean recency",
-            [item.id for item in dataset.examples if _is_out_of_order(item)],
-        ),
-        (
-            "warning",
-            "empty-text-in-profile",
-            "a profile item contains no text",
-            [i.id for i in dataset.examples if any(not b.text.strip() for b in i.history)],
         ),
         (
             "info",
@@ -95,6 +69,8 @@ def check_set(task: Task, dataset: Dataset, known_faults: Mapping[str, str]) -> 
         if ids:
             message = f"{what} ({len(ids)} of {len(dataset)} queries)"
             yield Finding(severity, kind, dataset.set, message, tuple(ids))
+    yield from check_times(dataset, split)
+    yield from check_texts(task, dataset)
 
 
 def check_across_sets(
@@ -150,12 +126,27 @@ def _named_users(dataset: Dataset) -> Iterator[str]:
     return (example.user_id for example in dataset.examples if example.user_id != example.id)
 
 
-def _holds_target(task: Task, example: Example, gold: str | None) -> bool:
+def _find_targets(task: Task, dataset: Dataset, golds: Mapping[str, str]) -> list[str]:
+    """Ids of the examples whose profile holds the text that the query asks about."""
+    targets = {item.id: _list_targets(task, item, golds.get(item.id)) for item in dataset.examples}
+    wanted = frozenset[str]().union(*targets.values())
+    contents = {behavior.content for item in dataset.examples for behavior in item.history}
+    # Few contents are targets, so that the normalized texts of all others needn't be kept.
+    found = {
+        text: words for text in contents if (words := normalize_text(text)) and words in wanted
+    }
+    return [
+        item.id
+        for item in dataset.examples
+        if any(found.get(behavior.content) in targets[item.id] for behavior in item.history)
+    ]
+
+
+def _list_targets(task: Task, example: Example, gold: str | None) -> frozenset[str]:
     targets = {normalize_text(example.subject)}
     if gold is not None and task.kind is Kind.GENERATION:
         targets.add(normalize_text(gold))
-    targets.discard("")
-    return any(normalize_text(behavior.content) in targets for behavior in example.history)
+    return frozenset(targets - {""})
 
 
 def _holds_gold(task: Task, example: Example, gold: str | None) -> bool:
@@ -169,31 +160,9 @@ def _holds_gold(task: Task, example: Example, gold: str | None) -> bool:
 
 def _holds_unknown_label(task: Task, example: Example) -> bool:
     return bool(task.labels) and any(
-        behavior.response is not None and behavior.response.strip() not in task.labels
+        behavior.response is not None and behavior.response not in task.labels
         for behavior in example.history
     )
-
-
-def _holds_later_item(example: Example) -> bool:
-    query_date = _parse_date(example.date)
-    dates = [_parse_date(behavior.date) for behavior in example.history]
-    # Where one of the two is a bare year, only the years are compared.
-    return query_date is not None and any(
-        date is not None and date[: len(query_date)] > query_date[: len(date)] for date in dates
-    )
-
-
-def _is_out_of_order(example: Example) -> bool:
-    dates = [
-        date for behavior in example.history if (date := _parse_date(behavior.date)) is not None
-    ]
-    return any(later < earlier for earlier, later in pairwise(dates))
-
-
-def _parse_date(text: str | None) -> tuple[int, ...] | None:
-    """`2019-03-07` or `2019` as numbers, as in LaMP's code; None if missing or of another form."""
-    parts = (text or "").strip().split("-")
-    return tuple(map(int, parts)) if all(part.isdecimal() for part in parts) else None
 
 
 def _repeats_ids(example: Example) -> bool:

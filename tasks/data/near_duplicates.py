@@ -1,16 +1,15 @@
 """Finds equal and nearly equal texts without comparing every pair."""
 
 import math
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-WORD = re.compile(r"\w+")
+from tasks.common.words import split_words
 
 
 def normalize_text(text: str) -> str:
-    """The words of a text in lower case, separated by one space, without punctuation."""
-    return " ".join(WORD.findall(text.lower()))
+    """The words of a text in any script, in lower case and separated by one space."""
+    return " ".join(split_words(text))
 
 
 def find_equal(texts: Sequence[str]) -> Iterator[tuple[int, int]]:

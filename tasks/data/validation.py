@@ -5,13 +5,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tasks.common.errors import DataError
+from tasks.common.labels import LabelReader
 from tasks.data.document import Document
 from tasks.example import Behavior, Example
 from tasks.task import Task
-from tasks.templates.fields import read_field
+from tasks.templates.fields import is_missing, read_field
 from tasks.templates.lamp_task import FormError
 
 UNSAFE = re.compile(r"[/\\\x00-\x1f\x7f]")
+LONGEST_SHOWN = 60
+"""Characters of a value that a message shows."""
 
 
 def read_questions(document: Document) -> dict[str, dict[str, Any]]:
@@ -25,7 +28,7 @@ def read_questions(document: Document) -> dict[str, dict[str, Any]]:
 
 
 def read_golds(document: Document, task: Task) -> dict[str, str]:
-    """The gold outputs by id, in file order; labels must be labels of the task."""
+    """The gold outputs by id, in file order; labels are spelled as the task spells them."""
     value = document.value
     if not isinstance(value, dict) or not isinstance(value.get("golds"), list):
         raise document.error('the outputs are not {"task": …, "golds": […]}')
@@ -36,13 +39,15 @@ def read_golds(document: Document, task: Task) -> dict[str, str]:
             hint=f"Load the files as the task they belong to, or put {expected}'s files there",
         )
     golds = {}
+    labels = LabelReader(task.labels)
     for id, row in _index_by_id(value["golds"], document, "gold"):
-        golds[id] = _read_text(row, "output", document, id)
-        if task.labels and golds[id].strip() not in task.labels:
+        gold = _read_text(row, "output", document, id)
+        label = labels.read(gold) if task.labels else gold
+        if label is None:
             raise document.error(
-                f"unknown label {golds[id]!r}; {task.name} has {', '.join(task.labels)}",
-                id=id,
+                f"unknown label {shorten(gold)}; {task.name} has {', '.join(task.labels)}", id=id
             )
+        golds[id] = label
     return golds
 
 
@@ -84,16 +89,15 @@ def build_example(
         if not corrupt:
             raise _form_error(document, id, input, task, error) from error
         query = subject = input
-    user_id = row.get("user_id")
-    date = row.get("date")
+    user_id, date = row.get("user_id"), row.get("date")
     return Example(
         id=id,
-        user_id=id if user_id is None else _read_id(row, "user_id", document, id),
+        user_id=id if is_missing(user_id) else _read_id(row, "user_id", document, id),
         input=input,
         query=query,
         subject=subject,
         history=_read_history(row, task, document, id, seen),
-        date=None if date is None else _read_text(row, "date", document, id),
+        date=None if is_missing(date) else _read_text(row, "date", document, id),
     )
 
 
@@ -141,7 +145,7 @@ def _index_by_id(
     for position, row in enumerate(rows):
         if not isinstance(row, dict):
             raise document.error(f"{what} {position} is {_type_name(row)}, not an object")
-        if row.get("id") is None:
+        if is_missing(row.get("id")):
             raise document.error(f"{what} {position} has no id")
         id = _read_id(row, "id", document, str(row["id"]))
         if id in seen:
@@ -154,7 +158,8 @@ def _read_id(row: Mapping[str, Any], name: str, document: Document, id: str) -> 
     value = _read_text(row, name, document, id)
     if UNSAFE.search(value) or value.strip() in {"", ".", ".."}:
         raise document.error(
-            f"{name} {value!r} is empty, or contains a path separator or control character", id=id
+            f"{name} {shorten(value)} is empty, or contains a path separator or control character",
+            id=id,
         )
     return value
 
@@ -187,6 +192,11 @@ def _is_input_of(input: str, task: Task) -> bool:
     except ValueError:
         return False
     return True
+
+
+def shorten(text: str) -> str:
+    """The text in quotes, without its end if it is long."""
+    return repr(text) if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]!r}…"
 
 
 def _type_name(value: Any) -> str:

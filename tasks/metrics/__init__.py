@@ -48,8 +48,8 @@ def create(name: str, task: Task, scoring: Scoring = DEFAULT_SCORING) -> Metric:
         "f1": lambda: MacroF1(task.labels),
         "mae": lambda: MeanAbsoluteError(task.labels, scoring.unparsed),
         "rmse": lambda: RootMeanSquaredError(task.labels, scoring.unparsed),
-        "bleu": Bleu,
+        "bleu": lambda: Bleu(task.words),
         "chrf": ChrF,
         "meteor": Meteor,
     }
-    return factories[name]() if name in factories else Rouge(name, scoring.aggregator)
+    return factories[name]() if name in factories else Rouge(name, scoring.aggregator, task.words)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tasks.common.errors import ConfigError
+from tasks.common.words import LAMP, UnicodeTokenizer, WordRule, split_words
 from tasks.metrics.metric import Metric, Rows, as_column, mean, require_rows
 from tasks.scoring import Aggregator
 
@@ -31,17 +32,18 @@ class Rouge(Metric):
         aggregator: "mean", or "lamp": the median of the means of 1,000 bootstrap resamples (with a
             fixed seed). The latter is what `evaluate`'s ROUGE, and so LaMP's scripts, print; it
             differs from the mean in about the 4th digit.
+        words: "lamp" is rouge-score's own rule (runs of a–z and 0–9); "unicode" reads every script.
     """
 
-    def __init__(self, name: str, aggregator: Aggregator) -> None:
-        self.name = name
-        self.aggregator = aggregator
+    def __init__(self, name: str, aggregator: Aggregator, words: WordRule = LAMP) -> None:
+        self.name, self.aggregator, self.words = name, aggregator, words
 
     @cached_property
     def _scorer(self) -> Any:
         from rouge_score.rouge_scorer import RougeScorer
 
-        return RougeScorer([self.name], use_stemmer=False)
+        tokenizer = None if self.words == LAMP else UnicodeTokenizer()
+        return RougeScorer([self.name], use_stemmer=False, tokenizer=tokenizer)
 
     def rows(self, predictions: Sequence[str | None], references: Sequence[str]) -> Rows:
         return as_column(
@@ -68,9 +70,13 @@ class SacreBleuMetric(Metric):
     def _metric(self) -> Any:
         raise NotImplementedError
 
+    def prepare(self, text: str) -> str:
+        """The text as sacrebleu is given it. Default: unchanged."""
+        return text
+
     def rows(self, predictions: Sequence[str | None], references: Sequence[str]) -> Rows:
         pairs = strip_pairs(predictions, references)
-        hypotheses, golds = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        hypotheses, golds = ([self.prepare(pair[i]) for pair in pairs] for i in (0, 1))
         # Private methods, because sacrebleu's public API returns no statistics; its own bootstrap
         # builds on the same two.
         statistics = self._metric._extract_corpus_statistics(hypotheses, [golds]) if pairs else []
@@ -83,15 +89,25 @@ class SacreBleuMetric(Metric):
 
 
 class Bleu(SacreBleuMetric):
-    """Corpus BLEU-4: 13a tokenization, exponential smoothing (sacrebleu's defaults)."""
+    """Corpus BLEU-4: 13a tokenization, exponential smoothing (sacrebleu's defaults).
+
+    Args:
+        words: with "unicode", texts are divided by `split_words` instead, in lower case.
+    """
 
     name = "bleu"
+
+    def __init__(self, words: WordRule = LAMP) -> None:
+        self.words = words
+
+    def prepare(self, text: str) -> str:
+        return text if self.words == LAMP else " ".join(split_words(text))
 
     @cached_property
     def _metric(self) -> Any:
         from sacrebleu.metrics import BLEU
 
-        return BLEU()
+        return BLEU() if self.words == LAMP else BLEU(tokenize="none")
 
 
 class ChrF(SacreBleuMetric):

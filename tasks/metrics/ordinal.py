@@ -1,7 +1,8 @@
 """Mean absolute and root mean squared error of answers on a scale (LaMP-3's 1 to 5).
 
 An answer that is a number keeps its value; if that is not a label of the scale, it is also counted
-as unparsed. nan and infinities don't count as numbers. How other answers are scored depends on the
+as unparsed. nan, infinities and numbers of more than 15 digits, which an LLM writes that repeats
+itself, don't count as numbers. How other answers are scored depends on the
 mode `unparsed`:
 
 - "lamp": as the end of the scale farthest from the gold (the upper end if both are equally far), as
@@ -17,6 +18,9 @@ from collections.abc import Sequence
 
 from tasks.metrics.metric import Metric, Rows, as_column, mean
 from tasks.scoring import Unparsed
+
+LARGEST = 1e15
+"""Numbers from here on are no answers: their squares are no longer exact, or even finite."""
 
 
 class OrdinalMetric(Metric):
@@ -76,9 +80,9 @@ class RootMeanSquaredError(OrdinalMetric):
 
 
 def _parse_number(text: str) -> float | None:
-    """The finite number that the whole text spells, or None."""
+    """The number below `LARGEST` that the whole text spells, or None."""
     try:
         number = float(text)
     except ValueError:
         return None
-    return number if math.isfinite(number) else None
+    return number if abs(number) < LARGEST else None

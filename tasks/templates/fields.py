@@ -1,11 +1,20 @@
 """Reads the fields of profile items and questions as text."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 
+def is_missing(value: object) -> bool:
+    """Whether a JSON value stands for no value: null, or the NaN that pandas writes for one."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
 def read_field(raw: Mapping[str, Any], name: str, *, numbers: bool = False) -> str:
-    """The field `name` as text; with `numbers`, an integer is accepted and converted.
+    """The field `name` as text; with `numbers`, a finite number is accepted and converted.
+
+    A number without a fraction is written as an integer (17.0 as "17"): a column of ids becomes one
+    of floats as soon as one is missing.
 
     Raises:
         KeyError: the field is missing or null.
@@ -18,8 +27,12 @@ def read_field(raw: Mapping[str, Any], name: str, *, numbers: bool = False) -> s
         if not (value.isascii() or _is_encodable(value)):
             raise TypeError(f"field {name!r} contains half a character (a lone surrogate)")
         return value
+    if isinstance(value, float) and not math.isfinite(value):
+        raise TypeError(f"field {name!r} is {value} (a missing number?), not text")
     if numbers and isinstance(value, int) and not isinstance(value, bool):
         return str(value)
+    if numbers and isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
     raise TypeError(f"field {name!r} is {type(value).__name__}, not text")
 
 

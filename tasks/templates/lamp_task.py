@@ -7,7 +7,7 @@ from tasks.budget import LAMP, BudgetRule
 from tasks.example import Behavior, Example, Prediction, Score
 from tasks.scoring import DEFAULT_SCORING, Scoring
 from tasks.task import Task, Tokenizer
-from tasks.templates.fields import TextFields, read_field
+from tasks.templates.fields import TextFields, is_missing, read_field
 from tasks.templates.profile_prompt import cut_item, profile_prompt
 
 
@@ -66,7 +66,7 @@ class LaMPTask(Task):
                 if self.response_field is None
                 else read_field(raw, self.response_field, numbers=True)
             ),
-            date=None if raw.get("date") is None else read_field(raw, "date", numbers=True),
+            date=None if is_missing(raw.get("date")) else read_field(raw, "date", numbers=True),
         )
 
     def item(self, behavior: Behavior, content: str) -> str:

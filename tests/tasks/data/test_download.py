@@ -10,7 +10,8 @@ import pytest
 
 from tasks.common.errors import DataError, StorageError
 from tasks.common.files import sha256_of
-from tasks.data.download import CHUNK_BYTES, MANIFEST, download
+from tasks.data.download import CHUNK_BYTES, download
+from tasks.data.layout import MANIFEST
 from tasks.data.loading import load_dataset
 from tasks.lamp import LaMP2, LaMP3
 from tests.tasks.support import review

@@ -212,7 +212,7 @@ def test_a_folder_in_place_of_a_file(tmp_path):
     write_set(tmp_path, [review("1")], {"1": "5"})
     (tmp_path / "dev_questions.json").unlink()
     (tmp_path / "dev_questions.json").mkdir()
-    with pytest.raises(DataError, match="can't be read"):
+    with pytest.raises(DataError, match="is a folder, not a file"):
         load(tmp_path)
 
 

@@ -1,0 +1,51 @@
+"""Labels as people write them: stray spaces, other case, other spellings of a number."""
+
+import math
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+
+def fold_label(text: str) -> str:
+    """The form in which spellings of one label are equal: "comedy " and "Comedy", "５" and "5.0".
+
+    Space is collapsed, case and full-width forms are dropped, and a number is written without a
+    needless fraction or sign.
+    """
+    folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    try:
+        number = float(folded)
+    except ValueError:
+        return folded
+    if not math.isfinite(number):
+        return folded
+    return str(int(number)) if number.is_integer() and abs(number) < 2**53 else repr(number)
+
+
+class LabelReader:
+    """Reads answers as labels of a closed set.
+
+    >>> LabelReader(("comedy", "drama")).read("Comedy ")
+    'comedy'
+    """
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self.labels = frozenset(labels)
+        self._folded: dict[str, str | None] = {}
+        for label in labels:
+            folded = fold_label(label)
+            self._folded[folded] = None if folded in self._folded else label
+
+    def read(self, text: str) -> str | None:
+        """The label that `text` spells, or None: none, or several that differ only in spelling."""
+        if text in self.labels:
+            return text
+        stripped = text.strip()
+        return stripped if stripped in self.labels else self._folded.get(fold_label(text))
+
+
+def find_spellings(labels: Iterable[str]) -> list[tuple[str, ...]]:
+    """Groups of labels that are probably one, such as ("Billing", "billing"), as first seen."""
+    groups: dict[str, dict[str, None]] = {}
+    for label in labels:
+        groups.setdefault(fold_label(label), {})[label] = None
+    return [tuple(group) for group in groups.values() if len(group) > 1]

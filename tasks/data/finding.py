@@ -1,0 +1,61 @@
+"""A finding: something about the data that a reader of results should know, and its fix."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning", "info"]
+
+FIXES = {
+    "target-in-profile": "Remove that item from the profile",
+    "unknown-label-in-profile": "Correct the answer, or remove the item",
+    "date-after-query": "Keep only items from before the query in its profile",
+    "history-not-in-time-order": "Nothing needs to be done where items have dates",
+    "undated-histories": "Add a field `date` to the items, or use no method that orders by time",
+    "undated-items": "Add a field `date` to every item",
+    "respelled-labels": "Write the labels as the task does",
+    "similar-users": "Write each user's name in one way",
+    "empty-text-in-profile": "Remove the item",
+    "empty-query": "Remove the question",
+    "empty-gold": "Remove the question and its output: every answer scores 0",
+    "huge-text": "Shorten the text: the prompt budget cuts it anyway",
+    "duplicate-profile-ids": "Give each item of a profile an id of its own",
+    "rouge-blind": 'Set words = "unicode" for the task: ROUGE and BLEU then read every script, and '
+    "tables show chrF beside them",
+    "bm25-blind": 'Set words = "unicode" for the task',
+}
+"""Kind of finding → how to fix it, for those that have a fix of their own."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something a reader of results should know.
+
+    Attributes:
+        severity: "error" if the set can't be used, "warning" if scores on it may be misleading,
+            else "info".
+        kind: a stable name, e.g. "target-in-profile".
+        set: the set concerned, e.g. "train"; "train+dev" if it concerns two; "" if none.
+        message: a description with the number of occurrences.
+        ids: ids of the examples concerned, in file order; pairs are written "a ~ b".
+        file: the file concerned; "" if none, or if the message names it.
+    """
+
+    severity: Severity
+    kind: str
+    set: str
+    message: str
+    ids: tuple[str, ...] = ()
+    file: str = ""
+
+    @property
+    def fix(self) -> str:
+        """What to do about it; "" where nothing need be done, or where the message says it."""
+        return FIXES.get(self.kind, "")
+
+    def describe(self, shown: int) -> str:
+        """The finding in one line, with at most `shown` ids."""
+        ids = ", ".join(self.ids[:shown]) + (", …" if len(self.ids) > shown else "")
+        listed = f": {ids}" if ids and self.kind != "unreadable" else ""  # whose message names it
+        place = f" [{self.set}]" if self.set else ""
+        rest = "".join(f". {part}" for part in (self.fix, self.file) if part)
+        return f"{self.severity}: {self.kind}{place}: {self.message}{listed}{rest}"
