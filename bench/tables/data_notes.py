@@ -32,9 +32,9 @@ def write_data_notes(grid: Grid, columns: Sequence[Column], rows: Sequence[Row])
     for cell in done:
         warnings = store.read_record(cell.folder).warnings
         found.setdefault(cell.place, {}).update(dict.fromkeys(warnings))
-    for place, warnings in found.items():
-        if warnings:
-            yield f"DATA of {place} may mislead: {'; '.join(warnings)} (see `bench data verify`)"
+    for place, texts in found.items():
+        if texts:
+            yield f"DATA of {place} may mislead: {'; '.join(texts)} (see `bench data verify`)"
     yield from _explain_unread(done, columns, rows)
 
 

@@ -93,7 +93,7 @@ def audit(task: Task, root: Path, split: SplitName, dates: str | None = None) ->
     findings.extend(check_labels(task))
     audit = audit_datasets(task, datasets, split, findings)
     read = [set for set in SETS if set in datasets]
-    files = {set: str(find_files(task, root, split, set).questions) for set in read}
+    files: dict[str, str] = {set: str(find_files(task, root, split, set).questions) for set in read}
     placed = (replace(finding, file=files.get(finding.set, "")) for finding in audit.findings)
     return replace(audit, findings=tuple(placed))
 
