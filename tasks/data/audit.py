@@ -9,9 +9,17 @@ from statistics import fmean, median, pstdev
 from tasks.common.errors import DataError
 from tasks.common.files import sha256_of
 from tasks.common.labels import find_spellings
-from tasks.data.download import MANIFEST, read_manifest
+from tasks.data.download import read_manifest
 from tasks.data.findings import Finding, check_across_sets, check_set
-from tasks.data.layout import SETS, SetName, SplitName, candidate_folders, exists, find_files
+from tasks.data.layout import (
+    MANIFEST,
+    SETS,
+    SetName,
+    SplitName,
+    candidate_folders,
+    exists,
+    find_files,
+)
 from tasks.data.loading import KNOWN_FAULTS, read_set
 from tasks.example import Dataset
 from tasks.task import Kind, Task
