@@ -30,11 +30,11 @@ def write_data_notes(grid: Grid, columns: Sequence[Column], rows: Sequence[Row])
     done = [cell for cell in grid.cells if store.is_done(cell.folder)]
     found: dict[str, dict[str, None]] = {}
     for cell in done:
-        stored = store.read_record(cell.folder).warnings
-        found.setdefault(cell.place, {}).update(dict.fromkeys(stored))
-    for place, warnings in found.items():
-        if warnings:
-            yield f"DATA of {place} may mislead: {'; '.join(warnings)} (see `bench data verify`)"
+        warnings = store.read_record(cell.folder).warnings
+        found.setdefault(cell.place, {}).update(dict.fromkeys(warnings))
+    for place, texts in found.items():
+        if texts:
+            yield f"DATA of {place} may mislead: {'; '.join(texts)} (see `bench data verify`)"
     yield from _explain_unread(done, columns, rows)
 
 

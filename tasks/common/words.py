@@ -39,7 +39,7 @@ def split_words(text: str) -> list[str]:
     family, and each other symbol. Punctuation separates. Full-width forms are the plain ones.
     """
     if text.isascii():
-        return _ascii_words().findall(text.lower())
+        return list(_ascii_words().findall(text.lower()))
     folded = unicodedata.normalize("NFKC", text).casefold()
     words = _words().findall(unicodedata.normalize("NFC", folded))
     return [word.translate(VARIATIONS) for word in words]

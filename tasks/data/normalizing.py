@@ -63,9 +63,9 @@ def normalize(
     ]
     respelled = {old: new.response for old, new in changed.items() if old.response != new.response}
     if respelled:
-        old, new = next(iter(respelled.items()))
+        item, response = next(iter(respelled.items()))
         ids = _find_examples(examples, lambda example: any(b in respelled for b in example.history))
-        findings.append(describe_spelling(set, "the profile", old.response, new, tuple(ids)))
+        findings.append(describe_spelling(set, "the profile", item.response, response, tuple(ids)))
     if changed or redated:
         examples = [_rebuild(example, changed, redated) for example in examples]
     return Normalized(tuple(examples), tuple(findings))
