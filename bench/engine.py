@@ -10,6 +10,7 @@ from bench.data import Data
 from bench.grid import Cell, Grid
 from bench.models import Models
 from bench.progress import Bars
+from bench.scoring import check_modules
 from bench.settings import Settings
 
 OnOutcome = Callable[[Outcome], None]
@@ -27,6 +28,7 @@ def run_grid(settings: Settings, grid: Grid, console: Console, report: OnOutcome
 
     Raises:
         DataError: the data of a cell to be run is faulty; nothing was computed.
+        ConfigError: a metric can't be computed; nothing was computed.
         StorageError: results can't be written, so no further cell could be stored.
     """
     _, suite = settings.suite(grid.suite)
@@ -38,6 +40,9 @@ def run_grid(settings: Settings, grid: Grid, console: Console, report: OnOutcome
     for cell in left:
         datas[cell.source].load(cell.task, suite.train)
         datas[cell.source].load(cell.task, suite.evaluate)
+    for source, task in {(cell.source, cell.task): None for cell in left}:
+        evaluated = datas[source].load(task, suite.evaluate)
+        check_modules(task(), evaluated, settings.scoring.rules)
     with Bars(console, len(grid.cells)) as bars:
 
         def on_outcome(outcome: Outcome) -> None:

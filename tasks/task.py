@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Protocol
 
 from tasks.budget import LAMP, BudgetRule
 from tasks.example import Behavior, Example, Prediction, Score
-from tasks.scoring import DEFAULT_SCORING, Scoring
+from tasks.scoring import DEFAULT_SCORING, EvaluateModule, Scoring
 
 
 class Kind(StrEnum):
@@ -38,6 +38,8 @@ class Task(ABC):
         kind: the kind of answer.
         labels: the closed set of answers; () for generation.
         metrics: names for `tasks.metrics.create`, the primary metric first.
+        evaluate_modules: what names of the form "evaluate:NAME" among them mean, unless bench.toml
+            says so.
         max_new_tokens: the longest answer, in tokens.
         response_in_text: whether a behaviour's text already contains its response, as in LaMP-4.
         history_has_labels: whether the responses in a history are labels of the task.
@@ -49,6 +51,7 @@ class Task(ABC):
     kind: ClassVar[Kind]
     labels: ClassVar[tuple[str, ...]] = ()
     metrics: ClassVar[tuple[str, ...]]
+    evaluate_modules: ClassVar[tuple[EvaluateModule, ...]] = ()
     max_new_tokens: ClassVar[int] = 128
     response_in_text: ClassVar[bool] = False
     history_has_labels: ClassVar[bool] = False

@@ -8,6 +8,7 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     Field,
+    JsonValue,
     NonNegativeInt,
     PositiveInt,
     ValidationError,
@@ -23,7 +24,7 @@ from tasks.budget import LAMP, Budget, BudgetRule
 from tasks.common.errors import ConfigError
 from tasks.data.layout import SetName, SplitName
 from tasks.mini.world import WorldConfig
-from tasks.scoring import DEFAULT_SCORING, Aggregator, Scoring, Unparsed
+from tasks.scoring import DEFAULT_SCORING, Aggregator, EvaluateModule, Scoring, Unparsed
 
 DEFAULT_SUITE = "mini"
 LONGEST_NAME = 100
@@ -83,23 +84,47 @@ class DataSettings(_Strict):
         return self
 
 
+class EvaluateSettings(_Strict):
+    """A metric "evaluate:NAME", which a module of Hugging Face's `evaluate` computes.
+
+    The attributes are those of `tasks.scoring.EvaluateModule`; `module` is the name itself where
+    it isn't given, and a relative path starts at the file's own folder.
+    """
+
+    module: str | None = None
+    higher_is_better: bool
+    value: str | None = None
+    config: str | None = None
+    revision: str | None = None
+    options: dict[str, JsonValue] = {}
+    one_by_one: bool = False
+    worst: float | None = Field(None, allow_inf_nan=False)
+    tasks: tuple[str, ...] = ()
+
+
 class ScoringSettings(_Strict):
     """How stored predictions are scored; not part of a cell's key.
 
     Attributes:
         unparsed, aggregator: the scoring rules, see `Scoring`.
+        evaluate: the metrics that modules of `evaluate` compute, by name.
         confidence, resamples: level and size of the bootstrap over users.
     """
 
     unparsed: Unparsed = DEFAULT_SCORING.unparsed
     aggregator: Aggregator = DEFAULT_SCORING.aggregator
+    evaluate: dict[str, EvaluateSettings] = {}
     confidence: float = Field(0.95, gt=0, lt=1)
     resamples: PositiveInt = 2000
 
     @property
     def rules(self) -> Scoring:
         """What decides the scores, without what decides their intervals."""
-        return Scoring(unparsed=self.unparsed, aggregator=self.aggregator)
+        modules = [
+            EvaluateModule(**{**table.model_dump(), "name": name, "module": table.module or name})
+            for name, table in self.evaluate.items()
+        ]
+        return Scoring(self.unparsed, self.aggregator, tuple(modules))
 
 
 class Suite(_Strict):
