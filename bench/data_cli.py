@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from bench.git_cli import git
 from bench.output import echo
 from bench.settings_cli import CONFIG, Config
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Download, verify and generate data.", no_args_is_help=True, rich_markup_mode=None
 )
+
+app.command(no_args_is_help=True)(git)
 
 SplitName = Literal["user", "time"]
 Tasks = Annotated[
