@@ -70,12 +70,14 @@ class DataSettings(_Strict):
         sample: seed of the small sample, written to the cache at first use.
         mini: the knobs of a LaMP-mini world, written to the cache at first use.
         known_faults: items of the official files that are known to be corrupt: "keep" or "drop".
+        fill: how to make the files of a root that is missing, for the message that says so.
     """
 
     root: Path | None = None
     sample: int | None = None
     mini: WorldConfig | None = None
     known_faults: Literal["keep", "drop"] = "drop"
+    fill: str | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

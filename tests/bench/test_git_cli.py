@@ -1,5 +1,11 @@
 """`bench data git`, then `bench data verify` and a suite over what it wrote."""
 
+import pytest
+
+from bench.data import Data
+from bench.settings import load_settings
+from tasks.common.errors import DataError
+from tasks.lamp import LaMP6
 from tests.tasks.data.git.repositories import Act, make_repository, needs_git
 
 pytestmark = needs_git
@@ -26,3 +32,12 @@ def test_repositories_become_data_that_verify_accepts(bench, tmp_path):
     assert (done.code, done.out) == (2, "")
     assert "exists already. Choose another folder as --out" in done.err
     assert bench("data", "git", str(tmp_path / "x"), *options).code == 2
+
+
+def test_the_suite_says_how_to_make_its_data(tmp_path):
+    settings = load_settings(None, [f"data.git.root={tmp_path / 'none'}"], "real-git")
+    _, suite = settings.suite("real-git")
+    with pytest.raises(
+        DataError, match=r"none: there is no such folder.*bench data git REPO… --out"
+    ):
+        Data(settings, suite, "git").load(LaMP6, "dev")
