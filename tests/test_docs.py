@@ -52,7 +52,7 @@ def run(copy, *command):
     return subprocess.run(
         [program, *command[1:]],
         cwd=copy,
-        env=os.environ | {"PYTHONPATH": str(copy), "COLUMNS": "200"},
+        env=os.environ | {"PYTHONPATH": str(copy), "COLUMNS": "200", "HF_HOME": str(copy / "hf")},
         capture_output=True,
         text=True,
         timeout=200,
@@ -99,7 +99,7 @@ def follow(copy, page):
     [
         ("adding_a_method", r"longest-2@shuffled-user.*\d\.\d"),
         ("adding_a_task", r"majority-label.*1\.000"),
-        ("adding_a_metric", "within1"),
+        ("adding_a_metric", r"(?s)within1.*evaluate:close"),
         ("adding_a_data_source", r"mean-score.*\d\.\d"),
     ],
 )
