@@ -20,8 +20,10 @@ from pydantic import (
 from bench.settings.tables import inherit, look_up, merge, select_task
 from methods.core.controls import SEPARATOR
 from methods.models.config import EncoderConfig, FrozenConfig, LLMConfig
+from tasks import TASKS
 from tasks.budget import LAMP, Budget, BudgetRule
 from tasks.common.errors import ConfigError
+from tasks.common.registry import did_you_mean
 from tasks.data.layout import SetName, SplitName
 from tasks.mini.world import WorldConfig
 from tasks.scoring import DEFAULT_SCORING, Aggregator, EvaluateModule, Scoring, Unparsed
@@ -247,6 +249,23 @@ class Settings(_Strict):
         if not isinstance(suites, dict):
             return raw
         return {**raw, "suites": {name: inherit(suites, name) for name in suites}}
+
+    @model_validator(mode="after")
+    def _check_metrics_tasks(self) -> Self:
+        """Raise ConfigError for a task without this name, which no metric would ever score."""
+        added = {n: table.tasks for n, table in self.scoring.evaluate.items() if table.tasks}
+        known = {name for suite in self.suites.values() for name in suite.tasks} if added else set()
+        if any(":" in name for name in known):
+            return self  # a class of the user's own, whose name only importing it shows
+        known.update(TASKS.names() if added else ())
+        for metric, tasks in added.items():
+            for name in tasks:
+                if name not in known:
+                    raise ConfigError(
+                        f"[scoring.evaluate.{metric}] names an unknown task {name!r}",
+                        hint=did_you_mean(name, sorted(known)),
+                    )
+        return self
 
     def suite(self, name: str | None) -> tuple[str, Suite]:
         """A suite by name (None: the default). Raises ConfigError with the nearest name."""

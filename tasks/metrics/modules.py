@@ -32,6 +32,8 @@ class ModuleMetric(Metric):
         scoring: how an ordinal answer is read that is not a number.
     """
 
+    is_mean = True
+
     def __init__(self, declared: EvaluateModule, task: Task, scoring: Scoring) -> None:
         self.declared = declared
         self.name = declared.metric

@@ -137,6 +137,8 @@ def test_a_faulty_metric_stops_a_run_before_any_answer(project):
         ConfigError, match=r"scoring\.evaluate\.x\.higher_is_better.*Field required"
     ):
         project.load("scoring.evaluate.x.module=here")
+    with pytest.raises(ConfigError, match=r"unknown task 'LaMP3'. Did you mean 'LaMP-3'\?"):
+        project.load('scoring.evaluate.within.tasks=["LaMP3"]')
 
 
 def test_without_modules_scores_say_nothing_about_them(project):

@@ -31,6 +31,7 @@ def write_git(paths: Sequence[Path], out: Path, rules: GitRules) -> dict[str, An
         DataError: a repository can't be used, or no author has enough commits.
         StorageError: `out` exists, or can't be written.
     """
+    out = out.resolve()
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise StorageError(
             "exists already", file=out, hint="Choose another folder as --out, or remove this one"

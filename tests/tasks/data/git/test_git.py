@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -186,8 +187,11 @@ def test_other_faults(repository, tmp_path, monkeypatch):
     with pytest.raises(DataError, match="15 of 17 commits are usable, and no author has 6"):
         write_git([repository], tmp_path / "data", GitRules())
     assert not (tmp_path / "data").exists()
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.chdir(empty)
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "nowhere"))  # must not lead elsewhere
-    assert write_git([repository], tmp_path / "data", SMALL)["authors"] == 2
+    assert write_git([repository], Path(), SMALL)["authors"] == 2
     lost = git(repository, "rev-parse", "HEAD~1")
     (repository / ".git" / "objects" / lost[:2] / lost[2:]).unlink()
     with pytest.raises(DataError, match=r"Run `git fsck` there"):
