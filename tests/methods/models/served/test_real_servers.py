@@ -11,7 +11,7 @@ import pytest
 import requests
 from transformers.utils.import_utils import is_serve_available
 
-WORDS = "What is the score of the following review on a scale of tag movie title paper".split()
+WORDS = ("what", "score", "has", "the", "following", "review", "tag", "movie", "title", "paper")
 PROMPTS = [" ".join(WORDS[(3 * i + j) % len(WORDS)] for j in range(5 + i)) for i in range(16)]
 SECONDS_TO_START = 120
 
