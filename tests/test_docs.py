@@ -94,6 +94,7 @@ def follow(copy, page):
                 text += f"\n{step['code']}"
             case "replace in":
                 text = replace(text, step["code"])
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     return outputs
 
