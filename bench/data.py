@@ -59,7 +59,7 @@ class Data:
     """One data source of a suite. Datasets are read at first use and kept in memory."""
 
     def __init__(self, settings: Settings, suite: Suite, source: str) -> None:
-        self.settings, self.suite = settings, suite
+        self.settings, self.suite, self.name = settings, suite, source
         self.source = self._look_up(source)
         self._datasets: dict[tuple[str, str], Dataset] = {}
         self._fingerprints: dict[tuple[str, str], str] = {}
@@ -72,10 +72,19 @@ class Data:
 
     @cached_property
     def root(self) -> Path:
-        """The data folder. Generated data is written to the cache at first use."""
+        """The data folder. Generated data is written to the cache at first use.
+
+        Raises DataError where the folder of a source is missing that says how to fill it.
+        """
         source = self.source
         cache = self.settings.store.cache / "data"
         if source.root is not None:
+            if source.fill is not None and not source.root.is_dir():
+                raise DataError(
+                    f"there is no such folder, which data source {self.name!r} names",
+                    file=source.root,
+                    hint=f"Fill it ({source.fill}), or set data.{self.name}.root to another folder",
+                )
             return source.root
         if source.mini is not None:
             registered = [task for task in self.suite.tasks if task not in self.settings.tasks]

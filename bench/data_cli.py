@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from bench.git_cli import git
 from bench.output import echo
 from bench.preview_cli import preview
 from bench.settings_cli import CONFIG, Config
@@ -19,6 +20,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(preview)
+
+app.command(no_args_is_help=True)(git)
 
 SplitName = Literal["user", "time"]
 Tasks = Annotated[

@@ -10,6 +10,7 @@ from bench.data import Data, open_sources
 from bench.grid import Cell, Grid
 from bench.models import Models
 from bench.progress import Bars
+from bench.scoring import check_modules
 from bench.settings import Settings
 
 OnOutcome = Callable[[Outcome], None]
@@ -27,6 +28,7 @@ def run_grid(settings: Settings, grid: Grid, console: Console, report: OnOutcome
 
     Raises:
         DataError: the data of a cell to be run is faulty; nothing was computed.
+        ConfigError: a metric can't be computed; nothing was computed.
         StorageError: a finished cell is damaged, and nothing was computed; or results can't be
             written, so no further cell could be stored.
     """
@@ -43,6 +45,9 @@ def run_grid(settings: Settings, grid: Grid, console: Console, report: OnOutcome
         datas[cell.source].load(cell.task, suite.train)
         datas[cell.source].load(cell.task, suite.evaluate)
     _report_warnings(left, datas, console)
+    for source, task in {(cell.source, cell.task): None for cell in left}:
+        evaluated = datas[source].load(task, suite.evaluate)
+        check_modules(task(), evaluated, settings.scoring.rules)
     with Bars(console, len(grid.cells)) as bars:
 
         def on_outcome(outcome: Outcome) -> None:

@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from statistics import fmean
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_serializer, model_validator
 
 from methods import Cost, FitReport
 from tasks import Prediction, Score
@@ -244,7 +245,8 @@ class MetricScores(_Record):
         n_failed: examples without a prediction.
         n_unparsed: predictions that are no label of the task.
         higher_is_better: False for errors.
-        rows: [n][c] per-example statistics, from which the value and any resample are computed.
+        rows: [n][c] per-example statistics, from which the value and any resample are computed;
+            None for a metric known for all examples together only, whose value has no interval.
     """
 
     metric: str
@@ -253,7 +255,7 @@ class MetricScores(_Record):
     n_failed: int
     n_unparsed: int
     higher_is_better: bool
-    rows: tuple[tuple[float, ...], ...]
+    rows: tuple[tuple[float, ...], ...] | None
 
     @classmethod
     def from_score(cls, score: Score) -> Self:
@@ -280,10 +282,16 @@ class CellScores(_Record):
     predictions: str | None = None
     schema_version: int = 1
 
+    @field_serializer("scoring")
+    def _leave_out_unused(self, scoring: Scoring) -> dict[str, Any]:
+        """Without modules of `evaluate`, rules are written without a word about them."""
+        return {key: value for key, value in asdict(scoring).items() if value != ()}
+
     @model_validator(mode="after")
     def _check_lengths(self) -> Self:
         n = len(self.ids)
-        lengths = {len(self.users), *(len(metric.rows) for metric in self.metrics.values())}
+        known = [metric.rows for metric in self.metrics.values() if metric.rows is not None]
+        lengths = {len(self.users), *map(len, known)}
         if lengths != {n}:
             raise ValueError(f"{n} ids, but lists of {sorted(lengths - {n})} users or rows")
         return self

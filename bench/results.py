@@ -178,7 +178,7 @@ def _example_values(scores: CellScores) -> dict[str, dict[str, Any]]:
     columns = {
         name: metric.rows
         for name, metric in scores.metrics.items()
-        if all(len(row) == 1 for row in metric.rows)
+        if metric.rows is not None and all(len(row) == 1 for row in metric.rows)
     }
     return {
         id: {"user_id": user, **{name: rows[place][0] for name, rows in columns.items()}}

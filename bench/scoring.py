@@ -9,7 +9,11 @@ from bench.records import CellRecord, CellScores, MetricScores, Totals
 from bench.settings import Settings
 from tasks import Dataset, Prediction, Task
 from tasks.common.errors import StorageError
+from tasks.metrics import choose, create, find_rules
+from tasks.metrics.modules import ModuleMetric
 from tasks.scoring import Scoring
+
+CHECKED_GOLDS = 8
 
 
 def score_cell(
@@ -17,18 +21,32 @@ def score_cell(
 ) -> CellScores:
     """Every metric of the task over all golds of the set, in the order of the golds.
 
-    Raises ValueError for a set without golds.
+    Raises:
+        ConfigError: a module of `evaluate` can't be loaded, or fails.
+        ValueError: the set has no golds.
     """
     if dataset.golds is None:
         raise ValueError(f"the {dataset.set} set of {dataset.task} has no golds")
     users = {example.id: example.user_id for example in dataset.examples}
     scores = task.score(predictions, dataset.golds, scoring)
     return CellScores(
-        scoring=scoring,
+        scoring=find_rules(task, scoring, load=True),
         ids=tuple(dataset.golds),
         users=tuple(users[id] for id in dataset.golds),
         metrics={name: MetricScores.from_score(score) for name, score in scores.items()},
     )
+
+
+def check_modules(task: Task, dataset: Dataset, scoring: Scoring) -> None:
+    """Try the modules of `evaluate` that score a task on a few golds, before any LLM is asked.
+
+    Raises ConfigError if one can't be loaded, fails, or scores failed answers as right ones.
+    """
+    golds = list((dataset.golds or {}).values())[:CHECKED_GOLDS]
+    for name in choose(task, scoring) if golds else ():
+        metric = create(name, task, scoring)
+        if isinstance(metric, ModuleMetric):
+            metric.check(golds)
 
 
 def rescore(settings: Settings, grid: Grid) -> int:

@@ -16,15 +16,18 @@ Reduce = Callable[[NDArray[np.float64]], float]
 
 @dataclass(frozen=True)
 class Interval:
-    """A value with a percentile bootstrap interval; `excludes_zero` for differences."""
+    """A value with a percentile bootstrap interval; `excludes_zero` for differences.
+
+    `low` and `high` are None where nothing can be resampled: a metric without values per example.
+    """
 
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
     @property
     def excludes_zero(self) -> bool:
-        return self.low > 0 or self.high < 0
+        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
 
 def resample_users(users: Sequence[str], resamples: int) -> list[NDArray[np.intp]]:

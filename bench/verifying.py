@@ -110,7 +110,7 @@ def _compare_scores(
             yield Finding(path, f"{name}: {state}; `bench score` derives all metrics again")
             continue
         ours, theirs = (scores.metrics[name].model_dump() for scores in (stored, derived))
-        count.numbers += len(ours) - 1 + len(ours["rows"])
+        count.numbers += len(ours) - 1 + len(ours["rows"] or ())
         for field in ours:
             if ours[field] != theirs.get(field):
                 values = "" if field == "rows" else f" {ours[field]}, derived {theirs.get(field)}"

@@ -6,6 +6,7 @@ from typing import Any, get_args
 from tasks.common.errors import ConfigError
 from tasks.common.registry import did_you_mean
 from tasks.common.words import WordRule
+from tasks.scoring import EVALUATE
 from tasks.task import Kind, Task
 from tasks.templates.lamp_task import LaMPTask
 
@@ -47,7 +48,7 @@ def _check_metrics(task: type[Task]) -> None:
 
     known = list(names(task))
     for metric in task.metrics:
-        if metric not in known:
+        if metric not in known and not metric.startswith(EVALUATE):
             what = f"`metrics` names {metric!r}, which is no metric for a {task.kind} task"
             raise _fault(task, what, did_you_mean(metric, known))
 

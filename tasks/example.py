@@ -126,7 +126,8 @@ class Score:
         n_unparsed: number of predictions that are not a label of the task.
         higher_is_better: False for errors.
         rows: [n][c] per-example statistics in the order of the golds, from which `Metric.reduce`
-            computes the value; c depends on the metric.
+            computes the value; c depends on the metric. None for a metric that is known for all
+            examples together only: its value has no interval.
     """
 
     metric: str
@@ -135,7 +136,7 @@ class Score:
     n_failed: int
     n_unparsed: int
     higher_is_better: bool
-    rows: tuple[tuple[float, ...], ...] = field(repr=False)
+    rows: tuple[tuple[float, ...], ...] | None = field(repr=False)
 
 
 def newest_first(history: Sequence[Behavior]) -> list[int]:

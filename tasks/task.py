@@ -9,7 +9,7 @@ from tasks.budget import LAMP, BudgetRule
 from tasks.common.words import LAMP as LAMP_WORDS
 from tasks.common.words import WordRule
 from tasks.example import Behavior, Example, Prediction, Score
-from tasks.scoring import DEFAULT_SCORING, Scoring
+from tasks.scoring import DEFAULT_SCORING, EvaluateModule, Scoring
 
 
 class Kind(StrEnum):
@@ -40,6 +40,8 @@ class Task(ABC):
         kind: the kind of answer.
         labels: the closed set of answers; () for generation.
         metrics: names for `tasks.metrics.create`, the primary metric first.
+        evaluate_modules: what names of the form "evaluate:NAME" among them mean, unless bench.toml
+            says so.
         max_new_tokens: the longest answer, in tokens.
         response_in_text: whether a behaviour's text already contains its response, as in LaMP-4.
         history_has_labels: whether the responses in a history are labels of the task.
@@ -53,6 +55,7 @@ class Task(ABC):
     kind: ClassVar[Kind]
     labels: ClassVar[tuple[str, ...]] = ()
     metrics: ClassVar[tuple[str, ...]]
+    evaluate_modules: ClassVar[tuple[EvaluateModule, ...]] = ()
     max_new_tokens: ClassVar[int] = 128
     response_in_text: ClassVar[bool] = False
     history_has_labels: ClassVar[bool] = False

@@ -56,7 +56,7 @@ def run(copy, *command):
     return subprocess.run(
         [program, *command[1:]],
         cwd=copy,
-        env=os.environ | {"PYTHONPATH": str(copy), "COLUMNS": "200"},
+        env=os.environ | {"PYTHONPATH": str(copy), "COLUMNS": "200", "HF_HOME": str(copy / "hf")},
         capture_output=True,
         text=True,
         timeout=200,
@@ -94,6 +94,7 @@ def follow(copy, page):
                 text += f"\n{step['code']}"
             case "replace in":
                 text = replace(text, step["code"])
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     return outputs
 
@@ -103,7 +104,7 @@ def follow(copy, page):
     [
         ("adding_a_method", r"longest-2@shuffled-user.*\d\.\d"),
         ("adding_a_task", r"majority-label.*1\.000"),
-        ("adding_a_metric", "within1"),
+        ("adding_a_metric", r"(?s)within1.*evaluate:close"),
         ("adding_a_data_source", r"mean-score.*\d\.\d"),
     ],
 )

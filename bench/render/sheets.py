@@ -7,7 +7,7 @@ from statistics import stdev
 from bench.statistics import Interval
 from bench.tables.build import CONTROL_SUFFIX
 from bench.tables.model import Column, Entry, Row, RowCost, RowKey, Table
-from bench.tables.notes import format_share
+from bench.tables.notes import format_bounds, format_share
 
 ABSENT = "–"
 COSTS = {
@@ -167,7 +167,7 @@ def _format_score(row: Row, column: Column, intervals: bool) -> Field:
     marked = entry.to_reference is not None and entry.to_reference.excludes_zero
     parts = [f"{entry.interval.value:.3f}{'*' if marked else ''}"]
     if intervals:
-        parts.append(f"[{entry.interval.low:.3f}, {entry.interval.high:.3f}]")
+        parts.append(format_bounds(entry.interval, ".3f"))
     counts = ((entry.n_failed, "f"), (entry.n_unparsed, "u"))
     parts += [f"{mark}{count}" for count, mark in counts if count]
     if column.task in row.missing:
@@ -177,7 +177,7 @@ def _format_score(row: Row, column: Column, intervals: bool) -> Field:
 
 def _format_difference(interval: Interval) -> str:
     mark = "*" if interval.excludes_zero else ""
-    return f"{interval.value:+.3f}{mark} [{interval.low:+.3f}, {interval.high:+.3f}]"
+    return f"{interval.value:+.3f}{mark} {format_bounds(interval, '+.3f')}"
 
 
 def _make_cost_field(cost: RowCost, name: str) -> Field:

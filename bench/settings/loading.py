@@ -11,12 +11,13 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from bench.settings.overrides import apply_overrides
-from bench.settings.schema import DEFAULT_SUITE, Settings
+from bench.settings.schema import DEFAULT_SUITE, ScoringSettings, Settings
 from bench.settings.tables import Table, expand_trainings, extend, merge
 from methods.models.config import EncoderConfig, LLMConfig
 from tasks.common.errors import ConfigError
 from tasks.common.paths import expand_home, require_file
 from tasks.common.registry import did_you_mean
+from tasks.scoring import find_script
 
 M = TypeVar("M", LLMConfig, EncoderConfig)
 
@@ -130,10 +131,21 @@ def _resolve_folders(settings: Settings, folder: Path) -> Settings:
             "store": store,
             "data": data,
             "tasks": tasks,
+            "scoring": _resolve_modules(settings.scoring, folder),
             "llms": {name: _resolve_model(llm, folder) for name, llm in settings.llms.items()},
             "encoders": {name: _resolve_model(e, folder) for name, e in settings.encoders.items()},
         }
     )
+
+
+def _resolve_modules(scoring: ScoringSettings, folder: Path) -> ScoringSettings:
+    """`scoring` with every module of `evaluate` that lies below `folder` named by its script."""
+    found = {
+        name: table.model_copy(update={"module": str(script)})
+        for name, table in scoring.evaluate.items()
+        if (script := find_script(str(folder / Path(table.module or name).expanduser())))
+    }
+    return scoring.model_copy(update={"evaluate": {**scoring.evaluate, **found}})
 
 
 def _resolve_model(config: M, folder: Path) -> M:

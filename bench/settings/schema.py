@@ -8,6 +8,7 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     Field,
+    JsonValue,
     NonNegativeInt,
     PositiveInt,
     ValidationError,
@@ -26,7 +27,7 @@ from tasks.common.errors import ConfigError
 from tasks.common.registry import did_you_mean
 from tasks.data.layout import SetName, SplitName
 from tasks.mini.world import WorldConfig
-from tasks.scoring import DEFAULT_SCORING, Aggregator, Scoring, Unparsed
+from tasks.scoring import DEFAULT_SCORING, Aggregator, EvaluateModule, Scoring, Unparsed
 from tasks.table.config import TableConfig
 
 DEFAULT_SUITE = "mini"
@@ -77,6 +78,7 @@ class DataSettings(_Strict):
         known_faults: items of the official files that are known to be corrupt: "keep" or "drop".
         dates: how dates are written: "day-first", "month-first" or a format such as "%d/%m/%Y";
             None: recognized from all dates of a file.
+        fill: how to make the files of a root that is missing, for the message that says so.
     """
 
     root: Path | None = None
@@ -84,6 +86,7 @@ class DataSettings(_Strict):
     mini: WorldConfig | None = None
     known_faults: Literal["keep", "drop"] = "drop"
     dates: str | None = None
+    fill: str | None = None
 
     @field_validator("dates")
     @classmethod
@@ -100,23 +103,47 @@ class DataSettings(_Strict):
         return self
 
 
+class EvaluateSettings(_Strict):
+    """A metric "evaluate:NAME", which a module of Hugging Face's `evaluate` computes.
+
+    The attributes are those of `tasks.scoring.EvaluateModule`; `module` is the name itself where
+    it isn't given, and a relative path starts at the file's own folder.
+    """
+
+    module: str | None = None
+    higher_is_better: bool
+    value: str | None = None
+    config: str | None = None
+    revision: str | None = None
+    options: dict[str, JsonValue] = {}
+    one_by_one: bool = False
+    worst: float | None = Field(None, allow_inf_nan=False)
+    tasks: tuple[str, ...] = ()
+
+
 class ScoringSettings(_Strict):
     """How stored predictions are scored; not part of a cell's key.
 
     Attributes:
         unparsed, aggregator: the scoring rules, see `Scoring`.
+        evaluate: the metrics that modules of `evaluate` compute, by name.
         confidence, resamples: level and size of the bootstrap over users.
     """
 
     unparsed: Unparsed = DEFAULT_SCORING.unparsed
     aggregator: Aggregator = DEFAULT_SCORING.aggregator
+    evaluate: dict[str, EvaluateSettings] = {}
     confidence: float = Field(0.95, gt=0, lt=1)
     resamples: PositiveInt = 2000
 
     @property
     def rules(self) -> Scoring:
         """What decides the scores, without what decides their intervals."""
-        return Scoring(unparsed=self.unparsed, aggregator=self.aggregator)
+        modules = [
+            EvaluateModule(**{**table.model_dump(), "name": name, "module": table.module or name})
+            for name, table in self.evaluate.items()
+        ]
+        return Scoring(self.unparsed, self.aggregator, tuple(modules))
 
 
 class Suite(_Strict):
@@ -251,6 +278,23 @@ class Settings(_Strict):
             if name in TASKS.targets:
                 raise ValueError(f"{name!r} is the name of a registered task; choose another")
         return tasks
+
+    @model_validator(mode="after")
+    def _check_metrics_tasks(self) -> Self:
+        """Raise ConfigError for a task without this name, which no metric would ever score."""
+        added = {n: table.tasks for n, table in self.scoring.evaluate.items() if table.tasks}
+        known = {name for suite in self.suites.values() for name in suite.tasks} if added else set()
+        if any(":" in name for name in known):
+            return self  # a class of the user's own, whose name only importing it shows
+        known.update(self.task_names() if added else ())
+        for metric, tasks in added.items():
+            for name in tasks:
+                if name not in known:
+                    raise ConfigError(
+                        f"[scoring.evaluate.{metric}] names an unknown task {name!r}",
+                        hint=did_you_mean(name, sorted(known)),
+                    )
+        return self
 
     def task_names(self) -> list[str]:
         """The names of all tasks: registered and declared ones."""

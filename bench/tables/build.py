@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from statistics import fmean
 
 from bench import store
 from bench.grid import Grid
@@ -16,7 +15,7 @@ from bench.tables.stored import Results, add_cell, average_costs, average_known
 from methods.core.controls import SEPARATOR
 from tasks import Task
 from tasks.common.errors import StorageError
-from tasks.metrics import create
+from tasks.metrics import choose, create, find_rules
 from tasks.scoring import Scoring
 
 CONTROL_SUFFIX = f"{SEPARATOR}{CONTROL}"
@@ -40,7 +39,8 @@ def build(settings: Settings, grid: Grid, *, all_metrics: bool = False) -> Table
             for key, of_row in results.items()
             if place in of_row and of_row[place].scores
         }
-        for metric in task.metrics if all_metrics else task.headline_metrics():
+        shown = choose(task, settings.scoring.rules) if all_metrics else task.headline_metrics()
+        for metric in shown:
             if scored:
                 column, of_column = _build_column(
                     place, metric, task, scored, suite, settings.scoring
@@ -98,20 +98,25 @@ def _build_column(
     """One metric of one task: the column, and the entry of every row in `results`."""
     first = next(iter(results.values())).scores[0]
     users, ids = first.users, first.ids
+    rules = find_rules(task(), scoring.rules)
     for key, found in results.items():
         for scores in found.scores:
-            _check_alike(scores, ids, metric_name, scoring, f"{place}: a cell of {key.method!r}")
+            what = f"{place}: a cell of {key.method!r}"
+            _check_alike(scores, first, metric_name, rules, what)
     # Resampling LaMP's bootstrap median would be a bootstrap in a bootstrap: the mean it estimates
     # is resampled instead, and the stored value shown.
-    metric = create(metric_name, task(), Scoring(unparsed=scoring.unparsed))
+    metric = create(metric_name, task(), replace(scoring.rules, aggregator="mean"))
     confidence, resamples = scoring.confidence, scoring.resamples
 
     def compare(ours: Results, theirs: Results | None) -> Interval | None:
         if theirs is None or theirs is ours:
             return None
+        our_rows, their_rows = ours.arrays(metric_name), theirs.arrays(metric_name)
+        if our_rows is None or their_rows is None:
+            return Interval(ours.mean(metric_name) - theirs.mean(metric_name), None, None)
         return difference(
-            ours.arrays(metric_name),
-            theirs.arrays(metric_name),
+            our_rows,
+            their_rows,
             users,
             metric.reduce,
             confidence=confidence,
@@ -121,15 +126,14 @@ def _build_column(
     entries: dict[RowKey, Entry] = {}
     for key, found in results.items():
         stored = [scores.metrics[metric_name] for scores in found.scores]
-        resampled = interval(
-            found.arrays(metric_name),
-            users,
-            metric.reduce,
-            confidence=confidence,
-            resamples=resamples,
+        rows, value = found.arrays(metric_name), found.mean(metric_name)
+        resampled = (
+            Interval(value, None, None)
+            if rows is None
+            else interval(rows, users, metric.reduce, confidence=confidence, resamples=resamples)
         )
         entries[key] = Entry(
-            interval=replace(resampled, value=fmean(score.value for score in stored)),
+            interval=replace(resampled, value=value),
             to_reference=compare(found, _find_method(results, suite.reference, key)),
             to_control=compare(
                 found, results.get(key._replace(method=f"{key.method}{CONTROL_SUFFIX}"))
@@ -148,14 +152,11 @@ def _build_column(
 
 
 def _check_alike(
-    scores: CellScores,
-    ids: Sequence[str],
-    metric: str,
-    scoring: ScoringSettings,
-    what: str,
+    scores: CellScores, first: CellScores, metric: str, rules: Scoring, what: str
 ) -> None:
-    """Raise StorageError unless a cell was scored with these settings, on these examples."""
-    if scores.ids != ids or scores.scoring != scoring.rules or metric not in scores.metrics:
+    """Raise StorageError unless a cell was scored by the rules, and as the first one was."""
+    alike = scores.ids == first.ids and scores.scoring == first.scoring
+    if not alike or scores.scoring.declared() != rules or metric not in scores.metrics:
         raise StorageError(
             f"{what} was scored on other examples, with other metrics or with other [scoring] "
             "settings",

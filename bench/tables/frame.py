@@ -12,9 +12,10 @@ GAPS = {
     "instruction_only_difference": "to_instruction_only",
 }
 """Column of the frame → field of `Entry`."""
+BOUNDS = ("_low", "_high")
 COLUMNS = [
     *("task", "metric", "method", "llm", "encoder", "value", "low", "high"),
-    *(f"{gap}{end}" for gap in GAPS for end in ("", "_low", "_high")),
+    *(f"{gap}{end}" for gap in GAPS for end in ("", *BOUNDS)),
     *("by_seed", "n", "n_failed", "n_unparsed", "seeds", "higher_is_better"),
     *("max_input_tokens", "budget_rule", "query_read", "queries_cut"),
 ]
@@ -57,6 +58,8 @@ def to_frame(table: Table, *, costs: bool = False) -> pd.DataFrame:
         for column, entry in row.entries.items()
     ]
     frame = pd.DataFrame(lines, columns=[*COLUMNS, *(COSTS if costs else [])])
+    bounds = [name for name in COLUMNS if name in {"low", "high"} or name.endswith(BOUNDS)]
+    frame = frame.astype(dict.fromkeys(bounds, "float64"))
     return frame.astype({"max_input_tokens": "Int64", "queries_cut": "Int64"})
 
 

@@ -1,15 +1,18 @@
 """The notes below a table: the equal terms, what the marks mean, and what is missing."""
 
+import json
 from collections.abc import Iterator, Sequence
 
 from bench import store
 from bench.grid import Grid
 from bench.settings import Settings, Suite
+from bench.statistics import Interval
 from bench.tables.data_notes import write_data_notes
 from bench.tables.effort import state_effort
 from bench.tables.model import Column, Row
 from bench.tables.stored import NO_GOLDS
 from bench.tables.trust import state_trust
+from tasks.scoring import EVALUATE, EvaluateModule
 
 
 def write_notes(
@@ -26,6 +29,7 @@ def write_notes(
         rows_left_out = ", ".join(row for row, llm in grid.without_weights if llm == name)
         yield f"not applicable to {name}: needs weights, and it is served: {rows_left_out}"
     yield from _explain_missing_tasks(columns, rows)
+    yield from _state_modules(grid, columns, rows)
     yield from _state_cut_queries(columns, rows)
     yield from write_data_notes(grid, columns, rows)
     yield from _state_task_gaps(suite, columns, rows)
@@ -110,6 +114,50 @@ def _state_cut_queries(columns: Sequence[Column], rows: Sequence[Row]) -> Iterat
         )
 
 
+def _state_modules(grid: Grid, columns: Sequence[Column], rows: Sequence[Row]) -> Iterator[str]:
+    """What computed the metrics that come from modules of `evaluate`, and which lack intervals."""
+    shown = {(c.task, c.metric) for c in columns if c.metric.startswith(EVALUATE)}
+    stated: dict[str, None] = {}
+    for cell in grid.cells if shown else ():
+        scores = store.read_scores(cell.folder) if store.is_done(cell.folder) else None
+        for module in () if scores is None else scores.scoring.evaluate:
+            if (cell.place, module.metric) in shown:
+                stated[_describe_module(module)] = None
+    yield from stated
+    without = {
+        column.metric
+        for column in columns
+        for row in rows
+        if column in row.entries and row.entries[column].interval.low is None
+    }
+    if without:
+        yield (
+            f"{', '.join(sorted(without))}: known for all examples together only, so there is "
+            "nothing to resample: no interval and no star"
+        )
+
+
+def _describe_module(module: EvaluateModule) -> str:
+    parts = [
+        f"{module.metric}: {module.value or 'the value'} of module {module.module}",
+        f"source {module.sha256[:12]}" if module.sha256 else "source unknown",
+        f"evaluate {module.evaluate}",
+    ]
+    parts += [f"{key}={json.dumps(value)}" for key, value in module.options.items()]
+    if module.one_by_one:
+        parts.append("each example scored by itself, then averaged")
+    if module.worst is not None:
+        parts.append(f"failed and unparsed answers count {module.worst:g}")
+    return ", ".join(parts)
+
+
+def format_bounds(interval: Interval, form: str) -> str:
+    """An interval's bounds in this number format, or what stands where there is none."""
+    if interval.low is None or interval.high is None:
+        return "[no interval]"
+    return f"[{interval.low:{form}}, {interval.high:{form}}]"
+
+
 def format_share(share: float) -> str:
     """A share in percent, rounded down, so that only a whole one is 100%."""
     return "100%" if share >= 1 else f"{int(1000 * share) / 10:g}%"
@@ -126,7 +174,7 @@ def _state_task_gaps(suite: Suite, columns: Sequence[Column], rows: Sequence[Row
                     gap = entry.to_reference
                     yield (
                         f"Δtask on {task} = {row.method} − {suite.reference} = {gap.value:+.3f} "
-                        f"[{gap.low:+.3f}, {gap.high:+.3f}] {column.metric}"
+                        f"{format_bounds(gap, '+.3f')} {column.metric}"
                         + (f" with {row.llm}" if len(suite.llms) > 1 else "")
                         + (f" at {row.budget} tokens" if len(suite.budgets) > 1 else "")
                     )

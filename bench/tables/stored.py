@@ -34,9 +34,14 @@ class Results:
     state: str = ""
     bound: bool = False
 
-    def arrays(self, metric: str) -> list[NDArray[np.float64]]:
-        """Per-example values [n, c] of each seed."""
-        return [np.asarray(s.metrics[metric].rows, dtype=np.float64) for s in self.scores]
+    def arrays(self, metric: str) -> list[NDArray[np.float64]] | None:
+        """Per-example values [n, c] of each seed; None for a metric that has none."""
+        rows = [scores.metrics[metric].rows for scores in self.scores]
+        return None if None in rows else [np.asarray(found, dtype=np.float64) for found in rows]
+
+    def mean(self, metric: str) -> float:
+        """The stored value, averaged over seeds."""
+        return fmean(scores.metrics[metric].value for scores in self.scores)
 
 
 def add_cell(results: Results, cell: Cell) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from tasks.common.errors import ConfigError
 from tasks.metrics import create
 from tasks.metrics.ordinal import OrdinalMetric
+from tasks.scoring import EVALUATE
 from tasks.task import Task
 
 
@@ -21,17 +22,22 @@ def utilities(task: Task, texts: Sequence[str | None], golds: Sequence[str]) -> 
         golds: the gold of each answer, also L.
 
     Raises:
-        ConfigError: the primary metric is not defined for one example (F1, BLEU).
+        ConfigError: the primary metric is not defined for one example (F1, BLEU), or is one of
+            `evaluate`, whose range is not known.
     """
-    metric = create(task.metrics[0], task)
+    primary = task.metrics[0]
+    undefined = ConfigError(
+        f"{task.name}'s primary metric {primary!r} is not defined for one example in [0, 1]",
+        hint="Put accuracy, a ROUGE metric or an error first in the task's `metrics`",
+    )
+    if primary.startswith(EVALUATE):
+        raise undefined
+    metric = create(primary, task)
     if isinstance(metric, OrdinalMetric):
         worst = [max(abs(end - float(gold)) for end in metric.scale) for gold in golds]
         errors = metric.errors(texts, golds)
         return [max(0.0, 1 - error / far) for error, far in zip(errors, worst, strict=True)]
     rows = metric.rows(texts, golds)
     if rows.shape[1] != 1:
-        raise ConfigError(
-            f"{task.name}'s primary metric {metric.name!r} is not defined for one example",
-            hint="Put accuracy, a ROUGE metric or an error first in the task's `metrics`",
-        )
+        raise undefined
     return [float(value) for value in rows[:, 0]]

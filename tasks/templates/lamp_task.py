@@ -123,8 +123,9 @@ class LaMPTask(Task):
         golds: Mapping[str, str],
         scoring: Scoring = DEFAULT_SCORING,
     ) -> dict[str, Score]:
-        from tasks.metrics import create
+        from tasks.metrics import choose, create
 
         return {
-            name: create(name, self, scoring).score(predictions, golds) for name in self.metrics
+            name: create(name, self, scoring).score(predictions, golds)
+            for name in choose(self, scoring)
         }
