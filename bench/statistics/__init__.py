@@ -14,22 +14,25 @@
 from bench.statistics.clusters import Clusters, partition
 from bench.statistics.comparison import (
     FEWEST_SEEDS,
+    NO_VALUES,
     Comparison,
     Outcomes,
     compare,
+    compare_values,
     correct,
-    is_separable,
+    find_separable,
 )
 from bench.statistics.effects import Effects, estimate_effects
 from bench.statistics.intervals import FEWEST_USERS, Interval, estimate
 from bench.statistics.multiplicity import adjust_holm
 from bench.statistics.power import count_seeds_needed, count_users_needed, find_detectable
 from bench.statistics.sample import Sample
-from bench.statistics.significance import find_p_by_sign_flips, find_p_by_t
+from bench.statistics.significance import find_p_by_sign_flips
 
 __all__ = [
     "FEWEST_SEEDS",
     "FEWEST_USERS",
+    "NO_VALUES",
     "Clusters",
     "Comparison",
     "Effects",
@@ -38,6 +41,7 @@ __all__ = [
     "Sample",
     "adjust_holm",
     "compare",
+    "compare_values",
     "correct",
     "count_seeds_needed",
     "count_users_needed",
@@ -45,7 +49,6 @@ __all__ = [
     "estimate_effects",
     "find_detectable",
     "find_p_by_sign_flips",
-    "find_p_by_t",
-    "is_separable",
+    "find_separable",
     "partition",
 ]

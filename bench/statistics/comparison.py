@@ -4,18 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import t as student
 
 from bench.statistics.clusters import Floats
 from bench.statistics.effects import Effects, estimate_effects
-from bench.statistics.intervals import find_reason_to_withhold, half_width
+from bench.statistics.intervals import FEWEST_USERS, find_reason_to_withhold, half_width
 from bench.statistics.multiplicity import adjust_holm
 from bench.statistics.power import count_seeds_needed, count_users_needed, find_detectable
 from bench.statistics.sample import Sample
-from bench.statistics.significance import find_p_by_sign_flips, find_p_by_t
+from bench.statistics.significance import find_p_by_sign_flips
 
 FEWEST_SEEDS = 3
 """Below so many seeds nothing is claimed of a row that a seed can change."""
+NO_VALUES = "no values of single examples"
+"""Why a metric that is known for all examples together only has no interval."""
+Pairs = list[tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -39,19 +41,19 @@ class Comparison:
 
     Attributes:
         difference: ours − theirs in the metric's unit, averaged over seeds.
-        low, high: its confidence interval over users and seeds, not corrected for other
-            comparisons; None where it is withheld.
-        p: of the null "no difference": exact or by sign flips over users for rows that no seed
-            changes, from the interval's own t where seeds count; None where it is withheld.
-        p_adjusted: after Holm's correction for the comparisons made together; `p` if it is alone.
         confidence: of the interval; a p below 1 − confidence is significant.
         higher_is_better: False for errors, where a negative difference is a gain.
         relative: gain in percent of theirs, positive where ours is better, as in PPlug's Table 1;
-            None where theirs is 0 or of the other sign.
+            None where theirs isn't above 0.
+        low, high: interval of the difference over users and seeds, not corrected for other
+            comparisons; None where it is withheld.
+        p: of the null "no difference": by sign flips over users for rows that no seed changes, at
+            the level where the interval ends at 0 where seeds count; None below 10 users.
+        p_adjusted: after Holm's correction for the comparisons made together; `p` if it is alone.
         n_users, n_seeds: users and pairs of seeds that it is made from.
-        by_user, by_seed: wins, ties and losses.
-        withheld: why there is no interval and no test ("7 users, of 10 needed"); empty if there is.
-        unproven: why nothing is claimed in spite of an interval ("1 seed"); empty if it may be.
+        by_user, by_seed: wins, ties and losses; None where the metric has no value for a user.
+        withheld: why there is no interval ("7 users, of 10 needed"); empty if there is one.
+        unproven: why nothing is claimed whatever p is ("1 seed"); empty if it may be.
         detectable: smallest true difference found with 80% power; None where withheld.
         users_needed, seeds_needed: sample that would find a true difference of this size with 80%
             power, the other kept; None where withheld or where no such number suffices.
@@ -59,23 +61,23 @@ class Comparison:
     """
 
     difference: float
-    low: float | None
-    high: float | None
-    p: float | None
-    p_adjusted: float | None
     confidence: float
     higher_is_better: bool
     relative: float | None
-    n_users: int
-    n_seeds: int
-    by_user: Outcomes
-    by_seed: Outcomes
-    withheld: str
-    unproven: str
-    detectable: float | None
-    users_needed: int | None
-    seeds_needed: int | None
-    effects: Effects | None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    p_adjusted: float | None = None
+    n_users: int = 0
+    n_seeds: int = 1
+    by_user: Outcomes | None = None
+    by_seed: Outcomes | None = None
+    withheld: str = ""
+    unproven: str = ""
+    detectable: float | None = None
+    users_needed: int | None = None
+    seeds_needed: int | None = None
+    effects: Effects | None = None
 
     @property
     def gain(self) -> float:
@@ -110,66 +112,72 @@ def compare(
     """
     pairs, unproven = _pair_seeds(ours, theirs)
     values = np.array([ours.by_seed[a] - theirs.by_seed[b] for a, b in pairs])
-    difference = ours.value - theirs.value if unproven == "no seed in common" else values.mean()
     table = np.stack([ours.pseudo_values[a] - theirs.pseudo_values[b] for a, b in pairs])
-    sign = 1.0 if ours.higher_is_better else -1.0
     by_user = np.mean([ours.by_user[a] - theirs.by_user[b] for a, b in pairs], axis=0)
-    found = Comparison(
-        difference=float(difference),
-        low=None,
-        high=None,
-        p=None,
-        p_adjusted=None,
-        confidence=confidence,
-        higher_is_better=ours.higher_is_better,
-        relative=_relate(float(difference), theirs.value, sign),
+    sign = 1.0 if ours.higher_is_better else -1.0
+    found = replace(
+        compare_values(
+            float(values.mean()),
+            theirs.value,
+            confidence=confidence,
+            higher_is_better=ours.higher_is_better,
+            withheld=find_reason_to_withhold(ours, table),
+        ),
         n_users=ours.users.n_users,
         n_seeds=len(pairs),
         by_user=Outcomes.of(sign * by_user),
         by_seed=Outcomes.of(sign * values),
-        withheld=find_reason_to_withhold(ours, table),
         unproven=unproven,
-        detectable=None,
-        users_needed=None,
-        seeds_needed=None,
-        effects=None,
     )
-    if found.withheld:
+    if found.n_users < FEWEST_USERS:
         return found
     effects = estimate_effects(table)
-    half = half_width(effects, confidence)
-    if len(pairs) > 1:
-        p = find_p_by_t(found.difference, effects)
+    if len(pairs) == 1 or effects.error == 0:
+        p = find_p_by_sign_flips(_sum_by_user(ours, theirs, pairs, table), flips=flips)
     else:
-        (a, b) = pairs[0]
-        p = find_p_by_sign_flips(
-            ours.sums[a] - theirs.sums[b] if ours.is_mean else table[0], flips=flips
-        )
-    several = len(pairs) > 1
+        p = effects.find_p(found.difference)
+    found = replace(found, p=p, p_adjusted=p)
+    if found.withheld:
+        return found
+    half = half_width(effects, confidence)
+    needed = {"difference": found.difference, "confidence": confidence}
     return replace(
         found,
         low=found.difference - half,
         high=found.difference + half,
-        p=p,
-        p_adjusted=p,
         detectable=find_detectable(effects, confidence=confidence),
-        users_needed=count_users_needed(effects, found.difference, confidence=confidence),
-        seeds_needed=count_seeds_needed(effects, found.difference, confidence=confidence)
-        if several
-        else None,
+        users_needed=count_users_needed(effects, **needed),
+        seeds_needed=count_seeds_needed(effects, **needed) if len(pairs) > 1 else None,
         effects=effects,
     )
 
 
-def _pair_seeds(ours: Sample, theirs: Sample) -> tuple[list[tuple[int, int]], str]:
-    """Pairs of places in both rows' seeds, and why they prove nothing; empty if they may."""
+def compare_values(
+    difference: float,
+    theirs: float,
+    *,
+    confidence: float = 0.95,
+    higher_is_better: bool = True,
+    withheld: str = NO_VALUES,
+) -> Comparison:
+    """A comparison that nothing but two values is known of: no interval and no test."""
+    gain = difference if higher_is_better else -difference
+    relative = 100 * gain / theirs if theirs > 0 else None
+    return Comparison(difference, confidence, higher_is_better, relative, withheld=withheld)
+
+
+def _pair_seeds(ours: Sample, theirs: Sample) -> tuple[Pairs, str]:
+    """Places in both rows' seeds that are compared, and why they prove nothing; empty if they may.
+
+    A row that no seed changes has one, which is compared with every seed of the other.
+    """
     if not (ours.seeded or theirs.seeded):
         return [(0, 0)], ""
     if ours.seeded and theirs.seeded:
-        pairs = [(ours.seeds.index(s), theirs.seeds.index(s)) for s in ours.seeds
-                 if s in theirs.seeds]  # fmt: skip
+        common = [seed for seed in ours.seeds if seed in theirs.seeds]
+        pairs = [(ours.seeds.index(seed), theirs.seeds.index(seed)) for seed in common]
         if not pairs:
-            return [(0, 0)], "no seed in common"
+            return [(0, 0)], "no common seed"
     elif ours.seeded:
         pairs = [(place, 0) for place in range(len(ours.seeds))]
     else:
@@ -178,14 +186,17 @@ def _pair_seeds(ours: Sample, theirs: Sample) -> tuple[list[tuple[int, int]], st
     return pairs, f"{n} seed{'s' * (n != 1)}" if n < FEWEST_SEEDS else ""
 
 
-def _relate(difference: float, theirs: float, sign: float) -> float | None:
-    return None if theirs <= 0 else 100 * sign * difference / theirs
+def _sum_by_user(ours: Sample, theirs: Sample, pairs: Pairs, table: Floats) -> Floats:
+    """[U] each user's part of the difference: a sum over queries if the metric is a mean of them."""
+    if not ours.is_mean:
+        return np.asarray(table.mean(axis=0))
+    return np.mean([ours.sums[a] - theirs.sums[b] for a, b in pairs], axis=0)
 
 
 def correct(comparisons: Sequence[Comparison]) -> list[Comparison]:
     """The same comparisons with p adjusted for each other (Holm).
 
-    Those of which nothing can be claimed whatever their p are left as they are, and don't count.
+    Those of which nothing can be claimed whatever their p is are left as they are, and don't count.
     """
     tested = [n for n, c in enumerate(comparisons) if c.p is not None and not c.unproven]
     adjusted = adjust_holm([comparisons[n].p or 0.0 for n in tested])
@@ -195,16 +206,22 @@ def correct(comparisons: Sequence[Comparison]) -> list[Comparison]:
     return found
 
 
-def is_separable(comparison: Comparison, *, family: int = 1) -> bool:
-    """Whether a row differs from the best one, among `family` rows compared with it.
+def find_separable(comparisons: Sequence[Comparison]) -> list[bool | None]:
+    """Of rows compared with the best one: whether each differs from it (Holm); None if untested.
 
-    Where seeds are too few, they are taken to move a difference as much as users do.
+    Where seeds are too few, they are taken to move a difference as much as users do: otherwise
+    nothing would be said of rows with one seed, or too much.
     """
-    if comparison.effects is None:
-        return False
-    effects = comparison.effects
-    error = effects.error * (2**0.5 if comparison.unproven else 1.0)
-    p = comparison.p
-    if comparison.unproven:
-        p = float(2 * student.sf(abs(comparison.difference) / error, effects.df))
-    return p is not None and family * p < 1 - comparison.confidence
+    p_values = [_find_cautious_p(comparison) for comparison in comparisons]
+    tested = [n for n, p in enumerate(p_values) if p is not None]
+    adjusted = adjust_holm([p for p in p_values if p is not None])
+    found: list[bool | None] = [None] * len(comparisons)
+    for place, p in zip(tested, adjusted, strict=True):
+        found[place] = p < 1 - comparisons[place].confidence
+    return found
+
+
+def _find_cautious_p(comparison: Comparison) -> float | None:
+    if comparison.unproven and comparison.effects is not None and comparison.n_seeds == 1:
+        return comparison.effects.find_p(comparison.difference / 2**0.5)
+    return comparison.p

@@ -1,16 +1,22 @@
 """Random effects of users and training seeds: how far a mean over both would move.
 
-Scores of S seeds × U users are modelled as xₛᵤ = θ + seedₛ + userᵤ + residualₛᵤ: another training
-run and other users would both have given another mean. Its standard error is estimated from the mean
+Values of S seeds × U users are modelled as xₛᵤ = θ + seedₛ + userᵤ + residualₛᵤ: another training
+run and other users would both have given another mean. Its standard error comes from the mean
 squares of the two-way table, as in multi-reader multi-case studies (Dorfman, Berbaum and Metz
-1992; Hillis 2007), and its degrees of freedom by Satterthwaite (1946).
+1992). Its quantiles are Cochran's (1964): those of t for seeds and for users, weighted by their
+variances.
+Satterthwaite's degrees of freedom are too many for three seeds (docs/statistics.md).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import stdtr, stdtrit
 
 from bench.statistics.clusters import Floats
+
+STEPS = 60
+"""Bisections of a p-value, which leave it exact to the last digits of a float."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +27,7 @@ class Effects:
         seed, user, residual: variance of one seed's, user's and (seed, user)'s effect; `seed` is 0
             where there is one seed, and `residual` is then part of `user`.
         error: standard error of the mean.
-        df: its degrees of freedom.
+        seed_share: share of its variance that comes from seeds.
         n_seeds, n_users: the table's size.
     """
 
@@ -29,9 +35,28 @@ class Effects:
     user: float
     residual: float
     error: float
-    df: float
+    seed_share: float
     n_seeds: int
     n_users: int
+
+    def quantile(self, probability: float) -> float:
+        """Of (mean − θ) / error."""
+        of_users = float(stdtrit(self.n_users - 1, probability))
+        if self.seed_share == 0:
+            return of_users
+        of_seeds = float(stdtrit(self.n_seeds - 1, probability))
+        return self.seed_share * of_seeds + (1 - self.seed_share) * of_users
+
+    def find_p(self, difference: float) -> float:
+        """Two-sided p of "θ is 0" for a mean of `difference`: 1 − the level of an interval to 0."""
+        reached = abs(difference) / self.error
+        if self.seed_share == 0:
+            return float(2 * stdtr(self.n_users - 1, -reached))
+        low, high = 0.0, 0.5  # of one tail
+        for _ in range(STEPS):
+            middle = (low + high) / 2
+            low, high = (low, middle) if -self.quantile(middle) <= reached else (middle, high)
+        return 2 * high
 
     def error_with(self, *, seeds: int, users: int) -> float:
         """The standard error that so many seeds and users would give."""
@@ -45,26 +70,20 @@ def estimate_effects(values: Floats) -> Effects:
     by_user = values.mean(axis=0)
     user_square = n_seeds * float(by_user.var(ddof=1))
     if n_seeds == 1:
-        return Effects(
-            0.0, user_square, 0.0, float(np.sqrt(user_square / n_users)), n_users - 1, 1, n_users
-        )
+        error = float(np.sqrt(user_square / n_users))
+        return Effects(0.0, user_square, 0.0, error, 0.0, 1, n_users)
     by_seed = values.mean(axis=1)
     seed_square = n_users * float(by_seed.var(ddof=1))
     rest = values - by_user[None, :] - by_seed[:, None] + values.mean()
-    residual_df = (n_seeds - 1) * (n_users - 1)
-    residual = float((rest**2).sum()) / residual_df
-    # Never below what users alone give: the seeds' mean square has few degrees of freedom.
-    total = max(user_square + seed_square - residual, user_square)
-    parts = (user_square, n_users - 1), (seed_square, n_seeds - 1), (residual, residual_df)
-    spread = sum(square**2 / df for square, df in parts)
-    df = n_users - 1.0 if spread == 0 else total**2 / spread
-    smallest = float(min(n_seeds, n_users) - 1)
+    residual = float((rest**2).sum()) / ((n_seeds - 1) * (n_users - 1))
+    seeds_alone = max(0.0, seed_square - residual)
+    total = user_square + seeds_alone
     return Effects(
-        seed=max(0.0, (seed_square - residual) / n_users),
+        seed=seeds_alone / n_users,
         user=max(0.0, (user_square - residual) / n_seeds),
         residual=residual,
         error=float(np.sqrt(total / (n_seeds * n_users))),
-        df=min(max(df, smallest), n_users - 1.0),
+        seed_share=seeds_alone / total if total > 0 else 0.0,
         n_seeds=n_seeds,
         n_users=n_users,
     )

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student
 
 from bench.statistics.clusters import Floats
 from bench.statistics.effects import Effects, estimate_effects
@@ -42,8 +41,8 @@ def estimate(sample: Sample, *, confidence: float = 0.95) -> Interval:
 
 
 def half_width(effects: Effects, confidence: float) -> float:
-    """Half the width of a mean's t interval."""
-    return float(student.ppf((1 + confidence) / 2, effects.df)) * effects.error
+    """Half the width of a mean's interval."""
+    return effects.quantile((1 + confidence) / 2) * effects.error
 
 
 def find_reason_to_withhold(sample: Sample, values: Floats) -> str:

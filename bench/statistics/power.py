@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 
-from scipy.stats import norm
-from scipy.stats import t as student
+from scipy.special import ndtri
 
 from bench.statistics.effects import Effects
 
@@ -14,8 +13,7 @@ MOST = 10_000_000
 
 def find_detectable(effects: Effects, *, confidence: float, power: float = POWER) -> float:
     """The smallest true difference that is found with probability `power`."""
-    quantiles = student.ppf([(1 + confidence) / 2, power], effects.df)
-    return float(quantiles.sum()) * effects.error
+    return (effects.quantile((1 + confidence) / 2) + effects.quantile(power)) * effects.error
 
 
 def count_users_needed(
@@ -42,7 +40,7 @@ def _find_smallest(
     error: Callable[[int], float], difference: float, confidence: float, power: float
 ) -> int | None:
     """The smallest size whose standard error is small enough (normal quantiles), by bisection."""
-    allowed = abs(difference) / float(norm.ppf([(1 + confidence) / 2, power]).sum())
+    allowed = abs(difference) / float(ndtri((1 + confidence) / 2) + ndtri(power))
     if allowed == 0 or error(MOST) > allowed:
         return None
     low, high = 0, MOST

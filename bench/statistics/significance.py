@@ -6,10 +6,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom
-from scipy.stats import t as student
 
 from bench.statistics.clusters import Floats
-from bench.statistics.effects import Effects
 from tasks.common.seeds import Seeds
 
 MOST_ENUMERATED = 13
@@ -67,8 +65,3 @@ def _draw_signs(n: int, flips: int) -> NDArray[np.float32]:
     bits = np.frombuffer(generator.bytes((n * flips + 7) // 8), dtype=np.uint8)
     signs = np.unpackbits(bits)[: n * flips].reshape(flips, n).astype(np.float32)
     return 2 * signs - 1
-
-
-def find_p_by_t(difference: float, effects: Effects) -> float:
-    """Two-sided p of a mean over seeds and users, from the same t as its interval."""
-    return float(2 * student.sf(abs(difference) / effects.error, effects.df))
