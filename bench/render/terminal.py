@@ -14,6 +14,7 @@ from rich.text import Text
 
 from bench.output import NO_LIMIT, STAND_INS, make_encodable
 from bench.render.sheets import ABSENT, Field, Sheet, make_sheets
+from bench.tables.marks import BOLD
 from bench.tables.model import Table
 
 GAP = 3
@@ -27,7 +28,7 @@ def print_table(table: Table, console: Console, *, intervals: bool = False) -> N
     for sheet in make_sheets(table, intervals=intervals):
         print_sheet(sheet, console)
         console.print()
-    for note in table.notes:
+    for note in _select_notes(table.notes, console):
         text = fill(
             make_encodable(note, console.encoding),
             width=console.width,
@@ -37,6 +38,11 @@ def print_table(table: Table, console: Console, *, intervals: bool = False) -> N
             break_on_hyphens=False,
         )
         console.print(Text(text), style="dim", soft_wrap=True)
+
+
+def _select_notes(notes: Sequence[str], console: Console) -> list[str]:
+    """Without the note on bold where the output has none, as in a pipe or a log."""
+    return [note for note in notes if console.is_terminal or not note.startswith(BOLD)]
 
 
 def to_text(table: Table, *, intervals: bool = False) -> str:

@@ -147,9 +147,16 @@ def compare(
         high=found.difference + half,
         detectable=find_detectable(effects, confidence=confidence),
         users_needed=count_users_needed(effects, **needed),
-        seeds_needed=count_seeds_needed(effects, **needed) if len(pairs) > 1 else None,
+        seeds_needed=_require_seeds(count_seeds_needed(effects, **needed))
+        if len(pairs) > 1
+        else None,
         effects=effects,
     )
+
+
+def _require_seeds(n: int | None) -> int | None:
+    """At least so many seeds as anything is claimed of."""
+    return None if n is None else max(FEWEST_SEEDS, n)
 
 
 def compare_values(
@@ -187,7 +194,7 @@ def _pair_seeds(ours: Sample, theirs: Sample) -> tuple[Pairs, str]:
 
 
 def _sum_by_user(ours: Sample, theirs: Sample, pairs: Pairs, table: Floats) -> Floats:
-    """[U] each user's part of the difference: a sum over queries if the metric is a mean of them."""
+    """[U] each user's part of the difference: a sum over queries if the metric is their mean."""
     if not ours.is_mean:
         return np.asarray(table.mean(axis=0))
     return np.mean([ours.sums[a] - theirs.sums[b] for a, b in pairs], axis=0)
