@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.compare_cli import compare
 from bench.data_cli import app as data_app
 from bench.output import echo, echo_error, make_console, prepare_streams, write_output
 from bench.settings_cli import CONFIG, Config, init, list_names
@@ -28,6 +29,7 @@ app = typer.Typer(
 app.add_typer(data_app, name="data")
 app.command("list")(list_names)
 app.command()(init)
+app.command()(compare)
 
 Suite = Annotated[
     str | None,
@@ -40,6 +42,12 @@ Methods = Annotated[
 Tasks = Annotated[list[str], typer.Option("-t", "--task", help="Only this task (repeatable).")]
 AllMetrics = Annotated[
     bool, typer.Option("--all-metrics", help="Every metric of a task, not only its primary one.")
+]
+UnequalTerms = Annotated[
+    bool,
+    typer.Option(
+        "--unequal-terms", help="Also show cells in which an LLM ran under other terms, and say so."
+    ),
 ]
 Set = Annotated[
     list[str], typer.Option("--set", help="Override a key, e.g. methods.bm25.k=2 or seeds=[0,1].")
@@ -115,7 +123,7 @@ def run(
 
     outcomes = run_grid(settings, grid, log, report)
     states = [outcome.state for outcome in outcomes]
-    table = tables.build(settings, grid, all_metrics=all_metrics)
+    table = tables.build(settings, grid, all_metrics=all_metrics, allow_unequal=True)
     render.print_table(table, make_console())
     shown = [State.DONE, State.KEPT, State.FAILED, *([State.BUSY] if "busy" in states else [])]
     log.print(", ".join(f"{states.count(state)} {state}" for state in shown))
@@ -217,6 +225,7 @@ def table(
             "--published", help="Add what papers report for these tasks, apart and with its terms."
         ),
     ] = False,
+    unequal_terms: UnequalTerms = False,
     config: Config = CONFIG,
 ) -> None:
     """Render a suite's stored results. CSV always has intervals and denominators."""
@@ -239,13 +248,15 @@ def table(
         )
     sections: list[tuple[Sequence[render.Sheet], Sequence[str]]] = []
     if slice_by is None:
-        built = tables.build(settings, grid, all_metrics=all_metrics)
+        built = tables.build(settings, grid, all_metrics=all_metrics, allow_unequal=unequal_terms)
         sections.append((render.make_sheets(built, intervals=intervals), built.notes))
         if published:
             section = make_section(settings, grid, built, all_metrics=all_metrics)
             sections.append((section.sheets, section.notes))
     else:
-        sliced = slices.build(settings, grid, slice_by, all_metrics=all_metrics)
+        sliced = slices.build(
+            settings, grid, slice_by, all_metrics=all_metrics, allow_unequal=unequal_terms
+        )
         sections.append((slices.make_sheets(sliced, intervals=intervals), sliced.notes))
     if format is Format.TERMINAL and out is None:
         for number, (sheets, notes) in enumerate(sections):

@@ -13,7 +13,7 @@ from bench.slices.curve import NO_K, K, find_curves
 from bench.slices.dimensions import DIMENSIONS, Division
 from bench.slices.model import Part, SliceScore, SliceTable
 from bench.slices.notes import write_curve_notes, write_slice_notes
-from bench.slices.scoring import PartScorer, make_part
+from bench.slices.scoring import PartScorer, correct_scores, make_part
 from bench.slices.stored import Rows, StoredRow, read_rows
 from bench.tables.build import find_method
 from bench.tables.model import RowKey
@@ -41,28 +41,31 @@ class _Point:
     members: NDArray[np.intp]
 
 
-def build(settings: Settings, grid: Grid, by: str, *, all_metrics: bool = False) -> SliceTable:
+def build(
+    settings: Settings,
+    grid: Grid,
+    by: str,
+    *,
+    all_metrics: bool = False,
+    allow_unequal: bool = False,
+) -> SliceTable:
     """A suite's stored results by the parts of a dimension.
 
     Args:
         by: a key of `DIMENSIONS`, or "k" for learning curves.
         all_metrics: every metric of each task that parts can have, not only the primary one.
+        allow_unequal: also show cells in which an LLM ran under different terms, and say so.
 
     Raises:
-        ConfigError: no such dimension, nothing is stored yet, no task can be divided so, or (by k)
-            no method has several k.
+        ConfigError: no such dimension, nothing is stored yet, no task can be divided so, (by k) no
+            method has several k, or cells ran on unequal terms.
         DataError: the data isn't there or is faulty.
         StorageError: a stored file is damaged, or its examples are not in the data.
     """
     if by not in (*DIMENSIONS, K):
         known = [*DIMENSIONS, K]
         raise ConfigError(f"can't slice by {by!r}", hint=did_you_mean(by, known))
-    everything = read_rows(grid)
-    stored = {
-        place: scored
-        for place, rows in everything.items()
-        if (scored := {key: row for key, row in rows.items() if row.scores})
-    }
+    stored, unequal = read_rows(settings, grid, allow_unequal=allow_unequal)
     if not stored:
         raise ConfigError(
             f"no cell of suite {grid.suite!r} has scores",
@@ -78,7 +81,14 @@ def build(settings: Settings, grid: Grid, by: str, *, all_metrics: bool = False)
         for score in _score(settings, suite, stored[place], points, all_metrics)
     )
     parts = {point.part: None for points in place_points.values() for point in points}
-    return SliceTable(grid.suite, by, suite.reference, tuple(parts), scores, tuple(notes))
+    return SliceTable(
+        grid.suite,
+        by,
+        suite.reference,
+        tuple(parts),
+        scores,
+        (*notes, *(f"unequal terms: {difference}" for difference in unequal)),
+    )
 
 
 def _divide(
@@ -159,14 +169,17 @@ def _require_same_examples(place: str, row: StoredRow, evaluated: Dataset) -> No
 def _score(
     settings: Settings, suite: Suite, rows: Rows, points: list[_Point], all_metrics: bool
 ) -> Iterator[SliceScore]:
-    task = next(iter(rows.values())).cell.task
-    wanted = task.metrics if all_metrics else task.metrics[:1]
-    for metric in wanted:
-        if metric in CORPUS_METRICS:
+    """Every point in each metric that can be computed on parts."""
+    first = next(iter(rows.values()))
+    task = first.cell.task
+    for metric in task.metrics if all_metrics else task.metrics[:1]:
+        if metric in CORPUS_METRICS or first.results.arrays(metric) is None:
             continue
-        scorer = PartScorer(metric, settings.scoring)
+        scorer = PartScorer(task, metric, settings.scoring)
+        scores = []
         for point in points:
             row = rows[point.stored]
             reference = find_method(rows, suite.reference, point.stored)
             other = None if reference is row else reference
-            yield scorer.score(point.shown, row, other, point.part, point.members)
+            scores.append(scorer.score(point.shown, row, other, point.part, point.members))
+        yield from correct_scores(scores)

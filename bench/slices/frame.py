@@ -8,11 +8,13 @@ from bench.grid import plan
 from bench.settings import load_settings
 from bench.slices.build import build
 from bench.slices.model import SliceTable
+from bench.statistics import Comparison
 
 COLUMNS = [
     *("task", "metric", "method", "llm", "encoder", "max_input_tokens", "budget_rule"),
     *("by", "part", "order", "n", "users", "value", "low", "high"),
-    *("difference", "difference_low", "difference_high", "withheld"),
+    *("difference", "difference_low", "difference_high", "difference_p", "difference_verdict"),
+    *("withheld", "unproven"),
     *("by_seed", "seeds", "n_failed", "n_unparsed", "behaviors", "higher_is_better"),
 ]
 
@@ -20,9 +22,11 @@ COLUMNS = [
 def to_frame(table: SliceTable) -> pd.DataFrame:
     """One line per row, metric and part; `order` is the part's rank in its task.
 
-    Columns are those of `SliceScore` and `Part`; `low`, `high` and the interval of the difference
-    are missing where `withheld` says why. `behaviors` is a mean per query; n and users are counts
-    of one seed, n_failed and n_unparsed sums over seeds.
+    Columns are those of `SliceScore` and `Part`; `low`, `high`, the interval of the difference and
+    its p are missing where `withheld` says why. `difference_p` is corrected for all rows and parts
+    of the metric, and `difference_verdict` ("better", "worse" or "unclear") is what may be claimed;
+    `unproven` says why nothing may be claimed in spite of an interval. `behaviors` is a mean per
+    query; n and users are counts of one seed, n_failed and n_unparsed sums over seeds.
     """
     ranks: dict[str, int] = {}
     order: dict[tuple[str, str], int] = {}
@@ -43,12 +47,11 @@ def to_frame(table: SliceTable) -> pd.DataFrame:
             "n": score.part.n,
             "users": score.part.users,
             "value": score.value,
-            "low": score.low,
-            "high": score.high,
-            "difference": score.difference,
-            "difference_low": score.difference_low,
-            "difference_high": score.difference_high,
-            "withheld": score.withheld,
+            "low": score.interval.low,
+            "high": score.interval.high,
+            **_flatten(score.comparison),
+            "withheld": score.interval.withheld,
+            "unproven": "" if score.comparison is None else score.comparison.unproven,
             "by_seed": " ".join(f"{value:.6f}" for value in score.by_seed),
             "seeds": len(score.by_seed),
             "n_failed": score.n_failed,
@@ -60,6 +63,18 @@ def to_frame(table: SliceTable) -> pd.DataFrame:
     ]
     frame = pd.DataFrame(lines, columns=COLUMNS)
     return frame.astype({"max_input_tokens": "Int64"})
+
+
+def _flatten(comparison: Comparison | None) -> dict[str, float | str | None]:
+    if comparison is None:
+        return {}
+    return {
+        "difference": comparison.difference,
+        "difference_low": comparison.low,
+        "difference_high": comparison.high,
+        "difference_p": comparison.p_adjusted,
+        "difference_verdict": comparison.verdict,
+    }
 
 
 def to_csv(table: SliceTable) -> str:

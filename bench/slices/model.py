@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bench.statistics import Comparison, Interval
 from bench.tables.model import RowKey
 
 
@@ -29,12 +30,10 @@ class SliceScore:
 
     Attributes:
         row: method, LLM, encoder and budget; of a learning curve, `method` stands for all its k.
-        value: the metric over the part's queries only, the mean over seeds.
-        low, high: its interval over users; None where it is withheld.
-        difference: to the reference method on the same queries; None in the reference's own row
-            and where the table has no reference.
-        difference_low, difference_high: its interval; None where it is withheld.
-        withheld: why intervals are withheld; empty if they are not.
+        interval: the metric over the part's queries only, the mean over seeds; its interval is over
+            users and seeds, and withheld below 10 users.
+        comparison: with the reference on the same queries; its p is corrected for all rows and
+            parts of this metric. None in the reference's own row, and where there is no reference.
         by_seed: the value of each seed.
         n_failed, n_unparsed: queries of the part without an answer or with an unreadable one,
             summed over seeds. Both count as wrong.
@@ -45,17 +44,37 @@ class SliceScore:
     part: Part
     metric: str
     higher_is_better: bool
-    value: float
-    low: float | None
-    high: float | None
-    difference: float | None
-    difference_low: float | None
-    difference_high: float | None
-    withheld: str
+    interval: Interval
+    comparison: Comparison | None
     by_seed: tuple[float, ...]
     n_failed: int
     n_unparsed: int
     behaviors: float
+
+    @property
+    def value(self) -> float:
+        """The metric, averaged over seeds."""
+        return self.interval.value
+
+    @property
+    def low(self) -> float | None:
+        """The lower end of its interval; None where that is withheld."""
+        return self.interval.low
+
+    @property
+    def high(self) -> float | None:
+        """The upper end of its interval; None where that is withheld."""
+        return self.interval.high
+
+    @property
+    def withheld(self) -> str:
+        """Why there is no interval; empty where there is one."""
+        return self.interval.withheld
+
+    @property
+    def difference(self) -> float | None:
+        """To the reference; None where there is no comparison."""
+        return None if self.comparison is None else self.comparison.difference
 
 
 @dataclass(frozen=True)

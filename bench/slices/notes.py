@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from bench.settings import Settings
 from bench.slices.curve import NO_K, K, find_curves
 from bench.slices.dimensions import DIMENSIONS, Division
-from bench.slices.scoring import FEWEST_USERS
 from bench.slices.stored import Rows
+from bench.statistics import FEWEST_SEEDS, FEWEST_USERS
 
 
 def write_slice_notes(
@@ -53,9 +53,14 @@ def write_curve_notes(settings: Settings, stored: Mapping[str, Rows]) -> Iterato
 
 
 def _state_intervals(settings: Settings) -> Iterator[str]:
-    level = f"{settings.scoring.confidence:.0%}"
+    level = settings.scoring.confidence
     yield (
-        f"differences are to the reference on the same queries, with {level} intervals over "
-        f"users; (u users): fewer than {FEWEST_USERS} users, interval withheld. No stars: with "
-        "this many comparisons, some intervals exclude 0 by chance"
+        f"differences are to the reference on the same queries. *: p < {1 - level:.2g}, "
+        "Holm-corrected over all rows and parts of the metric; [low, high]: "
+        f"{level:.0%} interval over users and seeds, of each comparison by itself, withheld below "
+        f"{FEWEST_USERS} users"
+    )
+    yield (
+        f'"1 seed" or "2 seeds": another seed would give other scores, so nothing is claimed below '
+        f"{FEWEST_SEEDS} seeds; f failed, u unparsed"
     )

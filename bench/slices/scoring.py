@@ -1,6 +1,7 @@
 """One metric on some of the scored examples: values, intervals and denominators."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 import numpy as np
@@ -9,19 +10,18 @@ from numpy.typing import NDArray
 from bench.settings import ScoringSettings
 from bench.slices.model import Part, SliceScore
 from bench.slices.stored import StoredRow
-from bench.statistics import Interval, difference, interval
+from bench.statistics import Sample, compare, correct, estimate, partition
 from bench.tables.model import RowKey
+from tasks import Task
 from tasks.metrics import create
 from tasks.scoring import Scoring
-
-FEWEST_USERS = 10
-"""Users below which no interval is shown: resampling a handful of users gives too narrow ones."""
 
 
 @dataclass(frozen=True)
 class PartScorer:
     """Scores rows on parts by one of the task's metrics."""
 
+    task: type[Task]
     metric: str
     scoring: ScoringSettings
 
@@ -36,54 +36,59 @@ class PartScorer:
         """A row's score on a part.
 
         Args:
-            reference: what the difference is taken to; None where there is nothing to compare.
+            reference: what it is compared with; None where there is nothing to compare.
             members: [m] indices of the part's examples among the scored ones.
         """
-        # As in the whole table: means, where LaMP's aggregator would be a bootstrap of its own.
-        metric = create(self.metric, row.cell.task(), Scoring(unparsed=self.scoring.unparsed))
-        ours = [rows[members] for rows in row.arrays(self.metric)]
-        by_seed = tuple(metric.reduce(rows) for rows in ours)
-        users = [row.users[i] for i in members]
-        enough = part.users >= FEWEST_USERS
-        confidence, resamples = self.scoring.confidence, self.scoring.resamples
-        own = (
-            interval(ours, users, metric.reduce, confidence=confidence, resamples=resamples)
-            if enough
-            else None
-        )
-        gap: Interval | None = None
-        gap_value: float | None = None
+        ours = self._sample(row, members)
+        comparison = None
         if reference is not None:
-            theirs = [rows[members] for rows in reference.arrays(self.metric)]
-            gap_value = fmean(by_seed) - fmean(metric.reduce(rows) for rows in theirs)
-            if enough:
-                gap = difference(
-                    ours,
-                    theirs,
-                    users,
-                    metric.reduce,
-                    confidence=confidence,
-                    resamples=resamples,
-                )
+            comparison = compare(
+                ours,
+                self._sample(reference, members),
+                confidence=self.scoring.confidence,
+                flips=self.scoring.resamples,
+            )
         answers = row.answers(row.ids[i] for i in members)
         texts = [None if answer is None else answer.text for answer in answers]
+        metric = create(self.metric, self.task())
         return SliceScore(
             row=key,
             part=part,
             metric=self.metric,
             higher_is_better=metric.higher_is_better,
-            value=fmean(by_seed),
-            low=None if own is None else own.low,
-            high=None if own is None else own.high,
-            difference=gap_value,
-            difference_low=None if gap is None else gap.low,
-            difference_high=None if gap is None else gap.high,
-            withheld="" if enough else f"{part.users} user{'s' * (part.users != 1)}",
-            by_seed=by_seed,
+            interval=estimate(ours, confidence=self.scoring.confidence),
+            comparison=comparison,
+            by_seed=tuple(ours.by_seed.tolist()),
             n_failed=sum(text is None for text in texts),
             n_unparsed=sum(text is not None and metric.unparsed(text) for text in texts),
             behaviors=fmean(0 if answer is None else len(answer.behaviors) for answer in answers),
         )
+
+    def _sample(self, row: StoredRow, members: NDArray[np.intp]) -> Sample:
+        """A row's values on some examples, by means as in the whole table's intervals."""
+        metric = create(self.metric, self.task(), Scoring(unparsed=self.scoring.unparsed))
+        arrays = row.arrays(self.metric, members)
+        if arrays is None:
+            raise ValueError(f"{self.metric} has no values of single examples")
+        return Sample(
+            arrays,
+            partition(tuple(row.users[i] for i in members)),
+            metric.reduce,
+            is_mean=metric.is_mean,
+            seeds=row.results.seeds,
+            seeded=row.results.seeded,
+            higher_is_better=metric.higher_is_better,
+            bounds=metric.bounds,
+        )
+
+
+def correct_scores(scores: Sequence[SliceScore]) -> list[SliceScore]:
+    """The same scores with each p corrected for all the comparisons among them (Holm)."""
+    corrected = iter(correct([s.comparison for s in scores if s.comparison is not None]))
+    return [
+        score if score.comparison is None else replace(score, comparison=next(corrected))
+        for score in scores
+    ]
 
 
 def make_part(row: StoredRow, place: str, name: str, members: NDArray[np.intp]) -> Part:

@@ -7,6 +7,7 @@ from bench.render.sheets import ABSENT, Field, Sheet, label_names, make_labels
 from bench.slices.curve import K
 from bench.slices.model import Part, SliceScore, SliceTable
 from bench.tables.model import RowKey
+from bench.tables.notes import format_bounds
 
 
 def make_sheets(table: SliceTable, *, intervals: bool = False) -> list[Sheet]:
@@ -65,19 +66,18 @@ def _make_sheet(
 def _format_score(score: SliceScore, *, interval: bool, items: bool) -> str:
     """Value, interval, counts of what failed or wasn't readable, and the items in a prompt."""
     parts = [f"{score.value:.3f}"]
-    if interval and score.low is not None and score.high is not None:
-        parts.append(f"[{score.low:.3f}, {score.high:.3f}]")
-    elif interval:
-        parts.append(f"({score.withheld})")
+    if interval:
+        parts.append(format_bounds(score.interval, ".3f"))
     counts = ((score.n_failed, "f"), (score.n_unparsed, "u"))
     parts += [f"{mark}{count}" for count, mark in counts if count]
     return " ".join([*parts, *([f"({score.behaviors:.1f} shown)"] if items else [])])
 
 
 def _format_difference(score: SliceScore) -> str:
-    if score.difference is None:
+    """Difference, star, interval, and why nothing may be claimed of it."""
+    gap = score.comparison
+    if gap is None:
         return ABSENT
-    if score.difference_low is None or score.difference_high is None:
-        return f"{score.difference:+.3f} ({score.withheld})"
-    interval = f"[{score.difference_low:+.3f}, {score.difference_high:+.3f}]"
-    return f"{score.difference:+.3f} {interval}"
+    star = "*" if gap.significant else ""
+    parts = [f"{gap.difference:+.3f}{star}", format_bounds(gap, "+.3f"), gap.unproven]
+    return " ".join(part for part in parts if part)

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from bench import store
 from bench.grid import Cell, Grid
-from bench.records import CellScores
+from bench.settings import Settings
+from bench.tables.build import check_terms, read_results
 from bench.tables.model import RowKey
-from bench.tables.stored import FAILED, NO_GOLDS, NOT_RUN
+from bench.tables.stored import Results
 from tasks import Prediction
 from tasks.common.errors import StorageError
 
@@ -21,28 +22,28 @@ class StoredRow:
 
     Attributes:
         cell: one of them, for its task, method and options.
-        scores, predictions: of each seed; predictions by example id.
-        state: why a seed is missing; empty if none is.
+        results: their scores.
+        predictions: of each seed with scores; by example id.
     """
 
     cell: Cell
-    scores: list[CellScores] = field(default_factory=list)
+    results: Results
     predictions: list[dict[str, Prediction]] = field(default_factory=list)
-    state: str = ""
 
     @property
     def ids(self) -> tuple[str, ...]:
         """[n] the scored examples, in the order of all rows."""
-        return self.scores[0].ids
+        return self.results.scores[0].ids
 
     @property
     def users(self) -> tuple[str, ...]:
         """[n] whose each example is."""
-        return self.scores[0].users
+        return self.results.scores[0].users
 
-    def arrays(self, metric: str) -> list[NDArray[np.float64]]:
-        """Per-example statistics [n, c] of each seed."""
-        return [np.asarray(s.metrics[metric].rows, dtype=np.float64) for s in self.scores]
+    def arrays(self, metric: str, members: NDArray[np.intp]) -> list[NDArray[np.float64]] | None:
+        """Statistics [m, c] of some examples, for each seed; None for a metric without any."""
+        arrays = self.results.arrays(metric)
+        return None if arrays is None else [rows[members] for rows in arrays]
 
     def answers(self, ids: Iterable[str]) -> list[Prediction | None]:
         """The predictions for some examples, seed after seed; None where one is missing."""
@@ -54,38 +55,40 @@ Rows = Mapping[RowKey, StoredRow]
 """The stored rows of one place, in the suite's order."""
 
 
-def read_rows(grid: Grid) -> dict[str, dict[RowKey, StoredRow]]:
-    """Place → row → its stored results, in the suite's order; rows without any are included.
+def read_rows(
+    settings: Settings, grid: Grid, *, allow_unequal: bool = False
+) -> tuple[dict[str, dict[RowKey, StoredRow]], list[str]]:
+    """Place → row → its stored results, in the suite's order, without rows that have no scores.
 
-    Raises StorageError where a stored file is damaged, or cells were scored on other examples.
+    Returns:
+        The rows, and in what terms they are unequal.
+
+    Raises:
+        ConfigError: cells of unequal terms, unless `allow_unequal`.
+        StorageError: a stored file is damaged, or cells were scored on other examples.
     """
+    results = read_results(settings, grid)
+    unequal = check_terms(results, allow=allow_unequal)
     places: dict[str, dict[RowKey, StoredRow]] = {}
     for cell in grid.cells:
-        of_place = places.setdefault(cell.place, {})
-        _add_cell(of_place.setdefault(RowKey.of(cell), StoredRow(cell)), cell)
+        key = RowKey.of(cell)
+        found = results[key][cell.place]
+        if not found.scores:
+            continue
+        row = places.setdefault(cell.place, {}).setdefault(key, StoredRow(cell, found))
+        if store.is_done(cell.folder) and not (cell.folder / store.SUBMISSION).is_file():
+            predictions = store.read_predictions(cell.folder / store.PREDICTIONS)
+            row.predictions.append({prediction.id: prediction for prediction in predictions})
     for place, rows in places.items():
-        _require_alike(place, rows)
-    return places
+        _require_alike(place, rows, settings)
+    return places, unequal
 
 
-def _add_cell(row: StoredRow, cell: Cell) -> None:
-    if not store.is_done(cell.folder):
-        row.state = FAILED if store.error_file(cell.folder).is_file() else NOT_RUN
-        return
-    scores = store.read_scores(cell.folder)
-    if scores is None:
-        row.state = NO_GOLDS
-        return
-    predictions = store.read_predictions(cell.folder / store.PREDICTIONS)
-    row.scores.append(scores)
-    row.predictions.append({prediction.id: prediction for prediction in predictions})
-
-
-def _require_alike(place: str, rows: dict[RowKey, StoredRow]) -> None:
-    stored = [(key, scores) for key, row in rows.items() for scores in row.scores]
+def _require_alike(place: str, rows: Rows, settings: Settings) -> None:
+    stored = [(key, scores) for key, row in rows.items() for scores in row.results.scores]
+    ids = stored[0][1].ids
     for key, scores in stored:
-        first = stored[0][1]
-        if (scores.ids, scores.scoring) != (first.ids, first.scoring):
+        if (scores.ids, scores.scoring) != (ids, settings.scoring.rules):
             raise StorageError(
                 f"{place}: a cell of {key.method!r} was scored on other examples or with other "
                 "[scoring] settings",

@@ -33,9 +33,12 @@ class Rouge(Metric):
             differs from the mean in about the 4th digit.
     """
 
+    bounds = (0.0, 1.0)
+
     def __init__(self, name: str, aggregator: Aggregator) -> None:
         self.name = name
         self.aggregator = aggregator
+        self.is_mean = aggregator == "mean"
 
     @cached_property
     def _scorer(self) -> Any:
@@ -63,6 +66,8 @@ class Rouge(Metric):
 
 class SacreBleuMetric(Metric):
     """A corpus metric of sacrebleu in [0, 100]; rows are the sufficient statistics per segment."""
+
+    bounds = (0.0, 100.0)
 
     @cached_property
     def _metric(self) -> Any:
@@ -113,6 +118,8 @@ class Meteor(Metric):
     """
 
     name = "meteor"
+    is_mean = True
+    bounds = (0.0, 1.0)
 
     def __init__(self, wordnet: Any = None) -> None:
         """`wordnet`: a corpus reader to use instead of NLTK's installed one."""

@@ -91,25 +91,36 @@ def test_by_label(project):
     assert "LaMP-3 has no query with label 3" in table.notes
 
 
-def test_few_users_have_no_interval(project):
+def test_few_users_have_no_interval_and_no_test(project):
     project.run()
     score = next(s for s in build(project, "history").scores if s.difference is not None)
-    assert (score.low, score.high, score.difference_low, score.difference_high) == (None,) * 4
-    assert score.withheld == "1 user"
+    assert (score.low, score.high, score.comparison.low, score.comparison.p) == (None,) * 4
+    assert score.withheld == "1 user, of 10 needed"
 
 
-def test_ten_users_have_one(project):
-    """Ten users of equal scores: the interval is shown, and it is that of a constant."""
-    users = [f"u{n}" for n in range(10)]
+def test_each_part_is_tested_on_its_own_users(project):
+    """24 users, 12 of a gold 1 and 12 of a gold 5: `ones` is right for the first, `fives` is not.
+
+    Of 12 users by label "1", 10 have error 0 under `mostly` and 4 under `fives`, and 2 have 4 and 4:
+    the difference is −40 / 12, and no interval of it reaches 0.
+    """
+    users = [f"u{n:02d}" for n in range(24)]
+    golds = {user: "1" if n < 12 else "5" for n, user in enumerate(users)}
     asked = [review(user, "Text.", user_id=f"user {user}") for user in users]
-    golds = dict.fromkeys(users, "2")
     write_set(project.root / "data/time/LaMP_3/dev", asked, golds)
-    project.run()
-    (score,) = [s for s in build(project, "label").scores if s.row.method == "right"]
-    # "right" knows none of these ids; an answer that isn't there counts as the farthest label.
-    assert (score.part.users, score.withheld) == (10, "")
-    assert score.low == score.high == score.value
-    assert score.difference_low == score.difference == score.difference_high
+    project.says("fives", dict.fromkeys(users, "5"), probe="SaysUnseeded")
+    mostly = {user: "1" if n < 10 else "5" for n, user in enumerate(users)}
+    project.says("mostly", mostly, probe="SaysUnseeded")
+    project.suite("fives", "mostly", name="l", more='reference = "fives"')
+    project.run(suite="l")
+    table = slices.build(project.load(suite="l"), project.plan(suite="l"), "label")
+    first, second = [s for s in table.scores if s.row.method == "mostly"]
+    assert (first.part.name, first.part.n, first.part.users, first.withheld) == ("1", 12, 12, "")
+    assert first.difference == pytest.approx(-40 / 12)
+    assert first.comparison.high < 0
+    assert (first.comparison.significant, first.comparison.verdict) == (True, "better")
+    # With gold 5 both are right for all 12 users: nothing varies, so there is nothing to test.
+    assert (second.part.name, second.difference, second.withheld) == ("5", 0, "all users alike")
 
 
 def test_seeds_are_averaged_and_their_failures_summed(project):
@@ -198,13 +209,8 @@ def test_the_frame_has_one_line_per_row_and_part(project):
     frame = slices.to_frame(build(project, "history"))
     assert len(frame) == 3 * 3
     line = frame[(frame.method == "mixed") & (frame.part == "2–4")].iloc[0]
-    assert (line["order"], line.n, line.users, line.value, line.withheld) == (
-        2,
-        2,
-        1,
-        1.5,
-        "1 user",
-    )
+    assert (line["order"], line.n, line.users, line.value) == (2, 2, 1, 1.5)
+    assert line.withheld == "1 user, of 10 needed"
 
 
 def test_the_pages_figures_are_those_of_the_world(tmp_path):
