@@ -97,11 +97,11 @@ def _make_sheet(title: str, lines: pd.DataFrame) -> Sheet:
 def _count_digits() -> dict[tuple[str, int], int]:
     """(paper, table) → the digits behind the point that all its values are given with."""
     numbers = load_published()
-    tables = numbers.groupby(["paper", "table"])["value"]
-    return {
-        name: max(len(f"{value:.4f}".rstrip("0").partition(".")[2]) for value in values)
-        for name, values in tables
-    }
+    digits: dict[tuple[str, int], int] = {}
+    for paper, table, value in zip(*(numbers[c] for c in ("paper", "table", "value")), strict=True):
+        own = len(f"{value:.4f}".rstrip("0").partition(".")[2])
+        digits[paper, table] = max(own, digits.get((paper, table), 0))
+    return digits
 
 
 def _format_label(value: Any) -> str:
