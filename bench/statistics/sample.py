@@ -90,6 +90,6 @@ class Sample:
     def by_user(self) -> Floats:
         """[S, U] the metric of each user's own examples."""
         if self.is_mean:
-            return self.sums / self.users.sizes
+            return np.asarray(self.sums / self.users.sizes)
         members = self.users.members
         return np.array([[self.reduce(rows[own]) for own in members] for rows in self.rows])
