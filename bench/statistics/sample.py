@@ -81,7 +81,7 @@ class Sample:
         if self.is_mean:
             sizes = self.clusters.sizes
             totals = self.sums.sum(axis=1, keepdims=True)
-            return (totals - self.sums) / (sizes.sum() - sizes)
+            return np.asarray((totals - self.sums) / (sizes.sum() - sizes))
         codes = self.clusters.codes
         kept = [codes != user for user in range(self.clusters.n_users)]
         return np.array([[self.reduce(rows[keep]) for keep in kept] for rows in self.rows])
