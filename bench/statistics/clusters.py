@@ -46,7 +46,8 @@ class Clusters:
 
     def sum(self, values: Floats) -> Floats:
         """Sums of per-example values [n] by user [U]."""
-        return np.bincount(self.codes, weights=values, minlength=self.n_users)
+        sums = np.bincount(self.codes, weights=values, minlength=self.n_users)
+        return np.asarray(sums, dtype=np.float64)
 
     def merge(self, most: int) -> "Clusters":
         """At most `most` groups of whole users, about equally many users each."""

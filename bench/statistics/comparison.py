@@ -197,7 +197,7 @@ def _sum_by_user(ours: Sample, theirs: Sample, pairs: Pairs, table: Floats) -> F
     """[U] each user's part of the difference: a sum over queries if the metric is their mean."""
     if not ours.is_mean:
         return np.asarray(table.mean(axis=0))
-    return np.mean([ours.sums[a] - theirs.sums[b] for a, b in pairs], axis=0)
+    return np.asarray(np.mean([ours.sums[a] - theirs.sums[b] for a, b in pairs], axis=0))
 
 
 def correct(comparisons: Sequence[Comparison]) -> list[Comparison]:

@@ -81,7 +81,7 @@ class Sample:
         if self.is_mean:
             sizes = self.clusters.sizes
             totals = self.sums.sum(axis=1, keepdims=True)
-            return (totals - self.sums) / (sizes.sum() - sizes)
+            return np.asarray((totals - self.sums) / (sizes.sum() - sizes))
         codes = self.clusters.codes
         kept = [codes != user for user in range(self.clusters.n_users)]
         return np.array([[self.reduce(rows[keep]) for keep in kept] for rows in self.rows])
@@ -90,6 +90,6 @@ class Sample:
     def by_user(self) -> Floats:
         """[S, U] the metric of each user's own examples."""
         if self.is_mean:
-            return self.sums / self.users.sizes
+            return np.asarray(self.sums / self.users.sizes)
         members = self.users.members
         return np.array([[self.reduce(rows[own]) for own in members] for rows in self.rows])

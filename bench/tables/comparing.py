@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from bench.rows import CONTROL
 from bench.settings import ScoringSettings
@@ -60,15 +61,19 @@ class Comparing:
         samples: dict[RowKey, Sample | None] = {}
         for key, found in results.items():
             arrays = found.arrays(name)
-            samples[key] = arrays and Sample(
-                arrays,
-                partition(users),
-                metric.reduce,
-                is_mean=metric.is_mean,
-                seeds=found.seeds,
-                seeded=found.seeded,
-                higher_is_better=metric.higher_is_better,
-                bounds=metric.bounds,
+            samples[key] = (
+                None
+                if arrays is None
+                else Sample(
+                    arrays,
+                    partition(users),
+                    metric.reduce,
+                    is_mean=metric.is_mean,
+                    seeds=found.seeds,
+                    seeded=found.seeded,
+                    higher_is_better=metric.higher_is_better,
+                    bounds=metric.bounds,
+                )
             )
         values = {key: found.mean(name) for key, found in results.items()}
         return cls(
@@ -153,5 +158,10 @@ def correct_entries(entries: Mapping[RowKey, Entry]) -> dict[RowKey, Entry]:
             ]
             corrected = correct([gap for _, gap in family])
             for (key, _), gap in zip(family, corrected, strict=True):
-                found[key] = replace(found[key], **{field: gap})
+                found[key] = _replace_gap(found[key], field, gap)
     return found
+
+
+def _replace_gap(entry: Entry, field: str, gap: Comparison) -> Entry:
+    changes: dict[str, Any] = {field: gap}
+    return replace(entry, **changes)

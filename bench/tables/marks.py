@@ -66,7 +66,8 @@ def _explain_seeds(columns: Sequence[Column], rows: Sequence[Row]) -> Iterator[s
 def _explain_withheld(entries: Sequence[Entry]) -> Iterator[str]:
     """Why there are scores without an interval."""
     gaps = [entry.to_reference for entry in entries if entry.to_reference is not None]
-    reasons = dict.fromkeys(found.withheld for found in [*(e.interval for e in entries), *gaps])
+    withheld = [entry.interval.withheld for entry in entries]
+    reasons = dict.fromkeys([*withheld, *(gap.withheld for gap in gaps)])
     for reason in reasons:
         if reason == NO_VALUES:
             yield f"no interval and no star: {reason}"

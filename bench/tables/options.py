@@ -7,12 +7,14 @@ from pydantic import ValidationError
 
 from bench.grid import Cell, Grid
 from bench.rows import resolve_row
-from bench.settings import Settings
+from bench.settings import Settings, Suite
 from bench.settings.loading import load_shipped
 from methods.core.controls import SEPARATOR
 from tasks.common.errors import ConfigError
 
 Options = dict[str, Any]
+NO_SUITE = Suite(data=("",), tasks=("",), methods=("",))
+"""Changes no option."""
 MOST = 8
 """Options of a row that are listed."""
 
@@ -51,7 +53,7 @@ def describe_changed_options(grid: Grid) -> Iterator[str]:
 
 def _resolve_shipped(shipped: Settings, suite: str, cell: Cell) -> Options:
     """The options that a row has without the user's settings, as "training.epochs" → value."""
-    own_suite = shipped.suites.get(suite)
+    own_suite = shipped.suites.get(suite, NO_SUITE)
     try:
         config = resolve_row(shipped, own_suite, cell.variant, cell.task.name).config
     except ConfigError:  # a variant of one's own
