@@ -255,6 +255,34 @@ def test_a_loss_that_is_not_finite_names_step_and_ids(tmp_path):
         fit(net, tmp_path, config, data=data_for(net, poison=order[2][0]))
 
 
+def test_a_gradient_that_is_not_finite_names_step_and_ids(tmp_path):
+    """√0 is finite and its slope is not; the second step is the first that has it."""
+    module = nn.Linear(1, 1, bias=False)
+    steps = []
+
+    def nll(rows, _epoch):
+        steps.append(rows)
+        factor = torch.sqrt(module.weight.squeeze() * 0) if len(steps) == 2 else module.weight.sum()
+        return factor * torch.ones(len(rows)), torch.ones(len(rows))
+
+    config = TrainingConfig(batch_size=1, epochs=1)
+    with pytest.raises(ModelError, match=r"gradient is not finite at step 2, .* ids [ab]\b"):
+        fit(module, tmp_path, config, data=TrainingData(["a", "b"], [1, 1], nll))
+
+
+def test_a_dev_loss_is_that_of_the_first_epochs_view(tmp_path):
+    """Data that differ by epoch, as augmented histories do, are the same at every evaluation."""
+    net, seen = Net(), []
+    inner = data_for(net)
+
+    def nll(rows, epoch):
+        seen.append(epoch)
+        return inner.nll(rows, epoch)
+
+    fit(net, tmp_path, dev=TrainingData(inner.ids, inner.lengths, nll))
+    assert set(seen) == {0}
+
+
 @pytest.mark.parametrize(("evaluations", "points"), [(5, 5), (7, 7), (10, 10), (50, 12), (1, 1)])
 def test_the_curve_has_as_many_points_as_asked_for(tmp_path, evaluations, points):
     config = CONFIG.model_copy(update={"evaluations": evaluations})
