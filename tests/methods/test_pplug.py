@@ -254,6 +254,8 @@ def test_loss_falls_and_dev_loss_is_watched(tmp_path):
 )
 def test_bytes_per_user_are_those_of_the_train_users(folder, options, expected):
     method = pplug(folder, **options)
+    method.runtime.population = ()
+    assert method.mean_history == 0
     method.runtime.population = EXAMPLES
     assert method.cost().bytes_per_user == pytest.approx(expected)
     method.predict(EXAMPLES[:1])
