@@ -14,7 +14,7 @@ from bench.slices.dimensions import DIMENSIONS, Division
 from bench.slices.model import Part, SliceScore, SliceTable
 from bench.slices.notes import write_curve_notes, write_slice_notes
 from bench.slices.scoring import PartScorer, correct_scores, make_part
-from bench.slices.stored import Rows, StoredRow, read_rows
+from bench.slices.stored import Rows, StoredRow, check_row_terms, read_rows
 from bench.tables.build import find_method
 from bench.tables.model import RowKey
 from tasks import Dataset
@@ -48,6 +48,8 @@ def build(
     *,
     all_metrics: bool = False,
     allow_unequal: bool = False,
+    datas: Mapping[str, Data] | None = None,
+    everything: Mapping[str, Rows] | None = None,
 ) -> SliceTable:
     """A suite's stored results by the parts of a dimension.
 
@@ -55,6 +57,8 @@ def build(
         by: a key of `DIMENSIONS`, or "k" for learning curves.
         all_metrics: every metric of each task that parts can have, not only the primary one.
         allow_unequal: also show cells in which an LLM ran under different terms, and say so.
+        datas: the suite's data sources, if they are open already.
+        everything: what `read_rows` gives, if it is read already.
 
     Raises:
         ConfigError: no such dimension, nothing is stored yet, no task can be divided so, (by k) no
@@ -65,14 +69,22 @@ def build(
     if by not in (*DIMENSIONS, K):
         known = [*DIMENSIONS, K]
         raise ConfigError(f"can't slice by {by!r}", hint=did_you_mean(by, known))
-    stored, unequal = read_rows(settings, grid, allow_unequal=allow_unequal)
+    everything = read_rows(settings, grid) if everything is None else everything
+    unequal = check_row_terms(everything, allow=allow_unequal)
+    stored = {
+        place: scored
+        for place, rows in everything.items()
+        if (scored := {key: row for key, row in rows.items() if row.scores})
+    }
     if not stored:
         raise ConfigError(
             f"no cell of suite {grid.suite!r} has scores",
             hint=f"Run `bench run {grid.suite}` first",
         )
     place_points, notes = (
-        _place_curves(settings, grid, stored) if by == K else _divide(settings, grid, by, stored)
+        _place_curves(settings, grid, stored)
+        if by == K
+        else _divide(settings, grid, by, stored, datas)
     )
     _, suite = settings.suite(grid.suite)
     scores = tuple(
@@ -92,11 +104,15 @@ def build(
 
 
 def _divide(
-    settings: Settings, grid: Grid, by: str, stored: Mapping[str, Rows]
+    settings: Settings,
+    grid: Grid,
+    by: str,
+    stored: Mapping[str, Rows],
+    datas: Mapping[str, Data] | None,
 ) -> tuple[dict[str, list[_Point]], Iterator[str]]:
     """Place → every row on every part of the place's examples; and the notes."""
     _, suite = settings.suite(grid.suite)
-    datas = {source: Data(settings, suite, source) for source in suite.data}
+    datas = datas or {source: Data(settings, suite, source) for source in suite.data}
     points: dict[str, list[_Point]] = {}
     divisions: dict[str, Division] = {}
     for place, rows in stored.items():

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from bench import store
 from bench.grid import Cell, Grid
+from bench.records import CellScores
 from bench.settings import Settings
 from bench.tables.build import check_terms, read_results
 from bench.tables.model import RowKey
@@ -29,6 +30,11 @@ class StoredRow:
     cell: Cell
     results: Results
     predictions: list[dict[str, Prediction]] = field(default_factory=list)
+
+    @property
+    def scores(self) -> list[CellScores]:
+        """scores.json of each seed."""
+        return self.results.scores
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -55,40 +61,38 @@ Rows = Mapping[RowKey, StoredRow]
 """The stored rows of one place, in the suite's order."""
 
 
-def read_rows(
-    settings: Settings, grid: Grid, *, allow_unequal: bool = False
-) -> tuple[dict[str, dict[RowKey, StoredRow]], list[str]]:
-    """Place → row → its stored results, in the suite's order, without rows that have no scores.
+def read_rows(settings: Settings, grid: Grid) -> dict[str, dict[RowKey, StoredRow]]:
+    """Place → row → its stored results, in the suite's order; rows without any are included.
 
-    Returns:
-        The rows, and in what terms they are unequal.
-
-    Raises:
-        ConfigError: cells of unequal terms, unless `allow_unequal`.
-        StorageError: a stored file is damaged, or cells were scored on other examples.
+    Raises StorageError where a stored file is damaged, or cells were scored on other examples.
     """
     results = read_results(settings, grid)
-    unequal = check_terms(results, allow=allow_unequal)
     places: dict[str, dict[RowKey, StoredRow]] = {}
     for cell in grid.cells:
         key = RowKey.of(cell)
-        found = results[key][cell.place]
-        if not found.scores:
-            continue
-        row = places.setdefault(cell.place, {}).setdefault(key, StoredRow(cell, found))
+        of_place = places.setdefault(cell.place, {})
+        row = of_place.setdefault(key, StoredRow(cell, results[key][cell.place]))
         if store.is_done(cell.folder) and not (cell.folder / store.SUBMISSION).is_file():
             predictions = store.read_predictions(cell.folder / store.PREDICTIONS)
             row.predictions.append({prediction.id: prediction for prediction in predictions})
     for place, rows in places.items():
         _require_alike(place, rows, settings)
-    return places, unequal
+    return places
+
+
+def check_row_terms(places: Mapping[str, Rows], *, allow: bool = False) -> list[str]:
+    """In what terms an LLM's cells differ, in words. Raises ConfigError unless `allow`."""
+    results: dict[RowKey, dict[str, Results]] = {}
+    for place, rows in places.items():
+        for key, row in rows.items():
+            results.setdefault(key, {})[place] = row.results
+    return check_terms(results, allow=allow)
 
 
 def _require_alike(place: str, rows: Rows, settings: Settings) -> None:
     stored = [(key, scores) for key, row in rows.items() for scores in row.results.scores]
-    ids = stored[0][1].ids
     for key, scores in stored:
-        if (scores.ids, scores.scoring) != (ids, settings.scoring.rules):
+        if (scores.ids, scores.scoring) != (stored[0][1].ids, settings.scoring.rules):
             raise StorageError(
                 f"{place}: a cell of {key.method!r} was scored on other examples or with other "
                 "[scoring] settings",
