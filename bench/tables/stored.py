@@ -45,7 +45,7 @@ def add_cell(results: Results, cell: Cell) -> None:
         results.state = FAILED if store.error_file(cell.folder).is_file() else NOT_RUN
         return
     record = store.read_record(cell.folder)
-    results.costs.append(_read_cost(record))
+    results.costs.append(read_cost(record))
     results.totals.append(record.totals)
     scores = store.read_scores(cell.folder)
     if scores is None:
@@ -54,7 +54,7 @@ def add_cell(results: Results, cell: Cell) -> None:
         results.scores.append(scores)
 
 
-def _read_cost(record: CellRecord) -> RowCost:
+def read_cost(record: CellRecord) -> RowCost:
     return RowCost(
         **asdict(record.cost),
         fit_seconds=record.fit.seconds,
