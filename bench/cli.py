@@ -201,10 +201,19 @@ def table(
     intervals: Annotated[
         bool, typer.Option("--intervals", help="Print the interval of each score.")
     ] = False,
+    slice_by: Annotated[
+        str | None,
+        typer.Option(
+            "--slice",
+            metavar="BY",
+            help="Scores by history (its length), activity, label or seen (users); k: learning "
+            "curves of methods that the suite has at several k.",
+        ),
+    ] = None,
     config: Config = CONFIG,
 ) -> None:
     """Render a suite's stored results. CSV always has intervals and denominators."""
-    from bench import render, store, tables
+    from bench import render, slices, store, tables
 
     settings, grid = _plan(suite, method, task, set, config)
     others = store.count_cells(settings.store.runs, grid.suite)
@@ -214,19 +223,24 @@ def table(
             f"{grid.suite!r} are stored under other settings: give the same --set, or see "
             f"`bench plan {grid.suite} --cells`"
         )
-    built = tables.build(settings, grid, all_metrics=all_metrics)
+    if slice_by is not None:
+        sliced = slices.build(settings, grid, slice_by, all_metrics=all_metrics)
+        sheets, notes = slices.make_sheets(sliced, intervals=intervals), sliced.notes
+    else:
+        built = tables.build(settings, grid, all_metrics=all_metrics)
+        sheets, notes = render.make_sheets(built, intervals=intervals), built.notes
     if format is Format.TERMINAL and out is None:
-        render.print_table(built, make_console(), intervals=intervals)
+        render.print_sheets(sheets, notes, make_console())
         return
     if format is Format.CSV:
-        text = render.to_csv(built, costs=True)
+        text = render.to_csv(built, costs=True) if slice_by is None else slices.to_csv(sliced)
     else:
         write = {
-            Format.TERMINAL: render.to_text,
-            Format.MARKDOWN: render.to_markdown,
-            Format.LATEX: render.to_latex,
+            Format.TERMINAL: render.sheets_to_text,
+            Format.MARKDOWN: render.sheets_to_markdown,
+            Format.LATEX: render.sheets_to_latex,
         }[format]
-        text = write(built, intervals=intervals)
+        text = write(sheets, notes)
     if out is None:
         echo(text, end="")
     else:

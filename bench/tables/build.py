@@ -1,8 +1,9 @@
 """Builds the table of a grid from what is stored."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
+from typing import TypeVar
 
 from bench import store
 from bench.grid import Grid
@@ -20,6 +21,7 @@ from tasks.metrics import create
 from tasks.scoring import Scoring
 
 CONTROL_SUFFIX = f"{SEPARATOR}{CONTROL}"
+R = TypeVar("R")
 
 
 def build(settings: Settings, grid: Grid, *, all_metrics: bool = False) -> Table:
@@ -130,11 +132,11 @@ def _build_column(
         )
         entries[key] = Entry(
             interval=replace(resampled, value=fmean(score.value for score in stored)),
-            to_reference=compare(found, _find_method(results, suite.reference, key)),
+            to_reference=compare(found, find_method(results, suite.reference, key)),
             to_control=compare(
                 found, results.get(key._replace(method=f"{key.method}{CONTROL_SUFFIX}"))
             ),
-            to_instruction_only=compare(found, _find_method(results, suite.instruction_only, key)),
+            to_instruction_only=compare(found, find_method(results, suite.instruction_only, key)),
             by_seed=tuple(score.value for score in stored),
             n=len(ids),
             n_failed=sum(score.n_failed for score in stored),
@@ -163,7 +165,7 @@ def _check_alike(
         )
 
 
-def _find_method(results: dict[RowKey, Results], method: str, key: RowKey) -> Results | None:
+def find_method(results: Mapping[RowKey, R], method: str, key: RowKey) -> R | None:
     """A method's results with the LLM (and the encoder, if possible) of `key`; else its only ones.
 
     Prompt budgets are never mixed: a row without one, because it uses no LLM, is compared with the

@@ -1,0 +1,62 @@
+"""A sliced table in long form, for pandas, spreadsheets and plots."""
+
+import pandas as pd
+
+from bench.slices.model import SliceTable
+
+COLUMNS = [
+    *("task", "metric", "method", "llm", "encoder", "max_input_tokens", "budget_rule"),
+    *("by", "part", "order", "n", "users", "value", "low", "high"),
+    *("difference", "difference_low", "difference_high", "withheld"),
+    *("by_seed", "seeds", "n_failed", "n_unparsed", "behaviors", "higher_is_better"),
+]
+
+
+def to_frame(table: SliceTable) -> pd.DataFrame:
+    """One line per row, metric and part; `order` is the part's rank in its task.
+
+    Columns are those of `SliceScore` and `Part`; `low`, `high` and the interval of the difference
+    are missing where `withheld` says why. `behaviors` is a mean per query; n and users are counts
+    of one seed, n_failed and n_unparsed sums over seeds.
+    """
+    ranks: dict[str, int] = {}
+    order: dict[tuple[str, str], int] = {}
+    for part in table.parts:
+        order[part.place, part.name] = ranks[part.place] = ranks.get(part.place, -1) + 1
+    lines = [
+        {
+            "task": score.part.place,
+            "metric": score.metric,
+            "method": score.row.method,
+            "llm": score.row.llm,
+            "encoder": score.row.encoder,
+            "max_input_tokens": None if score.row.budget is None else score.row.budget.tokens,
+            "budget_rule": None if score.row.budget is None else score.row.budget.rule,
+            "by": table.by,
+            "part": score.part.name,
+            "order": order[score.part.place, score.part.name],
+            "n": score.part.n,
+            "users": score.part.users,
+            "value": score.value,
+            "low": score.low,
+            "high": score.high,
+            "difference": score.difference,
+            "difference_low": score.difference_low,
+            "difference_high": score.difference_high,
+            "withheld": score.withheld,
+            "by_seed": " ".join(f"{value:.6f}" for value in score.by_seed),
+            "seeds": len(score.by_seed),
+            "n_failed": score.n_failed,
+            "n_unparsed": score.n_unparsed,
+            "behaviors": score.behaviors,
+            "higher_is_better": score.higher_is_better,
+        }
+        for score in table.scores
+    ]
+    frame = pd.DataFrame(lines, columns=COLUMNS)
+    return frame.astype({"max_input_tokens": "Int64"})
+
+
+def to_csv(table: SliceTable) -> str:
+    """`to_frame` as CSV text."""
+    return to_frame(table).to_csv(index=False, float_format="%.6f", lineterminator="\n")
