@@ -10,7 +10,8 @@ import typer
 
 from bench.data_cli import app as data_app
 from bench.output import echo, echo_error, make_console, prepare_streams, write_output
-from bench.settings_cli import CONFIG, Config, init, list_names
+from bench.report.command import plot, report
+from bench.settings_cli import CONFIG, Config, Methods, Set, Suite, Tasks, init, list_names
 from tasks.common.errors import BenchError
 
 if TYPE_CHECKING:
@@ -27,21 +28,11 @@ app = typer.Typer(
 app.add_typer(data_app, name="data")
 app.command("list")(list_names)
 app.command()(init)
+app.command()(report)
+app.command()(plot)
 
-Suite = Annotated[
-    str | None,
-    typer.Argument(help="A suite (see `bench list suites`); the default one if omitted."),
-]
-Methods = Annotated[
-    list[str],
-    typer.Option("-m", "--method", help="Only this method, of the suite or not (repeatable)."),
-]
-Tasks = Annotated[list[str], typer.Option("-t", "--task", help="Only this task (repeatable).")]
 AllMetrics = Annotated[
     bool, typer.Option("--all-metrics", help="Every metric of a task, not only its primary one.")
-]
-Set = Annotated[
-    list[str], typer.Option("--set", help="Override a key, e.g. methods.bm25.k=2 or seeds=[0,1].")
 ]
 INTERRUPTED = 130
 """Exit code of typer after Ctrl-C."""
@@ -259,23 +250,6 @@ def export(
 
     settings, grid = _plan(suite, [], [], set, config)
     exporting.export(settings, grid, out)
-    echo(f"written: {out}")
-
-
-@app.command()
-def plot(
-    suite: Suite = None,
-    method: Methods = [],  # noqa: B006
-    task: Tasks = [],  # noqa: B006
-    set: Set = [],  # noqa: B006
-    out: Annotated[Path, typer.Option(help="The picture: .svg, .png, .pdf …")] = Path("plot.svg"),
-    config: Config = CONFIG,
-) -> None:
-    """Draw a suite's stored results against its data sources, one panel per task."""
-    from bench.plot import draw
-
-    settings, grid = _plan(suite, method, task, set, config)
-    draw(settings, grid, out)
     echo(f"written: {out}")
 
 

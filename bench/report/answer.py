@@ -89,9 +89,7 @@ def _name_best(table: Table, rows: Sequence[Row], series: dict[RowKey, Series]) 
     columns = primary(table)
     where = {
         series[row.key].name: [
-            column.task
-            for column in columns
-            if column in row.entries and row.entries[column].best
+            column.task for column in columns if column in row.entries and row.entries[column].best
         ]
         for row in rows
     }
@@ -144,7 +142,7 @@ def _count_of(tasks: Sequence[str], columns: Sequence[Column]) -> str:
 
 
 def _join(names: Sequence[str]) -> str:
-    """ "a, b and c"."""
+    """Names as a sentence lists them: a, b and c."""
     if len(names) < 2:
         return "".join(names)
     return f"{', '.join(names[:-1])} and {names[-1]}"

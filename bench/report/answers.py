@@ -54,7 +54,7 @@ class RowAnswers:
         return None
 
     def distinct(self, id: str) -> list[tuple[Prediction, int]]:
-        """The different answers to an example, most frequent first, each with its number of seeds."""
+        """The different answers to an example with their numbers of seeds, most frequent first."""
         given = [of_seed[id] for of_seed in self.predictions]
         counts = Counter(answer.text for answer in given)
         first = {answer.text: answer for answer in reversed(given)}

@@ -1,4 +1,4 @@
-"""What a reader must know before quoting a report: what is missing, failed, cut or without proof."""
+"""What to know before quoting a report: what is missing, failed, cut or without proof."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,6 +1,6 @@
-"""The example browser's data: what was asked, what the history held, and what every row answered."""
+"""The example browser's data: what was asked, the history, and what every row answered."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,12 +53,13 @@ def collect_examples(
     rows = {key: place for place, key in enumerate(series)}
     about = [{"name": s.name, "series": key_of(s), "bound": s.bound} for s in series.values()]
     places = _read_places(settings, grid, series)
-    return {"rows": about, "tasks": [_describe_place(place, rows, series, most) for place in places]}
+    return {
+        "rows": about,
+        "tasks": [_describe_place(place, rows, series, most) for place in places],
+    }
 
 
-def _read_places(
-    settings: Settings, grid: Grid, series: Mapping[RowKey, Series]
-) -> list[_Place]:
+def _read_places(settings: Settings, grid: Grid, series: Mapping[RowKey, Series]) -> list[_Place]:
     _, suite = settings.suite(grid.suite)
     datas = {source: Data(settings, suite, source) for source in suite.data}
     cells: dict[str, dict[RowKey, list[Cell]]] = {}
@@ -155,5 +156,3 @@ def _describe_answer(
 def clip(text: str, longest: int) -> str:
     """The text, or its beginning with an ellipsis."""
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
-
-

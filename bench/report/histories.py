@@ -12,9 +12,7 @@ LONGEST_ITEM = 280
 """Characters that are shown of an item."""
 
 
-def choose_items(
-    example: Example, id: str, rows: Mapping[int, RowAnswers]
-) -> list[dict[str, Any]]:
+def choose_items(example: Example, id: str, rows: Mapping[int, RowAnswers]) -> list[dict[str, Any]]:
     """The items in their order in the history, with the rows that read them.
 
     Args:

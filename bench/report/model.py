@@ -1,4 +1,4 @@
-"""What a report holds, before it is drawn: figures of panels, and what a reader is told about them."""
+"""What a report's figures are before they are drawn: panels, and how to read them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

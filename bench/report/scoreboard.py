@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from bench.report.charts.forest import primary
+from bench.report.model import Series
 from bench.report.series import is_control
 from bench.report.verdicts import Gain, judge
 from bench.tables.model import Column, Row, RowKey, Table
-from bench.report.model import Series
 
 
 @dataclass(frozen=True)

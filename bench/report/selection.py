@@ -45,7 +45,9 @@ def select(candidates: Sequence[Candidate], most: int, name: str) -> Selection:
     split = [c.place for c in ranked if c.spread > 0 and c.place not in taken][:third]
     taken.update(split)
     seeds = Seeds.root("report", name)
-    rest = sorted((c.place for c in candidates if c.place not in taken), key=lambda p: seeds.seed(str(p)))
+    rest = sorted(
+        (c.place for c in candidates if c.place not in taken), key=lambda p: seeds.seed(str(p))
+    )
     drawn = rest[: most - len(taken)]
     taken.update(drawn)
     counts = (

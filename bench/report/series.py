@@ -8,7 +8,7 @@ from methods.core.controls import SEPARATOR
 
 
 def make_series(table: Table, grid: Grid) -> dict[RowKey, Series]:
-    """The series of every row but controls, in the order of the table; bounds are numbered apart."""
+    """The series of every row but controls, in table order; bounds are numbered apart."""
     bounds = {cell.variant for cell in grid.cells if cell.method.bound}
     rows = [row for row in table.rows if not is_control(row)]
     names = label_names(row.key for row in rows)

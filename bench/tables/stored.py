@@ -55,6 +55,7 @@ def add_cell(results: Results, cell: Cell) -> None:
 
 
 def read_cost(record: CellRecord) -> RowCost:
+    """What one cell costs."""
     return RowCost(
         **asdict(record.cost),
         fit_seconds=record.fit.seconds,

@@ -32,8 +32,8 @@ def make_forest(table: Table, series: Mapping[RowKey, Series]) -> Figure | None:
     return Figure(
         "forest",
         "How much better, and how surely?",
-        "Each mark is a method's gain, each line its interval. Right of 0 is better, for errors too. "
-        "A filled mark is a difference that the test supports; a hollow one may be chance.",
+        "Each mark is a method's gain, each line its interval. Right of 0 is better, for errors "
+        "too. A filled mark is a difference that the test supports; a hollow one may be chance.",
         tuple(views),
     )
 

@@ -23,7 +23,8 @@ SHAPES = {
 def draw_marker(series: Series) -> str:
     """One `<svg>`, hidden from screen readers: the name stands beside it."""
     if series.bound:
-        shape = '<path d="M-1.4 0H1.4" stroke="var(--muted)" stroke-width=".5" stroke-dasharray=".5 .5"/>'
+        stroke = 'stroke="var(--muted)" stroke-width=".5" stroke-dasharray=".5 .5"'
+        shape = f'<path d="M-1.4 0H1.4" {stroke}/>'
     else:
         marker = marker_of(series)
         color = f"var(--s{series.index % 10})"

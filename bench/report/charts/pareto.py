@@ -46,9 +46,9 @@ def make_pareto(table: Table, series: Mapping[RowKey, Series], costs: Costs) -> 
     return Figure(
         "pareto",
         "What does the accuracy cost?",
-        "Up and to the left is better: the score of every method against what it costs. The line joins "
-        "the methods that no other beats at their price; dotted lines are bounds. The line goes by the "
-        "scores alone: whether two methods differ is for the tests to say.",
+        "Up and to the left is better: the score of every method against what it costs. The line "
+        "joins the methods that no other beats at their price; dotted lines are bounds. It goes by "
+        "the scores alone: whether two methods differ is for the tests to say.",
         tuple(views),
         drawn,
     )
@@ -60,9 +60,7 @@ def find_front(points: Sequence[tuple[float, float]]) -> list[bool]:
     Equal points are all on the front.
     """
     return [
-        not any(
-            (c <= cost and g > gain) or (c < cost and g >= gain) for c, g in points
-        )
+        not any((c <= cost and g > gain) or (c < cost and g >= gain) for c, g in points)
         for cost, gain in points
     ]
 
@@ -116,7 +114,9 @@ def _draw(
     elif scale == "log" and all(point.cost > 0 for point in points):
         axes.set_xscale("log")
     front = sorted((point.cost, point.value) for point in points if point.front)
-    axes.plot(*zip(*front, strict=True), color=MUTED, linewidth=1.2, drawstyle="steps-post", zorder=1)
+    axes.plot(
+        *zip(*front, strict=True), color=MUTED, linewidth=1.2, drawstyle="steps-post", zorder=1
+    )
     for bound in bounds:
         axes.axhline(bound.value, color=MUTED, linewidth=1, linestyle=":", zorder=1)
         axes.annotate(
