@@ -7,7 +7,7 @@ from bench.report.charts.forest import primary
 from bench.report.model import Series
 from bench.report.verdicts import Verdict, judge
 from bench.statistics import Interval
-from bench.tables.model import Column, Entry, Row, RowKey, Table
+from bench.tables.model import Entry, Row, RowKey, Table
 
 Field = Callable[[Entry], Interval | None]
 
@@ -23,10 +23,12 @@ class Tally:
 
     @property
     def tasks(self) -> int:
+        """On how many it was compared."""
         return len(self.better) + len(self.worse) + len(self.unclear)
 
     @property
     def balance(self) -> int:
+        """How many more tasks it is better on than worse."""
         return len(self.better) - len(self.worse)
 
 
@@ -36,6 +38,7 @@ def write_answer(table: Table, series: dict[RowKey, Series]) -> tuple[str, str, 
     if not table.columns:
         nothing = "No cell of this suite has scores yet."
         return nothing, "Run it, then write the report again.", ""
+    rows.sort(key=lambda row: -sum(entry.best for entry in row.entries.values()))
     tallies = [
         _tally(series[row.key].name, row, table, lambda entry: entry.to_reference) for row in rows
     ]
@@ -59,45 +62,40 @@ def _tally(name: str, row: Row, table: Table, field: Field) -> Tally:
 def _compare_with_reference(tallies: Sequence[Tally], reference: str) -> str:
     if not tallies:
         return f"No row can be compared with {reference}, the reference."
-    if not any(tally.better or tally.worse for tally in tallies):
-        return f"No method is detectably better or worse than {reference} on any task."
-    ranked = sorted(tallies, key=lambda tally: -tally.balance)
-    parts = []
-    if ranked[0].better:
-        first, *others = [tally for tally in ranked if tally.better]
-        sentence = f"{first.name} is better than {reference} on {_count(first.better, first)}"
-        if first.worse:
-            sentence += f" and worse on {_join(first.worse)}"
-        parts.append(sentence)
-        if others:
-            them = [f"{tally.name} ({_describe(tally)})" for tally in others]
-            parts.append(f"so {'is' if len(them) == 1 else 'are'} {_join(them)}")
-    else:
-        parts.append(f"No method is detectably better than {reference} on any task")
-    losers = [tally for tally in tallies if not tally.better and tally.worse]
-    if losers:
-        them = [f"{tally.name} (on {_join(tally.worse)})" for tally in losers]
-        parts.append(f"{_join(them)} {'is' if len(them) == 1 else 'are'} only worse")
+    winners = sorted((t for t in tallies if t.better), key=lambda t: -t.balance)
+    losers = [tally for tally in tallies if tally.worse and not tally.better]
     silent = [tally.name for tally in tallies if not tally.better and not tally.worse]
+    if not winners and not losers:
+        return f"No method is shown to be better or worse than {reference} on any task."
+    if winners:
+        first, *others = winners
+        parts = [f"{first.name} is better than {reference} on {_describe(first)}"]
+        if others:
+            them = [f"{tally.name} on {_describe(tally, short=True)}" for tally in others]
+            parts.append(f"so {'is' if len(others) == 1 else 'are'} {_join(them)}")
+    else:
+        parts = [f"No method is shown to be better than {reference} on any task"]
+    if losers:
+        them = [f"{tally.name} on {_count(tally.worse, tally.tasks)}" for tally in losers]
+        parts.append(f"worse: {_join(them)}")
     if silent:
-        parts.append(f"{_join(silent)} can't be told from it")
+        parts.append(f"not shown to differ: {_join(silent)}")
     return "; ".join(parts) + "."
 
 
 def _name_best(table: Table, rows: Sequence[Row], series: dict[RowKey, Series]) -> str:
     """Who is best, or not separable from the best, and where."""
     columns = primary(table)
-    where = {
-        series[row.key].name: [
-            column.task for column in columns if column in row.entries and row.entries[column].best
-        ]
-        for row in rows
-    }
-    ranked = sorted((name for name in where if where[name]), key=lambda name: -len(where[name]))
-    if not ranked:
+    where: dict[str, list[str]] = {}
+    for row in rows:
+        best = [c.task for c in columns if c in row.entries and row.entries[c].best]
+        if best:
+            where[series[row.key].name] = best
+    if not where:
         return "No method stands out as the best of a task."
-    parts = [f"{name} on {_count_of(where[name], columns)}" for name in ranked]
-    return f"Best by task, ties included: {_join(parts)}."
+    ranked = sorted(where, key=lambda name: -len(where[name]))
+    parts = [f"{name} on {_list(where[name], len(columns))}" for name in ranked]
+    return f"Best, or not separable from the best: {_join(parts)}."
 
 
 def _judge_personal(table: Table, rows: Sequence[Row], series: dict[RowKey, Series]) -> str:
@@ -111,34 +109,37 @@ def _judge_personal(table: Table, rows: Sequence[Row], series: dict[RowKey, Seri
             "Whether any gain is personal is not known: this suite has no controls with another "
             "user's history (controls = true)."
         )
-    personal = [tally for tally in compared if tally.better]
-    if not personal:
-        return (
-            "No gain is shown to be personal: with another user's history, no method is detectably "
-            "worse."
-        )
-    them = [f"{tally.name} on {_count(tally.better, tally)}" for tally in personal]
+    groups: dict[str, list[str]] = {}
+    for tally in sorted(compared, key=lambda tally: -len(tally.better)):
+        if tally.better:
+            groups.setdefault(_count(tally.better, tally.tasks), []).append(tally.name)
     rest = [tally.name for tally in compared if not tally.better]
-    sentence = f"The gain is personal, lost with another user's history, for {_join(them)}"
-    return sentence + (f", but not shown to be for {_join(rest)}." if rest else ".")
+    if not groups:
+        return (
+            "No gain is shown to be personal: with another user's history, no method is shown to "
+            "be worse."
+        )
+    them = [f"{_join(names)} on {count}" for count, names in groups.items()]
+    sentence = f"Personal, that is worse with another user's history: {'; '.join(them)}"
+    return sentence + (f"; not shown to be: {_join(rest)}." if rest else ".")
 
 
-def _describe(tally: Tally) -> str:
-    parts = [f"{len(tally.better)} of {tally.tasks}"]
-    if tally.worse:
-        parts.append(f"worse on {_join(tally.worse)}")
-    return ", ".join(parts)
+def _describe(tally: Tally, *, short: bool = False) -> str:
+    """Where a row is better, and where it is worse."""
+    where = f"{len(tally.better)}" if short else _count(tally.better, tally.tasks)
+    return f"{where} (but worse on {_list(tally.worse, tally.tasks)})" if tally.worse else where
 
 
-def _count(tasks: Sequence[str], tally: Tally) -> str:
-    """The tasks by name where they are few, else how many."""
-    if len(tasks) == tally.tasks:
-        return _join(tasks) if len(tasks) == 1 else f"all {tally.tasks} tasks"
-    return f"{len(tasks)} of {tally.tasks} tasks ({_join(tasks)})"
+def _count(tasks: Sequence[str], total: int) -> str:
+    """How many of all tasks; a single one by its name."""
+    if len(tasks) == total:
+        return tasks[0] if total == 1 else f"all {total} tasks"
+    return f"{len(tasks)} of {total} tasks"
 
 
-def _count_of(tasks: Sequence[str], columns: Sequence[Column]) -> str:
-    return f"all {len(columns)} tasks" if len(tasks) == len(columns) > 1 else _join(tasks)
+def _list(tasks: Sequence[str], total: int) -> str:
+    """The tasks by name; "all tasks" where that is what they are."""
+    return f"all {total} tasks" if len(tasks) == total > 1 else _join(tasks)
 
 
 def _join(names: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -69,10 +70,12 @@ def render(content: Content) -> str:
     environment.filters["svg"] = _draw
     environment.filters["marker"] = lambda series: Markup(draw_marker(series))  # noqa: S704  our own SVG
     environment.filters["key"] = key_of
+    environment.filters["emphasize"] = emphasize
     script, style = _read("report.js"), _read("report.css")
     html = environment.from_string(_read("page.html")).render(
         content=content,
         labels=LABELS,
+        names=[line.name for line in content.board.lines],
         style=Markup(style),  # noqa: S704  a file of this package
         script=Markup(script),  # noqa: S704  likewise
         script_hash=_hash(script),
@@ -80,6 +83,17 @@ def render(content: Content) -> str:
     )
     # A lone surrogate in a text can't be encoded: it is shown as "?".
     return html.encode("utf-8", "replace").decode("utf-8")
+
+
+def emphasize(sentence: str, names: Sequence[str]) -> Markup:
+    """A sentence as HTML with the rows' names in bold; the longest name wins where several fit."""
+    longest_first = sorted(filter(None, names), key=len, reverse=True)
+    pattern = "|".join(map(re.escape, longest_first))
+    parts = re.split(rf"(?<![\w-])({pattern})(?![\w-])", sentence) if pattern else [sentence]
+    return Markup().join(
+        Markup("<b>{}</b>").format(part) if number % 2 else part
+        for number, part in enumerate(parts)
+    )
 
 
 def _read(name: str) -> str:

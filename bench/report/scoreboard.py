@@ -22,10 +22,10 @@ class Mark:
 
 @dataclass(frozen=True)
 class Line:
-    """One row; `series` is None for a control."""
+    """One row, with its series."""
 
     name: str
-    series: Series | None
+    series: Series
     marks: tuple[Mark, ...]
 
 
@@ -41,11 +41,15 @@ def make_scoreboard(table: Table, series: dict[RowKey, Series]) -> Scoreboard:
     """The primary metric of every task; controls have a table of their own."""
     columns = primary(table)
     lines = [
-        Line(series[row.key].name, series[row.key], tuple(_mark(row, column) for column in columns))
+        Line(
+            series[row.key].name,
+            series[row.key],
+            tuple(_mark(row, column, judged=not series[row.key].bound) for column in columns),
+        )
         for row in table.rows
         if not is_control(row)
     ]
-    lines.sort(key=lambda line: line.series is not None and line.series.bound)
+    lines.sort(key=lambda line: line.series.bound)
     return Scoreboard(
         tuple(
             (column.task, f"{column.metric} {'↑' if column.higher_is_better else '↓'}", column.n)
@@ -55,7 +59,7 @@ def make_scoreboard(table: Table, series: dict[RowKey, Series]) -> Scoreboard:
     )
 
 
-def _mark(row: Row, column: Column) -> Mark:
+def _mark(row: Row, column: Column, *, judged: bool) -> Mark:
     entry = row.entries.get(column)
     if entry is None:
         return Mark(row.missing.get(column.task, "–"), None)
@@ -65,5 +69,5 @@ def _mark(row: Row, column: Column) -> Mark:
         entry.interval.value,
         " ".join(f"{mark}{count}" for count, mark in counts if count),
         entry.best,
-        judge(column, entry.to_reference),
+        judge(column, entry.to_reference) if judged else None,
     )

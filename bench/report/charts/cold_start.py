@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.report.charts.canvas import MUTED, Canvas, color_of, marker_of
 from bench.report.model import Figure, Panel, Series, View
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from bench.slices import Part, SliceScore, SliceTable
 
 Curves = dict[Series, "list[SliceScore]"]
+SPREAD = 0.3
+"""How far apart the series stand at one place of the axis, so that their bars don't overlap."""
 
 
 def make_cold_start(table: "SliceTable", series: Mapping[RowKey, Series]) -> Figure | None:
@@ -34,7 +36,7 @@ def make_cold_start(table: "SliceTable", series: Mapping[RowKey, Series]) -> Fig
         "cold-start",
         "What do new users get?",
         "Scores by the number of items in the user's history, n queries each; bars are intervals. "
-        "Where few queries have such a history, the interval is wide or withheld.",
+        "A hollow mark stands for too few users to say anything: its interval is withheld.",
         (View("all", tuple(panels)),),
         tuple(series.values()),
     )
@@ -67,26 +69,32 @@ def _draw(canvas: Canvas, *, parts: "list[Part]", curves: Curves, metric: str) -
     places = {part: place for place, part in enumerate(parts)}
     drawn = [series for series in curves if not series.bound]
     for series, scores in curves.items():
-        values = [score.value for score in scores]
         tip = f"{series.name}: " + ", ".join(f"{s.part.name}: {s.value:.3f}" for s in scores)
         if series.bound:
-            x = [places[score.part] for score in scores]
-            line = axes.plot(x, values, ":", color=MUTED, linewidth=1.2)[0]
-            canvas.tag(line, series=series, tip=tip)
+            x, y = [places[score.part] for score in scores], [score.value for score in scores]
+            canvas.tag(axes.plot(x, y, ":", color=MUTED, linewidth=1.2)[0], series=series, tip=tip)
             continue
-        color = color_of(series)
-        shift = 0.5 * (drawn.index(series) + 0.5) / len(drawn) - 0.25
-        x = [places[score.part] + shift for score in scores]
-        for at, score in zip(x, scores, strict=True):
-            if score.low is not None:
-                bar = axes.plot(
-                    [at, at], [score.low, score.high], color=color, alpha=0.45, linewidth=1.2
-                )[0]
-                canvas.tag(bar, series=series, tip=tip)
-        line = axes.plot(
-            x, values, color=color, marker=marker_of(series), markersize=4.5, linewidth=1.5
-        )[0]
-        canvas.tag(line, series=series, tip=tip)
+        shift = SPREAD * ((drawn.index(series) + 0.5) / len(drawn) - 0.5)
+        for artist in _draw_curve(axes, series, scores, [places[s.part] + shift for s in scores]):
+            canvas.tag(artist, series=series, tip=tip)
     axes.set_xticks(range(len(parts)), [f"{part.name}\nn={part.n}" for part in parts])
     axes.set_xlabel("items in the history")
     axes.set_ylabel(metric)
+
+
+def _draw_curve(axes: Any, series: Series, scores: "list[SliceScore]", x: list[float]) -> list[Any]:
+    """A line through the points that have intervals; those without one are hollow and apart."""
+    color, marker = color_of(series), marker_of(series)
+    sure = [(at, s) for at, s in zip(x, scores, strict=True) if s.low is not None]
+    unsure = [(at, s) for at, s in zip(x, scores, strict=True) if s.low is None]
+    artists = [
+        axes.plot([at, at], [s.low, s.high], color=color, alpha=0.45, linewidth=1.2)[0]
+        for at, s in sure
+    ]
+    line = ([at for at, _ in sure], [s.value for _, s in sure])
+    artists += axes.plot(*line, color=color, marker=marker, markersize=5, linewidth=1.6)
+    apart = ([at for at, _ in unsure], [s.value for _, s in unsure])
+    artists += axes.plot(
+        *apart, marker, color=color, markersize=4.5, markerfacecolor="none", alpha=0.6
+    )
+    return artists

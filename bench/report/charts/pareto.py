@@ -3,15 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from bench.report.charts.canvas import INK, MUTED, Canvas, color_of, marker_of
-from bench.report.charts.forest import primary
+from bench.report.charts.forest import primary, shorten
 from bench.report.model import Figure, Panel, Series, View
 from bench.tables.model import Column, RowCost, RowKey, Table
 
 COSTS = {
-    "prompt tokens a query": ("prompt_tokens", "linear"),
     "milliseconds a query": ("query_ms", "log"),
+    "prompt tokens a query": ("prompt_tokens", "linear"),
     "seconds of training, all users": ("fit_seconds", "symlog"),
 }
 """What is called a cost → field of `RowCost`, scale of the axis."""
@@ -123,9 +124,9 @@ def _draw(
             bound.series.name,
             (1, bound.value),
             xycoords=("axes fraction", "data"),
-            xytext=(0, 2),
+            xytext=(3, 0),
             textcoords="offset points",
-            ha="right",
+            va="center",
             fontsize=7.5,
             color=MUTED,
         )
@@ -145,3 +146,21 @@ def _draw(
     axes.set_ylabel(f"{column.metric} {'↑' if column.higher_is_better else '↓ (axis turned)'}")
     if not column.higher_is_better:
         axes.invert_yaxis()
+    for point in points:
+        if point.front:
+            _name(axes, point)
+
+
+def _name(axes: Any, point: Point) -> None:
+    """Write a point's name beside it, on the side of the middle of the axes."""
+    place = axes.transAxes.inverted().transform(axes.transData.transform((point.cost, point.value)))
+    left = place[0] > 0.5
+    axes.annotate(
+        shorten(point.series.name),
+        (point.cost, point.value),
+        xytext=(-7 if left else 7, 4),
+        textcoords="offset points",
+        ha="right" if left else "left",
+        fontsize=7.5,
+        color=color_of(point.series),
+    )

@@ -161,19 +161,20 @@
   };
   const describeAnswers = (task, example) => {
     const table = make("table", {}, make("thead", {}, make("tr", {},
-      make("th", { scope: "col" }, "method"), make("th", { scope: "col" }, "answer"),
-      make("th", { scope: "col", class: "number" }, `${task.metric ?? "score"} ${task.higher ? "↑" : "↓"}`))));
+      make("th", { scope: "col" }, "method"),
+      make("th", { scope: "col", class: "number" }, `${task.metric ?? "score"} ${task.higher ? "↑" : "↓"}`),
+      make("th", { scope: "col" }, "answer"))));
     const body = make("tbody");
     const scores = example.answers.filter((answer) => !rows[answer.row].bound).map((answer) => answer.score);
     const best = scores.some((score) => score !== null) && example.spread > 0
       ? scores.reduce((a, b) => (better(task, b, a) ? b : a)) : null;
-    for (const answer of example.answers) {
+    for (const answer of [...example.answers].sort((a, b) => rows[a.row].bound - rows[b.row].bound)) {
       const row = rows[answer.row];
       const seeds = answer.texts.reduce((sum, one) => sum + one.seeds, 0);
       const isBest = best !== null && answer.score === best && !row.bound;
       const score = make("td", { class: `number ${isBest ? "better" : ""}` }, format(answer.score));
       body.append(make("tr", row.bound ? { class: "bound" } : {}, make("th", { scope: "row" }, row.name),
-        describeAnswer(answer, seeds), score));
+        score, describeAnswer(answer, seeds)));
     }
     table.append(body);
     return make("div", { class: "scroll" }, table);
@@ -201,7 +202,7 @@
     return block(title, make("div", { class: "scroll" }, table));
   };
   const describe = (task, example) => make("div", { class: "detail" },
-    block("Input", text(example.input)), block("Gold", text(example.gold)),
+    make("div", { class: "pair" }, block("Input", text(example.input)), block("Gold", text(example.gold))),
     block("Answers", describeAnswers(task, example)), describeHistory(example));
 
   let shown = [], task = tasks[0], drawn = 0;
