@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from bench import store
 from bench.grid import Cell
 from bench.records import CellScores
+from bench.weights import read_weights
 from tasks import Prediction
 from tasks.common.errors import StorageError
 
@@ -18,7 +19,7 @@ class RowAnswers:
     Attributes:
         cell: one of its cells, for its method and task.
         predictions, scores: of each seed.
-        weights: example id → history item id → weight, where the method stored what it weighed.
+        weights: example id → history item id → weight, of the first seed, where it was stored.
     """
 
     cell: Cell
@@ -39,6 +40,8 @@ class RowAnswers:
                 file=cell.folder / store.SCORES,
                 hint=store.SCORE_AGAIN,
             )
+        if not self.predictions:
+            self.weights = read_weights(cell.folder)
         self.predictions.append(predictions)
         self.scores.append(scores)
 
