@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.compare_cli import compare
 from bench.data_cli import app as data_app
 from bench.output import echo, echo_error, make_console, prepare_streams, write_output
 from bench.report.command import plot, report
-from bench.settings_cli import CONFIG, Config, Methods, Set, Suite, Tasks, init, list_names
+from bench.settings_cli import CONFIG, Config, init, list_names
 from tasks.common.errors import BenchError
 
 if TYPE_CHECKING:
@@ -30,9 +31,28 @@ app.command("list")(list_names)
 app.command()(init)
 app.command()(report)
 app.command()(plot)
+app.command()(compare)
 
+Suite = Annotated[
+    str | None,
+    typer.Argument(help="A suite (see `bench list suites`); the default one if omitted."),
+]
+Methods = Annotated[
+    list[str],
+    typer.Option("-m", "--method", help="Only this method, of the suite or not (repeatable)."),
+]
+Tasks = Annotated[list[str], typer.Option("-t", "--task", help="Only this task (repeatable).")]
 AllMetrics = Annotated[
     bool, typer.Option("--all-metrics", help="Every metric of a task, not only its primary one.")
+]
+UnequalTerms = Annotated[
+    bool,
+    typer.Option(
+        "--unequal-terms", help="Also show cells in which an LLM ran under other terms, and say so."
+    ),
+]
+Set = Annotated[
+    list[str], typer.Option("--set", help="Override a key, e.g. methods.bm25.k=2 or seeds=[0,1].")
 ]
 INTERRUPTED = 130
 """Exit code of typer after Ctrl-C."""
@@ -105,7 +125,7 @@ def run(
 
     outcomes = run_grid(settings, grid, log, report)
     states = [outcome.state for outcome in outcomes]
-    table = tables.build(settings, grid, all_metrics=all_metrics)
+    table = tables.build(settings, grid, all_metrics=all_metrics, allow_unequal=True)
     render.print_table(table, make_console())
     shown = [State.DONE, State.KEPT, State.FAILED, *([State.BUSY] if "busy" in states else [])]
     log.print(", ".join(f"{states.count(state)} {state}" for state in shown))
@@ -201,6 +221,7 @@ def table(
             "curves of methods that the suite has at several k.",
         ),
     ] = None,
+    unequal_terms: UnequalTerms = False,
     config: Config = CONFIG,
 ) -> None:
     """Render a suite's stored results. CSV always has intervals and denominators."""
@@ -218,7 +239,7 @@ def table(
         sliced = slices.build(settings, grid, slice_by, all_metrics=all_metrics)
         sheets, notes = slices.make_sheets(sliced, intervals=intervals), sliced.notes
     else:
-        built = tables.build(settings, grid, all_metrics=all_metrics)
+        built = tables.build(settings, grid, all_metrics=all_metrics, allow_unequal=unequal_terms)
         sheets, notes = render.make_sheets(built, intervals=intervals), built.notes
     if format is Format.TERMINAL and out is None:
         render.print_sheets(sheets, notes, make_console())

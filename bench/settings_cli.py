@@ -13,18 +13,6 @@ Config = Annotated[
     typer.Option("--config", help="Your settings; if omitted, bench.toml of this folder, if any."),
 ]
 CONFIG = None
-Suite = Annotated[
-    str | None,
-    typer.Argument(help="A suite (see `bench list suites`); the default one if omitted."),
-]
-Methods = Annotated[
-    list[str],
-    typer.Option("-m", "--method", help="Only this method, of the suite or not (repeatable)."),
-]
-Tasks = Annotated[list[str], typer.Option("-t", "--task", help="Only this task (repeatable).")]
-Set = Annotated[
-    list[str], typer.Option("--set", help="Override a key, e.g. methods.bm25.k=2 or seeds=[0,1].")
-]
 
 
 class Section(StrEnum):

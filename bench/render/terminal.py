@@ -14,6 +14,7 @@ from rich.text import Text
 
 from bench.output import NO_LIMIT, STAND_INS, make_encodable
 from bench.render.sheets import ABSENT, Field, Sheet, make_sheets
+from bench.tables.marks import BOLD
 from bench.tables.model import Table
 
 GAP = 3
@@ -32,7 +33,7 @@ def print_sheets(sheets: Sequence[Sheet], notes: Sequence[str], console: Console
     for sheet in sheets:
         print_sheet(sheet, console)
         console.print()
-    for note in notes:
+    for note in _select_notes(notes, console):
         text = fill(
             make_encodable(note, console.encoding),
             width=console.width,
@@ -42,6 +43,11 @@ def print_sheets(sheets: Sequence[Sheet], notes: Sequence[str], console: Console
             break_on_hyphens=False,
         )
         console.print(Text(text), style="dim", soft_wrap=True)
+
+
+def _select_notes(notes: Sequence[str], console: Console) -> list[str]:
+    """Without the note on bold where the output has none, as in a pipe or a log."""
+    return [note for note in notes if console.is_terminal or not note.startswith(BOLD)]
 
 
 def to_text(table: Table, *, intervals: bool = False) -> str:

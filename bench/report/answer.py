@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from bench.report.charts.forest import primary
 from bench.report.model import Series
 from bench.report.verdicts import Verdict, judge
-from bench.statistics import Interval
+from bench.statistics import Comparison
 from bench.tables.model import Entry, Row, RowKey, Table
 
-Field = Callable[[Entry], Interval | None]
+Field = Callable[[Entry], Comparison | None]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def _tally(name: str, row: Row, table: Table, field: Field) -> Tally:
     found: dict[Verdict, list[str]] = {verdict: [] for verdict in Verdict}
     for column in primary(table):
         entry = row.entries.get(column)
-        gain = None if entry is None else judge(column, field(entry))
+        gain = None if entry is None else judge(field(entry))
         if gain is not None:
             found[gain.verdict].append(column.task)
     return Tally(name, *(tuple(found[verdict]) for verdict in Verdict))

@@ -19,24 +19,34 @@ from bench.settings import Settings
 from bench.tables import build
 
 
-def write_report(settings: Settings, grid: Grid, out: Path, *, examples: int = MOST) -> None:
+def write_report(
+    settings: Settings,
+    grid: Grid,
+    out: Path,
+    *,
+    examples: int = MOST,
+    unequal_terms: bool = False,
+) -> None:
     """Write a suite's report to `out`, replacing an earlier one.
 
     Args:
         examples: most examples of a task; 0 leaves all texts out.
+        unequal_terms: also show cells in which an LLM ran under other terms, and say so.
 
     Raises:
-        ConfigError: matplotlib is missing.
+        ConfigError: matplotlib is missing, or the cells' terms differ.
         StorageError: a stored file is damaged, or `out` can't be written.
     """
-    write_output(out, make_report(settings, grid, examples=examples))
+    write_output(out, make_report(settings, grid, examples=examples, unequal_terms=unequal_terms))
 
 
-def make_report(settings: Settings, grid: Grid, *, examples: int = MOST) -> str:
+def make_report(
+    settings: Settings, grid: Grid, *, examples: int = MOST, unequal_terms: bool = False
+) -> str:
     """A suite's report as HTML, see `write_report`."""
     require_matplotlib()
     _, suite = settings.suite(grid.suite)
-    table = build(settings, grid)
+    table = build(settings, grid, allow_unequal=unequal_terms)
     series = make_series(table, grid)
     finished = read_finished(grid)
     material = Material(settings, grid, table, series, finished)

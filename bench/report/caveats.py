@@ -41,7 +41,7 @@ def _name_unproven(table: Table, series: Mapping[RowKey, Series]) -> Iterator[st
     for row in table.rows:
         for column in primary(table):
             entry = row.entries.get(column)
-            gain = None if entry is None else judge(column, entry.to_reference)
+            gain = None if entry is None else judge(entry.to_reference)
             if gain is not None and gain.reason and row.key in series:
                 reasons.setdefault(gain.reason, {})[series[row.key].name] = None
     for reason, names in reasons.items():

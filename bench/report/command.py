@@ -6,9 +6,27 @@ from typing import Annotated
 import typer
 
 from bench.output import echo
-from bench.settings_cli import CONFIG, Config, Methods, Set, Suite, Tasks
+from bench.settings_cli import CONFIG, Config
 from tasks.common.errors import ConfigError
 
+Suite = Annotated[
+    str | None,
+    typer.Argument(help="A suite (see `bench list suites`); the default one if omitted."),
+]
+Methods = Annotated[
+    list[str],
+    typer.Option("-m", "--method", help="Only this method, of the suite or not (repeatable)."),
+]
+Tasks = Annotated[list[str], typer.Option("-t", "--task", help="Only this task (repeatable).")]
+Set = Annotated[
+    list[str], typer.Option("--set", help="Override a key, e.g. methods.bm25.k=2 or seeds=[0,1].")
+]
+UnequalTerms = Annotated[
+    bool,
+    typer.Option(
+        "--unequal-terms", help="Also show cells in which an LLM ran under other terms, and say so."
+    ),
+]
 KIND_HELP = (
     "forest, pareto, dial or cold-start; if omitted, the dial where the suite has several data "
     "sources, else the forest plot."
@@ -27,6 +45,7 @@ def report(
     no_examples: Annotated[
         bool, typer.Option("--no-examples", help="Leave out every text of the data.")
     ] = False,
+    unequal_terms: UnequalTerms = False,
     config: Config = CONFIG,
 ) -> None:
     """Write a suite's stored results as one HTML page: the answer, figures, tables, examples."""
@@ -39,7 +58,8 @@ def report(
         raise ConfigError("--examples and --no-examples exclude each other", hint="Give one")
     settings = load_settings(config, set, suite)
     grid = plan(settings, suite, methods=method, tasks=task)
-    write_report(settings, grid, out, examples=0 if no_examples else examples or MOST)
+    most = 0 if no_examples else examples or MOST
+    write_report(settings, grid, out, examples=most, unequal_terms=unequal_terms)
     echo(f"written: {out}")
 
 
@@ -53,6 +73,7 @@ def plot(
         str | None, typer.Option(help="One of the choices that the report offers above the figure.")
     ] = None,
     out: Annotated[Path, typer.Option(help="The picture: .svg, .png, .pdf …")] = Path("plot.svg"),
+    unequal_terms: UnequalTerms = False,
     config: Config = CONFIG,
 ) -> None:
     """Draw one figure of a suite's report to a file, one panel per task."""
@@ -62,5 +83,5 @@ def plot(
 
     settings = load_settings(config, set, suite)
     grid = plan(settings, suite, methods=method, tasks=task)
-    write_plot(settings, grid, out, kind=kind, view=view)
+    write_plot(settings, grid, out, kind=kind, view=view, unequal_terms=unequal_terms)
     echo(f"written: {out}")

@@ -14,16 +14,26 @@ from tasks.common.errors import ConfigError
 from tasks.common.registry import did_you_mean
 
 
-def plot(settings: Settings, grid: Grid, out: Path, *, kind: str | None, view: str | None) -> str:
+def plot(
+    settings: Settings,
+    grid: Grid,
+    out: Path,
+    *,
+    kind: str | None = None,
+    view: str | None = None,
+    unequal_terms: bool = False,
+) -> str:
     """Write one figure; returns its kind.
 
     Args:
         kind: a key of `KINDS`; None: the dial where the suite has several data sources, else the
             forest plot.
         view: the name of one of its views; None: the first.
+        unequal_terms: also show cells in which an LLM ran under other terms.
 
     Raises:
-        ConfigError: matplotlib is missing, no such kind or view, or nothing to draw.
+        ConfigError: matplotlib is missing, no such kind or view, nothing to draw, or the
+            cells' terms differ.
         StorageError: the file can't be written, or a stored one is damaged.
     """
     require_matplotlib()
@@ -31,7 +41,7 @@ def plot(settings: Settings, grid: Grid, out: Path, *, kind: str | None, view: s
     kind = kind or ("dial" if len(suite.data) > 1 else "forest")
     if kind not in KINDS:
         raise ConfigError(f"no figure {kind!r}", hint=did_you_mean(kind, list(KINDS)))
-    table = build(settings, grid)
+    table = build(settings, grid, allow_unequal=unequal_terms)
     if not table.columns:
         raise ConfigError(
             f"no cell of suite {grid.suite!r} is done", hint=f"Run `bench run {grid.suite}` first"

@@ -11,11 +11,20 @@ from bench.tables.model import Column, Row, RowKey, Table
 
 @dataclass(frozen=True)
 class Mark:
-    """One field: the score, what is wrong with it, and the gain over the reference."""
+    """One field.
+
+    Attributes:
+        text, value: the score; None, and why, where there is none.
+        counts: missing and unreadable answers, such as "f1 u2".
+        few_seeds: such as "1 seed", where too few were run to claim anything; else empty.
+        best: not separable from the best of its column.
+        gain: over the reference; None for bounds and in the reference's own row.
+    """
 
     text: str
     value: float | None
     counts: str = ""
+    few_seeds: str = ""
     best: bool = False
     gain: Gain | None = None
 
@@ -68,6 +77,7 @@ def _mark(row: Row, column: Column, *, judged: bool) -> Mark:
         f"{entry.interval.value:.3f}",
         entry.interval.value,
         " ".join(f"{mark}{count}" for count, mark in counts if count),
+        entry.few_seeds,
         entry.best,
-        judge(column, entry.to_reference) if judged else None,
+        judge(entry.to_reference) if judged else None,
     )

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bench.statistics import Interval
-from bench.tables.model import Column
+from bench.statistics import Comparison
 
 
 class Verdict(StrEnum):
@@ -41,15 +40,18 @@ class Gain:
         return " ".join(parts)
 
 
-def judge(column: Column, difference: Interval | None) -> Gain | None:
-    """The gain and its verdict; None where the table has no such difference."""
-    if difference is None:
+def judge(comparison: Comparison | None) -> Gain | None:
+    """The gain and its verdict; None where the table has no such comparison."""
+    if comparison is None:
         return None
-    if column.higher_is_better:
-        value, low, high = difference.value, difference.low, difference.high
-    else:
-        value, low, high = -difference.value, -difference.high, -difference.low
-    verdict = Verdict.UNCLEAR
-    if difference.excludes_zero:
-        verdict = Verdict.BETTER if value > 0 else Verdict.WORSE
-    return Gain(value, low, high, verdict)
+    low, high = comparison.low, comparison.high
+    if not comparison.higher_is_better and low is not None and high is not None:
+        low, high = -high, -low
+    return Gain(
+        comparison.gain,
+        low,
+        high,
+        Verdict(comparison.verdict),
+        comparison.p_adjusted,
+        comparison.withheld or comparison.unproven,
+    )

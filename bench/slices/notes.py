@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from bench.settings import Settings
 from bench.slices.curve import NO_K, K, find_curves
 from bench.slices.dimensions import DIMENSIONS, Division
-from bench.slices.scoring import FEWEST_USERS
 from bench.slices.stored import Rows
+from bench.statistics import FEWEST_USERS
 
 
 def write_slice_notes(

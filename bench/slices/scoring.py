@@ -9,13 +9,10 @@ from numpy.typing import NDArray
 from bench.settings import ScoringSettings
 from bench.slices.model import Part, SliceScore
 from bench.slices.stored import StoredRow
-from bench.statistics import Interval, difference, interval
+from bench.statistics import Clusters, Comparison, Sample, compare, estimate, partition
 from bench.tables.model import RowKey
-from tasks.metrics import create
+from tasks.metrics import Metric, create
 from tasks.scoring import Scoring
-
-FEWEST_USERS = 10
-"""Users below which no interval is shown: resampling a handful of users gives too narrow ones."""
 
 
 @dataclass(frozen=True)
@@ -43,28 +40,14 @@ class PartScorer:
         metric = create(self.metric, row.cell.task(), Scoring(unparsed=self.scoring.unparsed))
         ours = [rows[members] for rows in row.arrays(self.metric)]
         by_seed = tuple(metric.reduce(rows) for rows in ours)
-        users = [row.users[i] for i in members]
-        enough = part.users >= FEWEST_USERS
-        confidence, resamples = self.scoring.confidence, self.scoring.resamples
-        own = (
-            interval(ours, users, metric.reduce, confidence=confidence, resamples=resamples)
-            if enough
-            else None
-        )
-        gap: Interval | None = None
-        gap_value: float | None = None
+        users = partition(tuple(row.users[i] for i in members))
+        sample = self._sample(metric, row, ours, users)
+        own = estimate(sample, confidence=self.scoring.confidence)
+        gap: Comparison | None = None
         if reference is not None:
             theirs = [rows[members] for rows in reference.arrays(self.metric)]
-            gap_value = fmean(by_seed) - fmean(metric.reduce(rows) for rows in theirs)
-            if enough:
-                gap = difference(
-                    ours,
-                    theirs,
-                    users,
-                    metric.reduce,
-                    confidence=confidence,
-                    resamples=resamples,
-                )
+            other = self._sample(metric, reference, theirs, users)
+            gap = compare(sample, other, confidence=self.scoring.confidence)
         answers = row.answers(row.ids[i] for i in members)
         texts = [None if answer is None else answer.text for answer in answers]
         return SliceScore(
@@ -73,16 +56,29 @@ class PartScorer:
             metric=self.metric,
             higher_is_better=metric.higher_is_better,
             value=fmean(by_seed),
-            low=None if own is None else own.low,
-            high=None if own is None else own.high,
-            difference=gap_value,
+            low=own.low,
+            high=own.high,
+            difference=None if gap is None else gap.difference,
             difference_low=None if gap is None else gap.low,
             difference_high=None if gap is None else gap.high,
-            withheld="" if enough else f"{part.users} user{'s' * (part.users != 1)}",
+            withheld=own.withheld,
             by_seed=by_seed,
             n_failed=sum(text is None for text in texts),
             n_unparsed=sum(text is not None and metric.unparsed(text) for text in texts),
             behaviors=fmean(0 if answer is None else len(answer.behaviors) for answer in answers),
+        )
+
+    @staticmethod
+    def _sample(
+        metric: Metric, row: StoredRow, values: list[NDArray[np.float64]], users: Clusters
+    ) -> Sample:
+        return Sample(
+            values,
+            users,
+            metric.reduce,
+            is_mean=metric.is_mean,
+            seeded=row.cell.method.seeded,
+            higher_is_better=metric.higher_is_better,
         )
 
 

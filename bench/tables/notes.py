@@ -5,17 +5,27 @@ from collections.abc import Iterator, Sequence
 from bench import store
 from bench.grid import Grid
 from bench.settings import Settings, Suite
+from bench.statistics import Comparison, Interval
+from bench.tables.marks import explain_marks
 from bench.tables.model import Column, Row
+from bench.tables.options import describe_changed_options
 from bench.tables.stored import NO_GOLDS
 
 
 def write_notes(
-    settings: Settings, grid: Grid, columns: Sequence[Column], rows: Sequence[Row]
+    settings: Settings,
+    grid: Grid,
+    columns: Sequence[Column],
+    rows: Sequence[Row],
+    unequal: Sequence[str] = (),
 ) -> Iterator[str]:
     """All notes, in the order in which they are shown."""
     _, suite = settings.suite(grid.suite)
+    yield from explain_marks(settings, suite, columns, rows)
     yield from _state_terms(settings, suite)
-    yield from _explain_marks(settings, suite)
+    if unequal:
+        yield f"UNEQUAL TERMS, shown because asked for: {'; '.join(unequal)}"
+    yield from describe_changed_options(grid)
     if grid.inapplicable:
         yield f"not applicable: {_group(grid.inapplicable)}"
     for name in dict.fromkeys(llm for _, llm in grid.without_weights):
@@ -30,7 +40,7 @@ def _state_terms(settings: Settings, suite: Suite) -> Iterator[str]:
     """What is the same for every row."""
     tokens, rules = suite.max_input_tokens, suite.budget_rule
     yield (
-        f"{suite.split} split, {suite.train} → {suite.evaluate}, "
+        f"{suite.split} split, {suite.train} → {suite.evaluate}{_describe_limits(suite)}, "
         f"seeds {', '.join(map(str, suite.seeds))}, "
         f"prompt budget{'s' * (len(suite.budgets) > 1)} {', '.join(map(str, tokens))} tokens "
         f"({', '.join(rules)}), unparsed={settings.scoring.unparsed}, "
@@ -53,20 +63,11 @@ def _state_terms(settings: Settings, suite: Suite) -> Iterator[str]:
         yield f"encoder {name}: {settings.encoder(name).model}"
 
 
-def _explain_marks(settings: Settings, suite: Suite) -> Iterator[str]:
-    scoring = settings.scoring
-    column = "its column" if len(suite.budgets) == 1 else "its column within one prompt budget"
-    yield (
-        f"bold: best of {column} (bounds don't compete); *: the {scoring.confidence:.0%} "
-        f"interval of the difference to {suite.reference} excludes 0 (bootstrap over users, "
-        f"{scoring.resamples} resamples, not corrected for multiple rows); ↓: lower is better, so "
-        "a negative difference is an improvement; f failed, u unparsed: both count as wrong"
-    )
-    if len(suite.seeds) > 1:
-        yield (
-            "methods that no seed can change run with the first seed only; other scores are means "
-            "over seeds. Intervals cover users, not seeds: see the standard deviation over seeds"
-        )
+def _describe_limits(suite: Suite) -> str:
+    """Such as " (train_limit=100)", where a suite takes only the first queries of a set."""
+    names = ("train_limit", "evaluate_limit")
+    limits = [f"{name}={n}" for name in names if (n := getattr(suite, name)) is not None]
+    return f" ({', '.join(limits)})" if limits else ""
 
 
 def _explain_missing_tasks(columns: Sequence[Column], rows: Sequence[Row]) -> Iterator[str]:
@@ -119,11 +120,18 @@ def _state_task_gaps(suite: Suite, columns: Sequence[Column], rows: Sequence[Row
                 if entry is not None and entry.to_reference is not None:
                     gap = entry.to_reference
                     yield (
-                        f"Δtask on {task} = {row.method} − {suite.reference} = {gap.value:+.3f} "
-                        f"[{gap.low:+.3f}, {gap.high:+.3f}] {column.metric}"
+                        f"Δtask on {task} = {row.method} − {suite.reference} = "
+                        f"{gap.difference:+.3f} {format_bounds(gap, '+.3f')} {column.metric}"
                         + (f" with {row.llm}" if len(suite.llms) > 1 else "")
                         + (f" at {row.budget} tokens" if len(suite.budgets) > 1 else "")
                     )
+
+
+def format_bounds(interval: Interval | Comparison, form: str) -> str:
+    """An interval's bounds in this number format, or what stands where it is withheld."""
+    if interval.low is None or interval.high is None:
+        return "[no interval]"
+    return f"[{interval.low:{form}}, {interval.high:{form}}]"
 
 
 def _group(pairs: Sequence[tuple[str, str]]) -> str:

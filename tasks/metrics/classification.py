@@ -26,6 +26,7 @@ class Accuracy(LabelMetric):
     """Fraction of answers that equal the gold label; rows [n, 1] of 0 and 1."""
 
     name = "accuracy"
+    is_mean = True
 
     def rows(self, predictions: Sequence[str | None], references: Sequence[str]) -> Rows:
         pairs = zip(predictions, references, strict=True)

@@ -36,6 +36,7 @@ class Rouge(Metric):
     def __init__(self, name: str, aggregator: Aggregator) -> None:
         self.name = name
         self.aggregator = aggregator
+        self.is_mean = aggregator == "mean"
 
     @cached_property
     def _scorer(self) -> Any:
@@ -113,6 +114,7 @@ class Meteor(Metric):
     """
 
     name = "meteor"
+    is_mean = True
 
     def __init__(self, wordnet: Any = None) -> None:
         """`wordnet`: a corpus reader to use instead of NLTK's installed one."""

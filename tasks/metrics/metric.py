@@ -21,10 +21,13 @@ class Metric(ABC):
     Attributes:
         name: the name in a task's `metrics`.
         higher_is_better: False for errors.
+        is_mean: whether `reduce` is the mean of the rows' single column; statistics then leave out
+            all users at once.
     """
 
     name: str
     higher_is_better: bool = True
+    is_mean: bool = False
 
     @abstractmethod
     def rows(self, predictions: Sequence[str | None], references: Sequence[str]) -> Rows:

@@ -55,6 +55,7 @@ class MeanAbsoluteError(OrdinalMetric):
     """Mean absolute error."""
 
     name = "mae"
+    is_mean = True
 
     def rows(self, predictions: Sequence[str | None], references: Sequence[str]) -> Rows:
         return as_column(self.errors(predictions, references))

@@ -72,6 +72,11 @@ class Canvas:
         artist.set_gid(json.dumps(about))
 
 
+def format_bound(bound: float | None) -> str:
+    """An end of an interval; a dash where it is withheld."""
+    return "–" if bound is None else f"{bound:.3f}"
+
+
 def key_of(series: Series) -> str:
     """What the page calls a series."""
     return f"{'b' if series.bound else 's'}{series.index}"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from bench.report.charts.canvas import MUTED, Canvas, color_of, marker_of
+from bench.report.charts.canvas import MUTED, Canvas, color_of, format_bound, marker_of
 from bench.report.model import Figure, Panel, Series, View
 from bench.tables.model import RowKey
 
@@ -54,8 +54,8 @@ def _make_panel(place: str, parts: "list[Part]", curves: Curves) -> Panel:
                 str(score.part.n),
                 str(score.part.users),
                 f"{score.value:.3f}",
-                "–" if score.low is None else f"{score.low:.3f}",
-                "–" if score.high is None else f"{score.high:.3f}",
+                format_bound(score.low),
+                format_bound(score.high),
             )
             for series, scores in curves.items()
             for score in scores

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from functools import partial
+from math import nan
 from typing import Any
 
 from bench.grid import Grid
-from bench.report.charts.canvas import MUTED, Canvas, color_of, marker_of
+from bench.report.charts.canvas import MUTED, Canvas, color_of, format_bound, marker_of
 from bench.report.model import Figure, Panel, Series, View
 from bench.settings import Settings, Suite
 from bench.statistics import Interval
@@ -79,7 +80,7 @@ def _make_panel(
     data = [
         ("method", label, metric, "low", "high"),
         *(
-            (s.name, str(place), f"{i.value:.3f}", f"{i.low:.3f}", f"{i.high:.3f}")
+            (s.name, str(place), f"{i.value:.3f}", format_bound(i.low), format_bound(i.high))
             for s, points in lines.items()
             for place, i in points
         ),
@@ -104,7 +105,8 @@ def draw_line(
         style, marker, color = ":", None, MUTED
     else:
         style, marker = "-", marker_of(series)
-        low, high = [score.low for score in scores], [score.high for score in scores]
+        low = [nan if score.low is None else score.low for score in scores]
+        high = [nan if score.high is None else score.high for score in scores]
         band = axes.fill_between(places, low, high, color=color, alpha=0.10, linewidth=0)
         canvas.tag(band, series=series)
     line = axes.plot(places, values, style, color=color, marker=marker, markersize=5)[0]

@@ -6,11 +6,11 @@ from functools import partial
 from bench.report.charts.canvas import GRID, INK, PAPER, Canvas, color_of, marker_of
 from bench.report.model import Figure, Panel, Series, View
 from bench.report.verdicts import Gain, Verdict, judge
-from bench.statistics import Interval
+from bench.statistics import Comparison
 from bench.tables.model import Column, Entry, Row, RowKey, Table
 
 LONGEST_NAME = 26
-Field = Callable[[Entry], Interval | None]
+Field = Callable[[Entry], Comparison | None]
 
 
 def make_forest(table: Table, series: Mapping[RowKey, Series]) -> Figure | None:
@@ -49,17 +49,25 @@ def _make_panel(
     gains: list[tuple[Series, Gain]] = []
     for row in rows:
         of_row, entry = series.get(row.key), row.entries.get(column)
-        gain = None if entry is None else judge(column, field(entry))
+        gain = None if entry is None else judge(field(entry))
         if gain is not None and of_row is not None and not of_row.bound:
             gains.append((of_row, gain))
     if not gains:
         return None
     unit = column.metric if column.higher_is_better else f"{column.metric} saved"
-    header = ("method", f"gain in {unit}", "low", "high", "verdict", "because")
+    header = ("method", f"gain in {unit}", "low", "high", "p", "verdict", "why")
     data = [
         header,
         *(
-            (s.name, f"{g.value:+.3f}", _format(g.low), _format(g.high), g.verdict, g.reason)
+            (
+                s.name,
+                f"{g.value:+.3f}",
+                _format(g.low),
+                _format(g.high),
+                _format_p(g.p),
+                g.verdict,
+                g.reason,
+            )
             for s, g in gains
         ),
     ]
@@ -96,6 +104,10 @@ def _draw(canvas: Canvas, *, gains: list[tuple[Series, Gain]], unit: str) -> Non
 
 def _format(bound: float | None) -> str:
     return "–" if bound is None else f"{bound:+.3f}"
+
+
+def _format_p(p: float | None) -> str:
+    return "–" if p is None else f"{p:.3g}"
 
 
 def shorten(name: str) -> str:
