@@ -71,8 +71,7 @@ def _compare_with_reference(tallies: Sequence[Tally], reference: str) -> str:
         first, *others = winners
         parts = [f"{first.name} is better than {reference} on {_describe(first)}"]
         if others:
-            them = [f"{tally.name} on {_describe(tally, short=True)}" for tally in others]
-            parts.append(f"so {'is' if len(others) == 1 else 'are'} {_join(them)}")
+            parts.append(f"so {'is' if len(others) == 1 else 'are'} {_group_better(others)}")
     else:
         parts = [f"No method is shown to be better than {reference} on any task"]
     if losers:
@@ -83,19 +82,45 @@ def _compare_with_reference(tallies: Sequence[Tally], reference: str) -> str:
     return "; ".join(parts) + "."
 
 
+def _group_better(tallies: Sequence[Tally]) -> str:
+    """Names by the number of tasks that they are better on: "a and b on 4, and c on 2"."""
+    groups: dict[str, list[str]] = {}
+    for tally in tallies:
+        groups.setdefault(_describe(tally, short=True), []).append(tally.name)
+    return "; ".join(f"{_join(names)} on {where}" for where, names in groups.items())
+
+
 def _name_best(table: Table, rows: Sequence[Row], series: dict[RowKey, Series]) -> str:
-    """Who is best, or not separable from the best, and where."""
+    """Who is best, or not separable from the best, on how many tasks; and who is it alone."""
     columns = primary(table)
-    where: dict[str, list[str]] = {}
-    for row in rows:
-        best = [c.task for c in columns if c in row.entries and row.entries[c].best]
-        if best:
-            where[series[row.key].name] = best
-    if not where:
-        return "No method stands out as the best of a task."
-    ranked = sorted(where, key=lambda name: -len(where[name]))
-    parts = [f"{name} on {_list(where[name], len(columns))}" for name in ranked]
-    return f"Best, or not separable from the best: {_join(parts)}."
+    best = {
+        column.task: [
+            series[row.key].name
+            for row in rows
+            if column in row.entries and row.entries[column].best
+        ]
+        for column in columns
+    }
+    names = dict.fromkeys(name for of_task in best.values() for name in of_task)
+    if not names:
+        return "On no task could the best be told from the rest."
+    counts = {name: sum(name in of_task for of_task in best.values()) for name in names}
+    groups: dict[int, list[str]] = {}
+    for name in sorted(names, key=lambda name: -counts[name]):
+        groups.setdefault(counts[name], []).append(name)
+    (most, leaders), *others = groups.items()
+    where = _count(columns[:most], len(columns)) if len(columns) > 1 else columns[0].task
+    verb = "is" if len(leaders) == 1 else "are"
+    parts = [f"{_join(leaders)} {verb} the best, or not separable from it, on {where}"]
+    parts += [f"{_join(of_count)} on {count}" for count, of_count in others]
+    alone: dict[str, list[str]] = {}
+    for task, of_task in best.items():
+        if len(of_task) == 1:
+            alone.setdefault(of_task[0], []).append(task)
+    if alone and len(columns) > 1:
+        them = [f"{name} on {_list(tasks, len(columns))}" for name, tasks in alone.items()]
+        parts.append(f"alone at the top: {_join(them)}")
+    return "; ".join(parts) + "."
 
 
 def _judge_personal(table: Table, rows: Sequence[Row], series: dict[RowKey, Series]) -> str:
@@ -130,10 +155,10 @@ def _describe(tally: Tally, *, short: bool = False) -> str:
     return f"{where} (but worse on {_list(tally.worse, tally.tasks)})" if tally.worse else where
 
 
-def _count(tasks: Sequence[str], total: int) -> str:
+def _count(tasks: Sequence[object], total: int) -> str:
     """How many of all tasks; a single one by its name."""
     if len(tasks) == total:
-        return tasks[0] if total == 1 else f"all {total} tasks"
+        return str(tasks[0]) if total == 1 else f"all {total} tasks"
     return f"{len(tasks)} of {total} tasks"
 
 

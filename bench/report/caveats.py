@@ -42,7 +42,8 @@ def _name_unproven(table: Table, series: Mapping[RowKey, Series]) -> Iterator[st
         for column in primary(table):
             entry = row.entries.get(column)
             gain = None if entry is None else judge(entry.to_reference)
-            if gain is not None and gain.reason and row.key in series:
+            judged = row.key in series and not series[row.key].bound
+            if gain is not None and gain.reason and judged:
                 reasons.setdefault(gain.reason, {})[series[row.key].name] = None
     for reason, names in reasons.items():
         yield f"Nothing is claimed of {_list(list(names))}: {reason}."

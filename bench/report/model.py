@@ -34,12 +34,14 @@ class Panel:
         draw: draws it.
         data: the same content as a table, the text alternative: header, then rows.
         size: width and height in inches.
+        note: a line below it.
     """
 
     title: str
     draw: Draw
     data: Sequence[Sequence[str]]
     size: tuple[float, float] = (4.4, 3.2)
+    note: str = ""
 
 
 @dataclass(frozen=True)

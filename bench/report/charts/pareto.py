@@ -91,13 +91,27 @@ def _collect(
 def _make_panel(
     column: Column, points: list[Point], bounds: list[Point], label: str, scale: str
 ) -> Panel:
+    shown, hidden = _split_bounds(points, bounds)
+    front = sorted((p for p in points if p.front), key=lambda p: p.cost)
+    note = f"On the line, cheapest first: {', '.join(p.series.name for p in front)}."
+    if hidden:
+        far = ", ".join(f"{bound.series.name} {bound.value:.3f}" for bound in hidden)
+        note += f" Off the scale: {far}."
     arrow = "↑" if column.higher_is_better else "↓"
     data = [
         ("method", label, f"{column.metric} {arrow}", "on the front"),
         *((p.series.name, f"{p.cost:.4g}", f"{p.value:.3f}", "yes" * p.front) for p in points),
     ]
-    draw = partial(_draw, column=column, points=points, bounds=bounds, label=label, scale=scale)
-    return Panel(column.task, draw, data)
+    draw = partial(_draw, column=column, points=points, bounds=shown, label=label, scale=scale)
+    return Panel(column.task, draw, data, note=note)
+
+
+def _split_bounds(points: list[Point], bounds: list[Point]) -> tuple[list[Point], list[Point]]:
+    """(those near the points, those so far off that the points would be pressed together)."""
+    low, high = min(p.value for p in points), max(p.value for p in points)
+    room = max(high - low, 0.05 * max(abs(high), abs(low)), 1e-6)
+    near = [bound for bound in bounds if low - room / 2 <= bound.value <= high + room / 2]
+    return near, [bound for bound in bounds if bound not in near]
 
 
 def _draw(
@@ -110,18 +124,14 @@ def _draw(
     scale: str,
 ) -> None:
     axes = canvas.axes
-    if scale == "symlog":
-        axes.set_xscale("symlog", linthresh=1)
-    elif scale == "log" and all(point.cost > 0 for point in points):
-        axes.set_xscale("log")
+    _scale(axes, scale, [point.cost for point in points])
     front = sorted((point.cost, point.value) for point in points if point.front)
-    axes.plot(
-        *zip(*front, strict=True), color=MUTED, linewidth=1.2, drawstyle="steps-post", zorder=1
-    )
+    costs, values = zip(*front, strict=True)
+    axes.plot(costs, values, color=MUTED, linewidth=1.2, drawstyle="steps-post", zorder=1)
     for bound in bounds:
         axes.axhline(bound.value, color=MUTED, linewidth=1, linestyle=":", zorder=1)
         axes.annotate(
-            bound.series.name,
+            shorten(bound.series.name),
             (1, bound.value),
             xycoords=("axes fraction", "data"),
             xytext=(3, 0),
@@ -146,21 +156,20 @@ def _draw(
     axes.set_ylabel(f"{column.metric} {'↑' if column.higher_is_better else '↓ (axis turned)'}")
     if not column.higher_is_better:
         axes.invert_yaxis()
-    for point in points:
-        if point.front:
-            _name(axes, point)
 
 
-def _name(axes: Any, point: Point) -> None:
-    """Write a point's name beside it, on the side of the middle of the axes."""
-    place = axes.transAxes.inverted().transform(axes.transData.transform((point.cost, point.value)))
-    left = place[0] > 0.5
-    axes.annotate(
-        shorten(point.series.name),
-        (point.cost, point.value),
-        xytext=(-7 if left else 7, 4),
-        textcoords="offset points",
-        ha="right" if left else "left",
-        fontsize=7.5,
-        color=color_of(point.series),
-    )
+def _scale(axes: Any, scale: str, costs: Sequence[float]) -> None:
+    """Set the cost axis, with plain numbers at its ticks."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    if scale == "symlog":
+        axes.set_xscale("symlog", linthresh=1)
+    elif scale == "log" and min(costs) > 0:
+        axes.set_xscale("log", subs=(2, 5))
+    else:
+        return
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    near = scale == "log" and max(costs) < 30 * min(costs)  # else their labels would overlap
+    minor = FuncFormatter(lambda value, _: f"{value:,g}") if near else NullFormatter()
+    axes.xaxis.set_minor_formatter(minor)
+    axes.tick_params(axis="x", which="minor", labelcolor=INK)
