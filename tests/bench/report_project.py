@@ -11,7 +11,7 @@ ATTACK = "</script><script>window.attacked = 1</script><img src=x onerror='windo
 """Would run in a page that took it for markup."""
 USERS = 12
 """Each asks two queries; user n has n items in the history."""
-ODD = '<b>odd</b> & "quoted"'
+ODD = '<img src=x onerror=alert(1)> & "quoted"'
 """A method's name."""
 BENCH_TOML = """
 default_suite = "s"
@@ -50,12 +50,12 @@ def make_report_project(root: Path) -> Project:
     write_set(folder / "dev", asked, golds)
     train = [review(f"t{n}", "Train.", items("t", 2), user_id=f"t{n}") for n in range(4)]
     write_set(folder / "train", train, {f"t{n}": "5" for n in range(4)}, set="train")
-    project.says("right", golds)
-    project.says("wrong", {id: None if id == "q3" else "1" for id in ids})
+    project.says("right", golds, probe="Fixed")
+    project.says("wrong", {id: None if id == "q3" else "1" for id in ids}, probe="Fixed")
     project.says("blind", dict.fromkeys(ids, "3"), probe="Bounds")
     project.says("reads", dict.fromkeys(ids, "4") | {"q1": ATTACK}, probe="Reads")
     said = project.config.read_text(encoding="utf-8")
-    odd = f'[methods.{json.dumps(ODD)}]\nmethod = "{PROBES}:Says"\nanswers = '
+    odd = f'[methods.{json.dumps(ODD)}]\nmethod = "{PROBES}:Fixed"\nanswers = '
     answers = ", ".join(f'{id} = "{golds[id]}"' for id in ids)
     methods = json.dumps(["blind", "wrong", "right", "reads", ODD])
     project.config.write_text(
