@@ -15,6 +15,10 @@ from typer.testing import CliRunner
 
 from bench.cli import app
 from bench.settings import load_settings
+from methods.models.encoder import Encoder
+from tasks.data.loading import load_dataset
+from tasks.lamp import LaMP5
+from tasks.mini.world import WorldConfig, write_world
 
 REPOSITORY = Path(__file__).parents[1]
 DOCS = REPOSITORY / "docs"
@@ -234,3 +238,20 @@ def test_the_site_refuses_what_loads_from_a_network(tmp_path, html, remote):
             check(SimpleNamespace(site_dir=tmp_path))
     else:
         check(SimpleNamespace(site_dir=tmp_path))
+
+
+def test_the_tool_that_writes_the_budgets_measures_every_method(tmp_path):
+    """On three queries of a small LaMP-mini world, with the embedded tokenizer and encoder."""
+    world = WorldConfig(users=12, seed=0)
+    write_world(tmp_path / "world", world, tasks=["LaMP-5"], splits=["time"])
+    dev = load_dataset(LaMP5(), tmp_path / "world", split="time", set="dev", limit=3)
+    tool = runpy.run_path(str(DOCS / "tools" / "write_budgets.py"))
+    weights = REPOSITORY / "methods/embedded/weights/llm"
+    llm = tool["TokenizerOnly"](tool["open_tokenizer"](weights, chat_template=False))
+    encoder = Encoder.open(load_settings().encoder("embedded"), cache=tmp_path)
+    rows = list(tool["measure"]("LaMP-5", dev.examples, llm, encoder, tmp_path / "cache"))
+    assert [label for label, _ in rows] == list(tool["ROWS"])
+    for label, totals in rows:
+        assert [found.n for found in totals] == [3] * 6
+        assert totals[-1].query_read_mean == 1.0, label  # 512 tokens hold any of these
+        assert label in "".join(tool["write_table"]("LaMP-5", rows))

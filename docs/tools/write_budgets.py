@@ -55,11 +55,12 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
 class TokenizerOnly:
     """Stands in for an LLM: cuts and counts prompts as it would, and answers with their beginning.
 
-    `tokens`, `identity` and `prompt_overhead` are a LanguageModel's.
+    `tokens`, `identity`, `name` and `prompt_overhead` are a LanguageModel's.
     """
 
     tokens: PromptTokenizer
     identity: str = "a tokenizer alone"
+    name: str = "a tokenizer alone"
 
     @property
     def prompt_overhead(self) -> int:
