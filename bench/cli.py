@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +14,7 @@ from bench.data_cli import app as data_app
 from bench.output import echo, echo_error, make_console, prepare_streams, write_output
 from bench.report.command import plot, report
 from bench.settings_cli import CONFIG, Config, init, list_names
-from tasks.common.errors import BenchError
+from tasks.common.errors import BenchError, ConfigError
 
 if TYPE_CHECKING:
     from bench.grid import Grid
@@ -222,10 +223,17 @@ def table(
         ),
     ] = None,
     unequal_terms: UnequalTerms = False,
+    published: Annotated[
+        bool,
+        typer.Option(
+            "--published", help="Add what papers report for these tasks, apart and with its terms."
+        ),
+    ] = False,
     config: Config = CONFIG,
 ) -> None:
     """Render a suite's stored results. CSV always has intervals and denominators."""
     from bench import render, slices, store, tables
+    from bench.published import make_section
 
     settings, grid = _plan(suite, method, task, set, config)
     others = store.count_cells(settings.store.runs, grid.suite)
@@ -235,14 +243,26 @@ def table(
             f"{grid.suite!r} are stored under other settings: give the same --set, or see "
             f"`bench plan {grid.suite} --cells`"
         )
-    if slice_by is not None:
-        sliced = slices.build(settings, grid, slice_by, all_metrics=all_metrics)
-        sheets, notes = slices.make_sheets(sliced, intervals=intervals), sliced.notes
-    else:
+    if published and (slice_by is not None or format is Format.CSV):
+        other = "--slice" if slice_by is not None else "--format csv"
+        raise ConfigError(
+            f"--published doesn't go with {other}",
+            hint="Leave one out; bench.load_published() gives the published numbers as a DataFrame",
+        )
+    sections: list[tuple[Sequence[render.Sheet], Sequence[str]]] = []
+    if slice_by is None:
         built = tables.build(settings, grid, all_metrics=all_metrics, allow_unequal=unequal_terms)
-        sheets, notes = render.make_sheets(built, intervals=intervals), built.notes
+        sections.append((render.make_sheets(built, intervals=intervals), built.notes))
+        if published:
+            section = make_section(settings, grid, built, all_metrics=all_metrics)
+            sections.append((section.sheets, section.notes))
+    else:
+        sliced = slices.build(settings, grid, slice_by, all_metrics=all_metrics)
+        sections.append((slices.make_sheets(sliced, intervals=intervals), sliced.notes))
     if format is Format.TERMINAL and out is None:
-        render.print_sheets(sheets, notes, make_console())
+        for number, (sheets, notes) in enumerate(sections):
+            echo("\n" * (number > 0), end="")
+            render.print_sheets(sheets, notes, make_console())
         return
     if format is Format.CSV:
         text = render.to_csv(built, costs=True) if slice_by is None else slices.to_csv(sliced)
@@ -252,7 +272,7 @@ def table(
             Format.MARKDOWN: render.sheets_to_markdown,
             Format.LATEX: render.sheets_to_latex,
         }[format]
-        text = write(sheets, notes)
+        text = "\n".join(write(sheets, notes) for sheets, notes in sections)
     if out is None:
         echo(text, end="")
     else:

@@ -2,7 +2,7 @@
 
 from bench.slices.build import build
 from bench.slices.dimensions import DIMENSIONS
-from bench.slices.frame import to_csv, to_frame
+from bench.slices.frame import load_slices, to_csv, to_frame
 from bench.slices.model import Part, SliceScore, SliceTable
 from bench.slices.sheets import make_sheets
 
@@ -12,6 +12,7 @@ __all__ = [
     "SliceScore",
     "SliceTable",
     "build",
+    "load_slices",
     "make_sheets",
     "to_csv",
     "to_frame",

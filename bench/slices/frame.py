@@ -1,7 +1,12 @@
 """A sliced table in long form, for pandas, spreadsheets and plots."""
 
+from pathlib import Path
+
 import pandas as pd
 
+from bench.grid import plan
+from bench.settings import load_settings
+from bench.slices.build import build
 from bench.slices.model import SliceTable
 
 COLUMNS = [
@@ -60,3 +65,27 @@ def to_frame(table: SliceTable) -> pd.DataFrame:
 def to_csv(table: SliceTable) -> str:
     """`to_frame` as CSV text."""
     return to_frame(table).to_csv(index=False, float_format="%.6f", lineterminator="\n")
+
+
+def load_slices(
+    by: str, suite: str | None = None, config: Path | str | None = None
+) -> pd.DataFrame:
+    """A suite's stored scores by the parts of a dimension, every metric; columns as in `to_frame`.
+
+    >>> load_slices("history", suite="mini")  # doctest: +SKIP
+
+    Unlike `load_results`, this needs bench.toml and the data: stored results don't say how long a
+    history was.
+
+    Args:
+        by: "history", "activity", "label", "seen" or "k", see `bench table --slice`.
+        suite: the default one if omitted.
+        config: the settings file; None: bench.toml of the current folder, if there is one.
+
+    Raises:
+        ConfigError: an unknown name, nothing stored yet, or no task that can be divided so.
+        DataError: the data isn't there or is faulty.
+        StorageError: a stored file is damaged.
+    """
+    settings = load_settings(None if config is None else Path(config), (), suite)
+    return to_frame(build(settings, plan(settings, suite), by, all_metrics=True))

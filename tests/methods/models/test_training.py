@@ -124,6 +124,28 @@ def test_one_step_is_the_gradient_of_the_mean_over_tokens_of_the_whole_batch(tmp
     assert report.curve[0]["loss"] == pytest.approx((nll.sum() / tokens.sum()).item(), rel=1e-5)
 
 
+@pytest.mark.parametrize("micro", [1, 2, None])
+@pytest.mark.parametrize(("most", "seen"), [(100.0, 1.5), (1.0, 1.0)])
+def test_a_steps_gradient_is_that_of_a_token(tmp_path, monkeypatch, micro, most, seen):
+    """By hand: d/dw (4w + 8w) over 2 + 6 tokens is 12 / 8 = 1.5; only then is it clipped.
+
+    AdamW hardly depends on the gradient's scale, so its weights alone would not show the divisor.
+    """
+    module = nn.Linear(1, 1, bias=False)
+    slopes, tokens = torch.tensor([4.0, 8.0]), torch.tensor([2, 6])
+    data = TrainingData(
+        ["a", "b"], [2, 6], lambda rows, _: (slopes[rows] * module.weight.squeeze(), tokens[rows])
+    )
+    gradients = []
+    monkeypatch.setattr(
+        torch.optim.AdamW, "step", lambda self, *_: gradients.append(module.weight.grad.item())
+    )
+    config = TrainingConfig(batch_size=2, epochs=1, max_grad_norm=most, micro_batch_size=micro)
+    report = fit(module, tmp_path, config, data=data)
+    assert gradients == pytest.approx([seen], rel=1e-5)
+    assert report.curve[0]["loss"] == pytest.approx(1.5 * module.weight.item())
+
+
 @pytest.mark.parametrize("micro", [1, 3, 8])
 def test_micro_batches_change_nothing(tmp_path, micro):
     whole, parts = Net().double(), Net().double()
