@@ -142,7 +142,8 @@
 
   const ordinal = (n) => `${n}${["th", "st", "nd", "rd"][n % 100 > 10 && n % 100 < 14 ? 0 : n % 10] || "th"}`;
   const format = (score) => (score === null ? "–" : Number.isInteger(score) ? String(score) : score.toFixed(3));
-  const block = (title, ...children) => make("div", {}, make("h4", {}, title), ...children);
+  const block = (title, ...children) => make("div", {}, make("h3", {}, title), ...children);
+  const scroll = (name, table) => make("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": name }, table);
   const text = (value) => make("p", { class: "text", dir: "auto" }, value);
 
   const describeAnswer = (answer, seeds) => {
@@ -177,7 +178,7 @@
         score, describeAnswer(answer, seeds)));
     }
     table.append(body);
-    return make("div", { class: "scroll" }, table);
+    return scroll("Answers", table);
   };
   const describeItem = (item) => {
     const marks = make("td");
@@ -199,7 +200,7 @@
     const table = make("table", {}, make("thead", {}, make("tr", {},
       make("th", { scope: "col" }, "item"), make("th", { scope: "col" }, "who read it"))));
     table.append(make("tbody", {}, ...example.history.map(describeItem)));
-    return block(title, make("div", { class: "scroll" }, table));
+    return block(title, scroll("History", table));
   };
   const describe = (task, example) => make("div", { class: "detail" },
     make("div", { class: "pair" }, block("Input", text(example.input)), block("Gold", text(example.gold))),
