@@ -13,6 +13,7 @@ def list_facts(
     """(name, value) pairs for the top of the page."""
     _, suite = settings.suite(grid.suite)
     methods = [s for s in series.values() if not s.bound]
+    bounds = len(series) - len(methods)
     tasks = list(dict.fromkeys(cell.task.name for cell in grid.cells))
     sizes = sorted({column.n for column in table.columns})
     queries = "–" if not sizes else f"{sizes[0]:,}"
@@ -20,11 +21,15 @@ def list_facts(
         queries += f"–{sizes[-1]:,}"
     days = sorted(record.started[:10] for _, record in finished.cells)
     facts = [
-        ("Methods", f"{len(methods)}, and {len(series) - len(methods)} bounds"),
+        (
+            "Methods",
+            f"{len(methods)}{f', and {bounds} bound' if bounds else ''}{'s' * (bounds > 1)}",
+        ),
         ("Tasks", f"{len(tasks)}: {', '.join(tasks)}"),
         ("Queries a task", f"{queries} ({suite.evaluate} set, {suite.split} split)"),
         ("Data", ", ".join(suite.data)),
         ("LLM", ", ".join(suite.llms) or "none"),
+        ("Prompt budget", ", ".join(f"{budget} tokens" for budget in suite.budgets)),
         ("Seeds", ", ".join(map(str, suite.seeds))),
         ("Reference", suite.reference),
     ]

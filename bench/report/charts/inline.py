@@ -27,7 +27,7 @@ def draw_inline(panel: Panel, name: str) -> str:
         figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     root = ElementTree.fromstring(text.getvalue())  # noqa: S314  written by matplotlib just above
     _clean(root, name)
-    root.attrib.pop("width"), root.attrib.pop("height")
+    del root.attrib["width"], root.attrib["height"]
     root.set("role", "img")
     root.set("aria-label", f"{panel.title}; the table below has its values")
     ElementTree.register_namespace("", SVG)
