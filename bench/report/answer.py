@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bench.report.charts.forest import primary
+from bench.report.columns import primary
 from bench.report.model import Series
 from bench.report.verdicts import Verdict, judge
 from bench.statistics import Comparison

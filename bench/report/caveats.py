@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bench import store
 from bench.grid import Grid
-from bench.report.charts.forest import primary
+from bench.report.columns import primary
 from bench.report.model import Series
 from bench.report.stored import Finished
 from bench.report.verdicts import judge

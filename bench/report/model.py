@@ -2,12 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    from bench.report.charts.canvas import Canvas
-
-Draw = Callable[["Canvas"], None]
+Draw = Callable[[Any], None]
+"""Draws on a `Canvas`, which knows series and so can't be named here."""
 
 
 @dataclass(frozen=True)

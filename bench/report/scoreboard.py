@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bench.report.charts.forest import primary
+from bench.report.columns import primary
 from bench.report.model import Series
 from bench.report.series import is_control
 from bench.report.verdicts import Gain, judge

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from bench.report.charts.canvas import GRID, INK, PAPER, Canvas, color_of, marker_of
+from bench.report.columns import primary
 from bench.report.model import Figure, Panel, Series, View
 from bench.report.verdicts import Gain, Verdict, judge
 from bench.statistics import Comparison
@@ -36,11 +37,6 @@ def make_forest(table: Table, series: Mapping[RowKey, Series]) -> Figure | None:
         "too. A filled mark is a difference that the test supports; a hollow one may be chance.",
         tuple(views),
     )
-
-
-def primary(table: Table) -> list[Column]:
-    """The first column of every task."""
-    return list({column.task: column for column in reversed(table.columns)}.values())[::-1]
 
 
 def _make_panel(

@@ -5,7 +5,7 @@ from math import cos, pi, sin
 from bench.report.charts.canvas import marker_of
 from bench.report.model import Series
 
-SHAPES = {
+SHAPES: dict[str, list[tuple[float, float]]] = {
     "s": [(-0.8, -0.8), (0.8, -0.8), (0.8, 0.8), (-0.8, 0.8)],
     "D": [(0, -1.1), (1.1, 0), (0, 1.1), (-1.1, 0)],
     "^": [(0, -1), (1, 0.8), (-1, 0.8)],

@@ -6,7 +6,8 @@ from functools import partial
 from typing import Any
 
 from bench.report.charts.canvas import INK, MUTED, Canvas, color_of, marker_of
-from bench.report.charts.forest import primary, shorten
+from bench.report.charts.forest import shorten
+from bench.report.columns import primary
 from bench.report.model import Figure, Panel, Series, View
 from bench.tables.model import Column, RowCost, RowKey, Table
 
@@ -74,7 +75,8 @@ def _collect(
     field: str,
 ) -> tuple[list[Point], list[Point]]:
     """(points, bounds)."""
-    points, bounds = [], []
+    points: list[Point] = []
+    bounds: list[Point] = []
     for row in table.rows:
         if row.key in series and column in row.entries and (row.key, column.task) in costs:
             cost = float(getattr(costs[row.key, column.task], field))
