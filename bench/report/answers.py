@@ -1,60 +1,47 @@
-"""What every row answered to the examples of one task, read from stored predictions."""
+"""What every row answered to the examples of one task."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bench import store
-from bench.grid import Cell
-from bench.records import CellScores
+from bench.slices.stored import StoredRow
 from bench.weights import read_weights
 from tasks import Prediction
 from tasks.common.errors import StorageError
 
 
-@dataclass
+@dataclass(frozen=True)
 class RowAnswers:
     """One row's answers to one task.
 
     Attributes:
-        cell: one of its cells, for its method and task.
-        predictions, scores: of each seed.
+        predictions: of each seed, by example id.
+        metric: the first one that has a value for each example; None where every metric is one of
+            the whole set, such as BLEU.
+        values: of that metric, for each example in the order of the scores, the mean over seeds.
         weights: example id → history item id → weight, of the first seed, where it was stored.
     """
 
-    cell: Cell
-    predictions: list[dict[str, Prediction]] = field(default_factory=list)
-    scores: list[CellScores] = field(default_factory=list)
-    weights: dict[str, dict[str, float]] = field(default_factory=dict)
+    predictions: list[dict[str, Prediction]]
+    metric: str | None
+    values: list[float]
+    weights: dict[str, dict[str, float]]
 
-    def add(self, cell: Cell) -> None:
-        """Add a finished cell. Raises StorageError where a stored file is damaged."""
-        scores = store.read_scores(cell.folder)
-        if scores is None:
-            return
-        found = store.read_predictions(cell.folder / store.PREDICTIONS)
-        predictions = {prediction.id: prediction for prediction in found}
-        if predictions.keys() != set(scores.ids):
-            raise StorageError(
-                "holds scores of other examples than predictions.jsonl",
-                file=cell.folder / store.SCORES,
-                hint=store.SCORE_AGAIN,
-            )
-        if not self.predictions:
-            self.weights = read_weights(cell.folder)
-        self.predictions.append(predictions)
-        self.scores.append(scores)
+    @classmethod
+    def of(cls, row: StoredRow) -> "RowAnswers":
+        """Of a row that has scores.
 
-    def values(self) -> tuple[str, list[float]] | None:
-        """(metric, value of each example, the mean over seeds) of the first metric that has them.
-
-        None where every metric is one of the whole set, such as BLEU.
+        Raises StorageError where its predictions are not those that were scored.
         """
-        for name, metric in self.scores[0].metrics.items():
-            if all(len(row) == 1 for row in metric.rows):
-                columns = [[row[0] for row in s.metrics[name].rows] for s in self.scores]
-                return name, [sum(of) / len(of) for of in zip(*columns, strict=True)]
-        return None
+        for scores, predictions in zip(row.scores, row.predictions, strict=True):
+            if predictions.keys() != set(scores.ids):
+                raise StorageError(
+                    "holds scores of other examples than predictions.jsonl",
+                    file=row.cell.folder / store.SCORES,
+                    hint=store.SCORE_AGAIN,
+                )
+        metric, values = _find_values(row)
+        return cls(row.predictions, metric, values, read_weights(row.cell.folder))
 
     def distinct(self, id: str) -> list[tuple[Prediction, int]]:
         """The different answers to an example with their numbers of seeds, most frequent first."""
@@ -64,9 +51,9 @@ class RowAnswers:
         return [(first[text], count) for text, count in counts.most_common()]
 
 
-def read_answers(cells: Sequence[Cell]) -> RowAnswers:
-    """The answers of one row's finished cells."""
-    answers = RowAnswers(cells[0])
-    for cell in cells:
-        answers.add(cell)
-    return answers
+def _find_values(row: StoredRow) -> tuple[str | None, list[float]]:
+    for name, metric in row.scores[0].metrics.items():
+        if all(len(values) == 1 for values in metric.rows):
+            by_seed = [[values[0] for values in s.metrics[name].rows] for s in row.scores]
+            return name, [sum(of) / len(of) for of in zip(*by_seed, strict=True)]
+    return None, []

@@ -14,7 +14,7 @@ from bench.report.figures import Material, make_figures
 from bench.report.page import Content, render
 from bench.report.scoreboard import make_scoreboard
 from bench.report.series import make_series
-from bench.report.stored import read_finished
+from bench.report.stored import Finished
 from bench.settings import Settings
 from bench.tables import build
 
@@ -48,7 +48,7 @@ def make_report(
     _, suite = settings.suite(grid.suite)
     table = build(settings, grid, allow_unequal=unequal_terms)
     series = make_series(table, grid)
-    finished = read_finished(grid)
+    finished = Finished(settings, grid)
     material = Material(settings, grid, table, series, finished)
     return render(
         Content(
@@ -63,6 +63,6 @@ def make_report(
             notes=table.notes,
             confidence=settings.scoring.confidence,
             reference=table.reference,
-            examples=collect_examples(settings, grid, series, examples) if examples else None,
+            examples=collect_examples(finished, series, examples) if examples else None,
         )
     )

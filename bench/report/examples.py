@@ -4,15 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bench import store
-from bench.data import Data
-from bench.grid import Cell, Grid
-from bench.report.answers import RowAnswers, read_answers
+from bench.report.answers import RowAnswers
 from bench.report.charts.canvas import key_of
 from bench.report.histories import choose_items
 from bench.report.model import Series
 from bench.report.selection import Candidate, select
-from bench.settings import Settings
+from bench.report.stored import Finished
 from bench.tables.model import RowKey
 from tasks import Example, Task
 from tasks.metrics import create
@@ -30,19 +27,19 @@ class _Place:
 
     name: str
     task: type[Task]
+    ids: tuple[str, ...]
     examples: Mapping[str, Example]
     golds: Mapping[str, str]
     rows: Mapping[RowKey, RowAnswers]
-    metric: str | None
-    values: Mapping[RowKey, list[float]]
 
     @property
-    def ids(self) -> tuple[str, ...]:
-        return next(iter(self.rows.values())).scores[0].ids
+    def metric(self) -> str | None:
+        """What single answers are scored by."""
+        return next((row.metric for row in self.rows.values()), None)
 
 
 def collect_examples(
-    settings: Settings, grid: Grid, series: Mapping[RowKey, Series], most: int = MOST
+    finished: Finished, series: Mapping[RowKey, Series], most: int = MOST
 ) -> dict[str, Any]:
     """What the page's script reads: rows, and for every task the chosen examples.
 
@@ -52,34 +49,25 @@ def collect_examples(
     """
     rows = {key: place for place, key in enumerate(series)}
     about = [{"name": s.name, "series": key_of(s), "bound": s.bound} for s in series.values()]
-    places = _read_places(settings, grid, series)
+    places = _read_places(finished, series)
     return {
         "rows": about,
         "tasks": [_describe_place(place, rows, series, most) for place in places],
     }
 
 
-def _read_places(settings: Settings, grid: Grid, series: Mapping[RowKey, Series]) -> list[_Place]:
-    _, suite = settings.suite(grid.suite)
-    datas = {source: Data(settings, suite, source) for source in suite.data}
-    cells: dict[str, dict[RowKey, list[Cell]]] = {}
-    for cell in grid.cells:
-        if RowKey.of(cell) in series and store.is_done(cell.folder):
-            cells.setdefault(cell.place, {}).setdefault(RowKey.of(cell), []).append(cell)
+def _read_places(finished: Finished, series: Mapping[RowKey, Series]) -> list[_Place]:
+    _, suite = finished.settings.suite(finished.grid.suite)
     places = []
-    for name, of_place in cells.items():
-        answers = {key: read_answers(of_row) for key, of_row in of_place.items()}
-        rows = {key: row for key, row in answers.items() if row.scores}
-        if rows:
-            first = next(iter(of_place.values()))[0]
-            dataset = datas[first.source].load(first.task, suite.evaluate)
-            found = {key: row.values() for key, row in rows.items()}
-            values = {key: pair[1] for key, pair in found.items() if pair is not None}
-            metric = next((pair[0] for pair in found.values() if pair is not None), None)
+    for name, stored in finished.rows.items():
+        scored = {key: row for key, row in stored.items() if key in series and row.scores}
+        if scored:
+            first = next(iter(scored.values()))
+            task = first.cell.task
+            dataset = finished.datas[first.cell.source].load(task, suite.evaluate)
             examples = {example.id: example for example in dataset.examples}
-            places.append(
-                _Place(name, first.task, examples, dataset.golds or {}, rows, metric, values)
-            )
+            rows = {key: RowAnswers.of(row) for key, row in scored.items()}
+            places.append(_Place(name, task, first.ids, examples, dataset.golds or {}, rows))
     return places
 
 
@@ -87,12 +75,12 @@ def _describe_place(
     place: _Place, rows: Mapping[RowKey, int], series: Mapping[RowKey, Series], most: int
 ) -> dict[str, Any]:
     scorer = create(place.metric or place.task.metrics[0], place.task(), Scoring())
-    competing = [values for key, values in place.values.items() if not series[key].bound]
+    competing = [row.values for key, row in place.rows.items() if not series[key].bound]
     candidates = []
     for n, id in enumerate(place.ids):
         given = [of_seed[id].text for row in place.rows.values() for of_seed in row.predictions]
         failed = any(text is None or scorer.unparsed(text) for text in given)
-        scores = [values[n] for values in competing]
+        scores = [values[n] for values in competing if values]
         spread = max(scores, default=0) - min(scores, default=0)
         candidates.append(Candidate(n, failed, spread))
     chosen = select(candidates, most, place.name)
@@ -117,12 +105,11 @@ def _describe_example(
     example = place.examples[id]
     answers = []
     for key, row in place.rows.items():
-        values = place.values.get(key)
         first = row.predictions[0][id]
         answers.append(
             {
                 "row": rows[key],
-                "score": None if values is None else round(values[n], 4),
+                "score": round(row.values[n], 4) if row.values else None,
                 "texts": [
                     _describe_answer(answer.text, count, answer.error, unparsed)
                     for answer, count in row.distinct(id)

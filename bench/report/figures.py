@@ -29,7 +29,13 @@ class Material:
 
 def _make_cold_start(material: Material) -> Figure | None:
     try:
-        sliced = slices.build(material.settings, material.grid, "history")
+        sliced = slices.build(
+            material.settings,
+            material.grid,
+            "history",
+            datas=material.finished.datas,
+            everything=material.finished.rows,
+        )
     except ConfigError:  # no task has a score, or none can be divided
         return None
     return make_cold_start(sliced, material.series)

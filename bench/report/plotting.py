@@ -7,7 +7,7 @@ from bench.report.charts.files import require_matplotlib, write_figure
 from bench.report.figures import KINDS, Material
 from bench.report.model import Figure, View
 from bench.report.series import make_series
-from bench.report.stored import read_finished
+from bench.report.stored import Finished
 from bench.settings import Settings
 from bench.tables import build
 from tasks.common.errors import ConfigError
@@ -47,7 +47,7 @@ def plot(
             f"no cell of suite {grid.suite!r} is done", hint=f"Run `bench run {grid.suite}` first"
         )
     series = make_series(table, grid)
-    figure = KINDS[kind](Material(settings, grid, table, series, read_finished(grid)))
+    figure = KINDS[kind](Material(settings, grid, table, series, Finished(settings, grid)))
     if figure is None:
         raise ConfigError(f"suite {grid.suite!r} has nothing for this figure", hint=HINTS[kind])
     write_figure(figure, _choose_view(figure, view), out)

@@ -41,12 +41,22 @@ class _Point:
     members: NDArray[np.intp]
 
 
-def build(settings: Settings, grid: Grid, by: str, *, all_metrics: bool = False) -> SliceTable:
+def build(
+    settings: Settings,
+    grid: Grid,
+    by: str,
+    *,
+    all_metrics: bool = False,
+    datas: Mapping[str, Data] | None = None,
+    everything: Mapping[str, Rows] | None = None,
+) -> SliceTable:
     """A suite's stored results by the parts of a dimension.
 
     Args:
         by: a key of `DIMENSIONS`, or "k" for learning curves.
         all_metrics: every metric of each task that parts can have, not only the primary one.
+        datas: the suite's data sources, if they are open already.
+        everything: what `read_rows` gives, if it is read already.
 
     Raises:
         ConfigError: no such dimension, nothing is stored yet, no task can be divided so, or (by k)
@@ -57,7 +67,7 @@ def build(settings: Settings, grid: Grid, by: str, *, all_metrics: bool = False)
     if by not in (*DIMENSIONS, K):
         known = [*DIMENSIONS, K]
         raise ConfigError(f"can't slice by {by!r}", hint=did_you_mean(by, known))
-    everything = read_rows(grid)
+    everything = read_rows(grid) if everything is None else everything
     stored = {
         place: scored
         for place, rows in everything.items()
@@ -69,7 +79,9 @@ def build(settings: Settings, grid: Grid, by: str, *, all_metrics: bool = False)
             hint=f"Run `bench run {grid.suite}` first",
         )
     place_points, notes = (
-        _place_curves(settings, grid, stored) if by == K else _divide(settings, grid, by, stored)
+        _place_curves(settings, grid, stored)
+        if by == K
+        else _divide(settings, grid, by, stored, datas)
     )
     _, suite = settings.suite(grid.suite)
     scores = tuple(
@@ -82,11 +94,15 @@ def build(settings: Settings, grid: Grid, by: str, *, all_metrics: bool = False)
 
 
 def _divide(
-    settings: Settings, grid: Grid, by: str, stored: Mapping[str, Rows]
+    settings: Settings,
+    grid: Grid,
+    by: str,
+    stored: Mapping[str, Rows],
+    datas: Mapping[str, Data] | None,
 ) -> tuple[dict[str, list[_Point]], Iterator[str]]:
     """Place → every row on every part of the place's examples; and the notes."""
     _, suite = settings.suite(grid.suite)
-    datas = {source: Data(settings, suite, source) for source in suite.data}
+    datas = datas or {source: Data(settings, suite, source) for source in suite.data}
     points: dict[str, list[_Point]] = {}
     divisions: dict[str, Division] = {}
     for place, rows in stored.items():

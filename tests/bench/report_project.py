@@ -23,7 +23,7 @@ root = "data"
 """
 SUITE = """
 [suites.s]
-about = "A suite <i>about</i> itself"
+about = "A suite <i>about</i> itself {long}"
 data = "tiny"
 tasks = ["LaMP-3"]
 methods = {methods}
@@ -59,6 +59,7 @@ def make_report_project(root: Path) -> Project:
     answers = ", ".join(f'{id} = "{golds[id]}"' for id in ids)
     methods = json.dumps(["blind", "wrong", "right", "reads", ODD])
     project.config.write_text(
-        f"{said}\n{odd}{{ {answers} }}\n{SUITE.format(methods=methods)}", encoding="utf-8"
+        f"{said}\n{odd}{{ {answers} }}\n{SUITE.format(methods=methods, long='w' * 90)}",
+        encoding="utf-8",
     )
     return project

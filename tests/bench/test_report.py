@@ -6,7 +6,6 @@ from html.parser import HTMLParser
 
 import pytest
 
-from bench.report.answers import read_answers
 from bench.report.build import make_report
 from bench.report.page import emphasize
 from bench.report.selection import Candidate, select
@@ -144,7 +143,7 @@ def test_damaged_weights_are_found(project):
     path.write_text(lines.replace("0.75", "high"), encoding="utf-8")
     try:
         with pytest.raises(StorageError, match="line 3 is damaged"):
-            read_answers([cell])
+            make_report(project.load(), project.plan())
     finally:
         path.write_text(lines, encoding="utf-8")
 

@@ -5,11 +5,15 @@ ben's, with 1 and 0. ann and ben have 2 of the 8 train queries each. Golds: 5, 4
 """
 
 import pytest
+from rich.console import Console
 
 from bench import slices
+from bench.engine import run_grid
+from bench.grid import plan
+from bench.settings import load_settings
 from bench.slices.dimensions import DIMENSIONS, STARTS, name_bin
 from tasks.common.errors import ConfigError
-from tests.bench.support import GOLDS
+from tests.bench.support import GOLDS, REPOSITORY
 from tests.tasks.support import review, write_set
 
 WRONG = dict.fromkeys(GOLDS, "3")  # errors 2, 1, 2, 1
@@ -201,3 +205,22 @@ def test_the_frame_has_one_line_per_row_and_part(project):
         1.5,
         "1 user",
     )
+
+
+def test_the_pages_figures_are_those_of_the_world(tmp_path):
+    """docs/slices.md quotes them; bounds and label priors need no LLM."""
+    methods = 'methods=["user-blind", "knn-vote", "global-majority"]'
+    folders = [f"store.runs={tmp_path / 'runs'}", f"store.cache={tmp_path / 'cache'}"]
+    settings = load_settings(None, [methods, 'tasks=["LaMP-3"]', *folders], "mini-limits")
+    grid = plan(settings, "mini-limits")
+    run_grid(settings, grid, Console(quiet=True), lambda _: None)
+    by_history = slices.build(settings, grid, "history")
+    by_label = slices.build(settings, grid, "label")
+    page = (REPOSITORY / "docs/slices.md").read_text(encoding="utf-8")
+    for table, method, part in [
+        (by_history, "user-blind", "0"), (by_history, "user-blind", "20–49"),
+        (by_history, "knn-vote", "0"), (by_history, "knn-vote", "20–49"),
+        (by_label, "global-majority", "4"), (by_label, "global-majority", "1"),
+    ]:  # fmt: skip
+        assert f"{values(table, method)[part]:.3f}".removeprefix("0") in page
+    assert (by_history.parts[0].n, by_history.parts[0].users) == (6, 6)

@@ -161,7 +161,7 @@
     return cell;
   };
   const describeAnswers = (task, example) => {
-    const table = make("table", {}, make("thead", {}, make("tr", {},
+    const table = make("table", { class: "answers" }, make("thead", {}, make("tr", {},
       make("th", { scope: "col" }, "method"),
       make("th", { scope: "col", class: "number" }, `${task.metric ?? "score"} ${task.higher ? "↑" : "↓"}`),
       make("th", { scope: "col" }, "answer"))));
