@@ -13,6 +13,8 @@ USERS = 12
 """Each asks two queries; user n has n items in the history."""
 ODD = '<img src=x onerror=alert(1)> & "quoted"'
 """A method's name."""
+LONG = "w" * 90
+"""A word as wide as two phones."""
 BENCH_TOML = """
 default_suite = "s"
 [store]
@@ -59,7 +61,7 @@ def make_report_project(root: Path) -> Project:
     answers = ", ".join(f'{id} = "{golds[id]}"' for id in ids)
     methods = json.dumps(["blind", "wrong", "right", "reads", ODD])
     project.config.write_text(
-        f"{said}\n{odd}{{ {answers} }}\n{SUITE.format(methods=methods, long='w' * 90)}",
+        f"{said}\n{odd}{{ {answers} }}\n{SUITE.format(methods=methods, long=LONG)}",
         encoding="utf-8",
     )
     return project
