@@ -21,7 +21,7 @@ from bench.weights import weigh_history, write_weights
 from methods.core.fitting import fit_once
 from methods.core.runtime import Runtime
 from tasks.common.errors import BenchError, StorageError
-from tasks.common.files import content_key
+from tasks.common.files import content_key, write_text
 from tasks.common.progress import Progress
 from tasks.common.seeds import Seeds
 
@@ -103,6 +103,13 @@ def make_runtime(
     )
 
 
+def _find_answer_limit(cell: Cell, settings: Settings) -> int | None:
+    """The most tokens that an answer may take; None without an LLM."""
+    if cell.llm is None:
+        return None
+    return settings.llm(cell.llm).decoding.max_new_tokens or cell.task.max_new_tokens
+
+
 def _run(cell: Cell, settings: Settings, data: Data, models: Models, progress: Progress) -> None:
     timer = PhaseTimer()
     started = datetime.now(UTC)
@@ -139,7 +146,7 @@ def _run(cell: Cell, settings: Settings, data: Data, models: Models, progress: P
         peak_bytes=memory.peak_bytes(),
         fit=Fit.from_report(fit.report, fit.seconds),
         cost=fit.method.cost(),
-        totals=Totals.from_predictions(predictions),
+        totals=Totals.from_predictions(predictions, _find_answer_limit(cell, settings)),
         models=ModelDescriptions(
             llm=runtime.llm.description if cell.llm else None,
             encoder=runtime.encoder.description if cell.encoder else None,
@@ -153,7 +160,8 @@ def _run(cell: Cell, settings: Settings, data: Data, models: Models, progress: P
         write_weights(folder, weights)
         if evaluated.golds is None:
             official = cell.task.official_name()
-            store.write_submission(folder / store.SUBMISSION, official, predictions)
+            submission = store.format_submission(official, predictions)
+            write_text(folder / store.SUBMISSION, submission)
         else:
             scores = score_cell(cell.task(), evaluated, predictions, settings.scoring.rules)
             store.write_scores(folder, scores)

@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bench import store
+from bench.stored_files import require_digest
 from methods import Method
 from tasks import Example
 from tasks.common.errors import StorageError
@@ -61,9 +62,12 @@ def write_weights(folder: Path, weights: Mapping[str, Mapping[str, float]]) -> N
 def read_weights(folder: Path) -> dict[str, dict[str, float]]:
     """What `write_weights` wrote; {} where there is no such file.
 
-    Raises StorageError, naming the line, where the file is damaged.
+    Raises StorageError where the file is damaged, or missing although the record vouches for it.
     """
     path = folder / WEIGHTS
+    digest = store.read_record(folder).files.get(WEIGHTS) if store.is_done(folder) else None
+    if digest is not None:
+        require_digest(path, digest, store.RUN_AGAIN)
     if not path.is_file():
         return {}
     weights: dict[str, dict[str, float]] = {}
