@@ -1,5 +1,6 @@
 """The answer in three sentences: what the tests of a table say, and nothing that they don't."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -32,8 +33,15 @@ class Tally:
         return len(self.better) - len(self.worse)
 
 
-def write_answer(table: Table, series: dict[RowKey, Series]) -> tuple[str, str, str]:
-    """Who beats the reference; who is best on which task; whether the gain is personal."""
+def write_answer(
+    table: Table, series: dict[RowKey, Series], *, several_sources: bool = False
+) -> tuple[str, str, str]:
+    """Who beats the reference; who is best on which task; whether the gain is personal.
+
+    Args:
+        several_sources: whether a column is a task on one of several data sources, so that columns
+            are counted, not tasks.
+    """
     rows = [row for row in table.rows if row.key in series and not series[row.key].bound]
     if not table.columns:
         nothing = "No cell of this suite has scores yet."
@@ -42,11 +50,17 @@ def write_answer(table: Table, series: dict[RowKey, Series]) -> tuple[str, str, 
     tallies = [
         _tally(series[row.key].name, row, table, lambda entry: entry.to_reference) for row in rows
     ]
+    first = _compare_with_reference([t for t in tallies if t.tasks], table.reference)
+    second, third = _name_best(table, rows, series), _judge_personal(table, rows, series)
     return (
-        _compare_with_reference([t for t in tallies if t.tasks], table.reference),
-        _name_best(table, rows, series),
-        _judge_personal(table, rows, series),
+        (_count_columns(first), _count_columns(second), _count_columns(third))
+        if several_sources
+        else (first, second, third)
     )
+
+
+def _count_columns(sentence: str) -> str:
+    return re.sub(r"\b(\d+|any) task(s?)\b", r"\1 column\2", sentence)
 
 
 def _tally(name: str, row: Row, table: Table, field: Field) -> Tally:
@@ -108,6 +122,8 @@ def _name_best(table: Table, rows: Sequence[Row], series: dict[RowKey, Series]) 
     groups: dict[int, list[str]] = {}
     for name in sorted(names, key=lambda name: -counts[name]):
         groups.setdefault(counts[name], []).append(name)
+    if len(names) == len(rows) > 1 and len(groups) == 1 and len(columns) in groups:
+        return f"Nobody stands out: none of the {len(rows)} is separable from the best of any task."
     (most, leaders), *others = groups.items()
     where = _count(columns[:most], len(columns)) if len(columns) > 1 else columns[0].task
     verb = "is" if len(leaders) == 1 else "are"

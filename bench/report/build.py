@@ -55,7 +55,7 @@ def make_report(
             title=grid.suite,
             about=suite.about,
             facts=list_facts(settings, grid, table, series, finished),
-            answer=write_answer(table, series),
+            answer=write_answer(table, series, several_sources=len(suite.data) > 1),
             caveats=list_caveats(grid, table, series, finished),
             board=make_scoreboard(table, series),
             figures=make_figures(material),

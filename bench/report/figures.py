@@ -42,9 +42,9 @@ def _make_cold_start(material: Material) -> Figure | None:
 
 
 KINDS: dict[str, Callable[[Material], Figure | None]] = {
+    "dial": lambda m: make_dial(m.settings, m.grid, m.table, m.series),
     "forest": lambda m: make_forest(m.table, m.series),
     "pareto": lambda m: make_pareto(m.table, m.series, m.finished.costs()),
-    "dial": lambda m: make_dial(m.settings, m.grid, m.table, m.series),
     "cold-start": _make_cold_start,
 }
 """Name → what makes that figure; it gives None where the suite has nothing to draw."""

@@ -37,7 +37,8 @@ def estimate(sample: Sample, *, confidence: float = 0.95) -> Interval:
     if withheld:
         return Interval(value, withheld=withheld)
     half = half_width(estimate_effects(sample.pseudo_values), confidence)
-    return Interval(value, value - half, value + half)
+    lowest, highest = sample.bounds
+    return Interval(value, max(lowest, value - half), min(highest, value + half))
 
 
 def half_width(effects: Effects, confidence: float) -> float:

@@ -1,5 +1,6 @@
 """What a row scored on each example, and what follows for each user."""
 
+import math
 from collections.abc import Callable, Sequence
 from functools import cached_property
 
@@ -24,6 +25,7 @@ class Sample:
         seeds: [S] the seed of each array; by default 0 to S − 1.
         seeded: whether another seed can change the values.
         higher_is_better: False for errors.
+        bounds: the lowest and the highest value that the metric can have.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class Sample:
         seeds: Sequence[int] | None = None,
         seeded: bool = False,
         higher_is_better: bool = True,
+        bounds: tuple[float, float] = (-math.inf, math.inf),
     ) -> None:
         self.rows = tuple(rows)
         self.users = clusters
@@ -45,6 +48,7 @@ class Sample:
         self.seeds = tuple(range(len(rows)) if seeds is None else seeds)
         self.seeded = seeded
         self.higher_is_better = higher_is_better
+        self.bounds = bounds
 
     @cached_property
     def by_seed(self) -> Floats:

@@ -68,6 +68,7 @@ class Comparing:
                 seeds=found.seeds,
                 seeded=found.seeded,
                 higher_is_better=metric.higher_is_better,
+                bounds=metric.bounds,
             )
         values = {key: found.mean(name) for key, found in results.items()}
         return cls(

@@ -33,6 +33,8 @@ class Rouge(Metric):
             differs from the mean in about the 4th digit.
     """
 
+    bounds = (0.0, 1.0)
+
     def __init__(self, name: str, aggregator: Aggregator) -> None:
         self.name = name
         self.aggregator = aggregator
@@ -64,6 +66,8 @@ class Rouge(Metric):
 
 class SacreBleuMetric(Metric):
     """A corpus metric of sacrebleu in [0, 100]; rows are the sufficient statistics per segment."""
+
+    bounds = (0.0, 100.0)
 
     @cached_property
     def _metric(self) -> Any:
@@ -115,6 +119,7 @@ class Meteor(Metric):
 
     name = "meteor"
     is_mean = True
+    bounds = (0.0, 1.0)
 
     def __init__(self, wordnet: Any = None) -> None:
         """`wordnet`: a corpus reader to use instead of NLTK's installed one."""

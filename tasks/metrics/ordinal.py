@@ -23,6 +23,7 @@ class OrdinalMetric(Metric):
     """An error between the predicted and the gold number; rows [n, 1]."""
 
     higher_is_better = False
+    bounds = (0.0, math.inf)
 
     def __init__(self, labels: Sequence[str], unparsed: Unparsed) -> None:
         self.scale = sorted(float(label) for label in labels)

@@ -40,6 +40,13 @@ class Says(Method):
         return self.config.answers.get(example.id, "5")
 
 
+class SaysUnseeded(Says):
+    """Says the same whatever the seed, and declares it."""
+
+    name = "says-unseeded"
+    seeded = False
+
+
 class Bounds(Says):
     """Is a bound, no method."""
 

@@ -88,6 +88,8 @@ def test_who_beats_the_reference(rows, said):
          "a is the best, or not separable from it, on all 3 tasks; b on 1; alone at the top: a on "
          "T2 and T3."),
         ([row("a", "???")], "On no task could the best be told from the rest."),
+        ([row("a", "???", best="***"), row("b", "???", best="***")],
+         "Nobody stands out: none of the 2 is separable from the best of any task."),
     ],
 )  # fmt: skip
 def test_who_is_best(rows, said):
@@ -108,6 +110,14 @@ def test_who_is_best(rows, said):
 )  # fmt: skip
 def test_whether_a_gain_is_personal(rows, said):
     assert answer(*rows)[2] == said
+
+
+def test_with_several_sources_columns_are_counted():
+    rows = (row("zero", "..."), row("a", "+++"))
+    table = Table("t", "zero", None, COLUMNS, rows, ())
+    series = {r.key: Series(r.method, n) for n, r in enumerate(rows)}
+    said = write_answer(table, series, several_sources=True)
+    assert said[0] == "a is better than zero on all 3 columns."
 
 
 def test_a_bound_is_never_the_answer():
