@@ -40,7 +40,7 @@ def test_headings_sort_and_sort_again(page):
 
 def test_examples_are_filtered_by_user_disagreement_failure_and_text(page):
     everything = 2 * USERS
-    assert page.locator("#count").inner_text().startswith(f"{everything} of {everything}")
+    assert page.locator("#count").text_content().startswith(f"{everything} of {everything}")
     page.fill("[name=user]", "user 3 <i>")
     assert page.locator(LIST).count() == 2
     page.click("[type=reset]")
