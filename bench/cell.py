@@ -17,10 +17,11 @@ from bench.prediction import predict_in_chunks
 from bench.records import CellRecord, Fit, ModelDescriptions, Totals
 from bench.scoring import score_cell
 from bench.settings import Settings
+from bench.weights import weigh_history, write_weights
 from methods.core.fitting import fit_once
 from methods.core.runtime import Runtime
 from tasks.common.errors import BenchError, StorageError
-from tasks.common.files import content_key
+from tasks.common.files import content_key, write_text
 from tasks.common.progress import Progress
 from tasks.common.seeds import Seeds
 
@@ -102,6 +103,13 @@ def make_runtime(
     )
 
 
+def _find_answer_limit(cell: Cell, settings: Settings) -> int | None:
+    """The most tokens that an answer may take; None without an LLM."""
+    if cell.llm is None:
+        return None
+    return settings.llm(cell.llm).decoding.max_new_tokens or cell.task.max_new_tokens
+
+
 def _run(cell: Cell, settings: Settings, data: Data, models: Models, progress: Progress) -> None:
     timer = PhaseTimer()
     started = datetime.now(UTC)
@@ -121,6 +129,7 @@ def _run(cell: Cell, settings: Settings, data: Data, models: Models, progress: P
             )
         with timer.time("predict"):
             predictions = predict_in_chunks(fit.method, evaluated.examples, runtime)
+    weights = weigh_history(fit.method, evaluated.examples)
     record = CellRecord(
         identity=cell.depends_on.to_json(),
         key=cell.key,
@@ -137,7 +146,7 @@ def _run(cell: Cell, settings: Settings, data: Data, models: Models, progress: P
         peak_bytes=memory.peak_bytes(),
         fit=Fit.from_report(fit.report, fit.seconds),
         cost=fit.method.cost(),
-        totals=Totals.from_predictions(predictions),
+        totals=Totals.from_predictions(predictions, _find_answer_limit(cell, settings)),
         models=ModelDescriptions(
             llm=runtime.llm.description if cell.llm else None,
             encoder=runtime.encoder.description if cell.encoder else None,
@@ -148,9 +157,11 @@ def _run(cell: Cell, settings: Settings, data: Data, models: Models, progress: P
         if cell.owns_fit:
             fit.method.save(folder / store.MODEL)
         store.write_predictions(folder / store.PREDICTIONS, predictions)
+        write_weights(folder, weights)
         if evaluated.golds is None:
             official = cell.task.official_name()
-            store.write_submission(folder / store.SUBMISSION, official, predictions)
+            submission = store.format_submission(official, predictions)
+            write_text(folder / store.SUBMISSION, submission)
         else:
             scores = score_cell(cell.task(), evaluated, predictions, settings.scoring.rules)
             store.write_scores(folder, scores)

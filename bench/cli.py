@@ -11,7 +11,17 @@ import typer
 
 from bench.compare_cli import compare
 from bench.data_cli import app as data_app
-from bench.output import echo, echo_error, make_console, prepare_streams, write_output
+from bench.output import (
+    echo,
+    echo_error,
+    explain_os_error,
+    flush_or_exit,
+    make_console,
+    prepare_streams,
+    write_output,
+)
+from bench.report.command import plot, report
+from bench.results_cli import archive, remove, submission, verify
 from bench.settings_cli import CONFIG, Config, init, list_names
 from tasks.common.errors import BenchError, ConfigError
 
@@ -29,7 +39,11 @@ app = typer.Typer(
 app.add_typer(data_app, name="data")
 app.command("list")(list_names)
 app.command()(init)
+app.command()(report)
+app.command()(plot)
 app.command()(compare)
+for command in (verify, remove, archive, submission):
+    app.command()(command)
 
 Suite = Annotated[
     str | None,
@@ -74,9 +88,12 @@ def main() -> None:
     except BenchError as error:
         echo_error(f"error: {error}", style="red")
         sys.exit(2)
+    except OSError as error:
+        explain_os_error(error)
     except SystemExit as end:
         if end.code == INTERRUPTED:
             echo_error("stopped; finished cells are kept, run the same command to resume")
+        flush_or_exit()
         raise
 
 
@@ -105,8 +122,7 @@ def run(
 ) -> None:
     """Run a suite's cells that are not done yet, store every prediction, print the table.
 
-    To compute a cell again, delete its folder: `bench plan --cells` lists the cells' keys, and
-    `bench show KEY` names the folder. Exit code 1 if a cell failed.
+    To compute cells again, remove them first: `bench remove`. Exit code 1 if a cell failed.
     """
     from bench import render, tables
     from bench.cell import Outcome, State
@@ -144,17 +160,22 @@ def plan(
 ) -> None:
     """Show what is done, failed and left of a suite, and the time it will take. Runs nothing.
 
+    Of a cell that must run although a result is stored in its place, it says what has changed.
     The time is that of finished cells, scaled to the number of queries and training examples.
     """
+    from bench.changes import explain_left, summarize_left
     from bench.estimate import estimate_time_left
     from bench.render import plan as render
 
     settings, grid = _plan(suite, method, task, set, config)
+    reasons = explain_left(grid)
     if cells:
-        for line in render.list_cells(grid):
+        for line in render.list_cells(grid, reasons):
             echo(line)
     else:
         render.print_plan(grid, make_console())
+        for line in summarize_left(list(reasons.values())):
+            echo(line)
     workers = settings.suite(grid.suite)[1].workers
     echo(render.summarize(grid, estimate_time_left(grid, workers), workers))
 
@@ -219,13 +240,13 @@ def table(
             "curves of methods that the suite has at several k.",
         ),
     ] = None,
+    unequal_terms: UnequalTerms = False,
     published: Annotated[
         bool,
         typer.Option(
             "--published", help="Add what papers report for these tasks, apart and with its terms."
         ),
     ] = False,
-    unequal_terms: UnequalTerms = False,
     config: Config = CONFIG,
 ) -> None:
     """Render a suite's stored results. CSV always has intervals and denominators."""
@@ -290,23 +311,6 @@ def export(
 
     settings, grid = _plan(suite, [], [], set, config)
     exporting.export(settings, grid, out)
-    echo(f"written: {out}")
-
-
-@app.command()
-def plot(
-    suite: Suite = None,
-    method: Methods = [],  # noqa: B006
-    task: Tasks = [],  # noqa: B006
-    set: Set = [],  # noqa: B006
-    out: Annotated[Path, typer.Option(help="The picture: .svg, .png, .pdf …")] = Path("plot.svg"),
-    config: Config = CONFIG,
-) -> None:
-    """Draw a suite's stored results against its data sources, one panel per task."""
-    from bench.plot import draw
-
-    settings, grid = _plan(suite, method, task, set, config)
-    draw(settings, grid, out)
     echo(f"written: {out}")
 
 

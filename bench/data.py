@@ -108,7 +108,7 @@ def _select(dataset: Dataset, ids: set[str], *, keep: bool) -> Dataset:
 
 
 def make_sample(cache: Path, seed: int) -> Path:
-    """The folder with the small sample of a seed, written unless it is there.
+    """The folder with the small sample of a seed, written unless it is there undamaged.
 
     Raises StorageError where the cache can't be written.
     """
@@ -116,11 +116,13 @@ def make_sample(cache: Path, seed: int) -> Path:
     from tasks.sample.writer import VERSION, write_sample
 
     folder = cache / f"sample-{VERSION}-{seed}"
-    return make_once(folder, lambda part: write_sample(part, seed=seed))
+    return make_once(folder, lambda part: write_sample(part, seed=seed), made_alike=True)
 
 
 def make_mini(cache: Path, world: WorldConfig, suite: Suite) -> Path:
-    """The folder with a LaMP-mini world's files for a suite's tasks, written unless it is there.
+    """The folder with a LaMP-mini world's files for a suite's tasks.
+
+    Written unless it is there undamaged.
 
     Raises:
         ConfigError: a task that LaMP-mini doesn't have.
@@ -133,4 +135,5 @@ def make_mini(cache: Path, world: WorldConfig, suite: Suite) -> Path:
     return make_once(
         cache / f"mini-{content_key(about, length=12)}",
         lambda part: write_world(part, world, tasks=suite.tasks, splits=[suite.split]),
+        made_alike=True,
     )

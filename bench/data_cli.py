@@ -1,5 +1,6 @@
 """`bench data …`: download official files, verify a data folder, write generated data."""
 
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -51,6 +52,18 @@ def _root(root: Path | None, config: Path | None) -> Path:
     return default
 
 
+def _require_new(root: Path) -> None:
+    """Raise ConfigError where a folder of generated data would overwrite files."""
+    from tasks.common.errors import ConfigError
+
+    if root.exists() and not (root.is_dir() and not any(root.iterdir())):
+        raise ConfigError(
+            "exists already, and nothing in it is overwritten",
+            file=root,
+            hint="Name a new or an empty folder",
+        )
+
+
 def _choose_official(names: list[str] | None) -> "list[Task]":
     """These tasks, or all of LaMP's. Raises ConfigError for one that LaMP doesn't publish."""
     from tasks import TASKS
@@ -98,6 +111,10 @@ def download(
     if len(requested) != len(sets.split(",")):
         raise ConfigError(
             f"--sets {sets!r} contains an unknown set", hint=f"Known sets: {', '.join(SETS)}"
+        )
+    if not 0 < timeout < inf:
+        raise ConfigError(
+            f"--timeout {timeout:g} is not a time to wait", hint="Give seconds above 0"
         )
     folder, console = _root(root, config), Console(stderr=True)
     columns = "{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn()
@@ -169,6 +186,7 @@ def sample(
     """Write a small generated sample of all LaMP tasks, in the official layout."""
     from tasks.sample.writer import write_sample
 
+    _require_new(root)
     write_sample(root, seed=seed)
     echo(f"Wrote {root}")
 
@@ -197,5 +215,6 @@ def mini(
             file=config,
             hint="Pass --source with a table that has `mini = { … }`",
         )
+    _require_new(root)
     write_world(root, world)
     echo(f"Wrote {root}")

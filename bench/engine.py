@@ -27,12 +27,16 @@ def run_grid(settings: Settings, grid: Grid, console: Console, report: OnOutcome
 
     Raises:
         DataError: the data of a cell to be run is faulty; nothing was computed.
-        StorageError: results can't be written, so no further cell could be stored.
+        StorageError: a finished cell is damaged, and nothing was computed; or results can't be
+            written, so no further cell could be stored.
     """
     _, suite = settings.suite(grid.suite)
     datas = {source: Data(settings, suite, source) for source in suite.data}
     left = [cell for cell in grid.cells if not store.is_done(cell.folder)]
-    # An unwritable folder and faulty data are reported before anything is computed.
+    # Damaged results, an unwritable folder and faulty data are reported before any computation.
+    for cell in grid.cells:
+        if store.is_done(cell.folder):
+            store.check_cell(cell.folder)
     if left:
         store.require_writable(settings.store.runs)
     for cell in left:

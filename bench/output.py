@@ -5,10 +5,12 @@ breaks are for terminals only. Characters that the output can't encode get a sta
 """
 
 import codecs
+import errno
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from tasks.common.errors import StorageError
 from tasks.common.files import write_text
@@ -23,6 +25,13 @@ STAND_INS = (
 )
 """Character → what stands for it where the output can't encode it."""
 HANDLER = "bench.stand-in"
+LONGEST_PATH = 200
+"""Characters that a message shows of a path."""
+OF_USERS = {
+    errno.ENAMETOOLONG, errno.ENOSPC, errno.EPIPE, errno.EIO, errno.EDQUOT, errno.EROFS,
+    errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EFBIG,
+}  # fmt: skip
+"""Errors of the system that the user can fix."""
 NO_LIMIT = 100_000
 """Columns of an output that isn't a terminal: nothing is wrapped or left out."""
 
@@ -77,6 +86,33 @@ def echo(text: str, *, end: str = "\n") -> None:
 def echo_error(text: str, *, style: str = "") -> None:
     """Print a message to stderr, in colour if that is a terminal."""
     make_console(stderr=True).print(text, style=style, soft_wrap=True)
+
+
+def flush_or_exit() -> None:
+    """Write out what stdout has buffered; exit as `explain_os_error` does where it is full."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        explain_os_error(error)
+
+
+def explain_os_error(error: OSError) -> NoReturn:
+    """Say in one line that a path that the user named, or stdout, can't be used, and exit with 2.
+
+    Raises `error` where it is of another kind, which would be a fault of this package.
+    """
+    if error.errno not in OF_USERS:
+        raise error
+    if error.filename is None:
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more to say
+        if error.errno != errno.EPIPE:  # a reader that has seen enough needs no message
+            echo_error(f"error: standard output can't be written ({error.strerror}). Free space.")
+        sys.exit(2)
+    name = str(error.filename)
+    shown = name if len(name) <= LONGEST_PATH else f"{name[:LONGEST_PATH]}…"
+    echo_error(f"error: {shown}: can't be used ({error.strerror}). Correct the path or its rights.")
+    sys.exit(2)
 
 
 def write_output(path: Path, text: str) -> None:

@@ -26,25 +26,31 @@ def predict_in_chunks(
     for start in range(0, len(examples), CHUNK):
         chunk = examples[start : start + CHUNK]
         path = runtime.scratch / f"predictions-{start}.jsonl"
-        answers = _read_saved(path)
+        answers = _read_saved(path, chunk)
         if answers is None:
             answers = method.predict(chunk)
             _require_one_each(method, chunk, answers)
-            store.write_predictions(path, answers)
+            store.write_chunk(path, answers)
         predictions += answers
         runtime.progress.advance(len(chunk))
     return predictions
 
 
-def _read_saved(path: Path) -> list[Prediction] | None:
+def _read_saved(path: Path, chunk: Sequence[Example]) -> list[Prediction] | None:
     """A chunk's saved predictions; None where there are none, or where they are damaged."""
     if not path.is_file():
         return None
     try:
-        return store.read_predictions(path)
+        saved = store.read_chunk(path)
     except StorageError as error:
         warnings.warn(f"{error} Its examples are predicted again.", stacklevel=2)
         return None
+    if [answer.id for answer in saved] != [example.id for example in chunk]:
+        warnings.warn(
+            f"{path}: answers other examples. Its examples are predicted again.", stacklevel=2
+        )
+        return None
+    return saved
 
 
 def _require_one_each(

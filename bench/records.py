@@ -11,6 +11,12 @@ from methods import Cost, FitReport
 from tasks import Prediction, Score
 from tasks.scoring import Scoring
 
+SCHEMA = 2
+"""Version of the stored form. 1 had no checksums; a later one than this can't be read."""
+
+SHOWN_IDS = 5
+"""Ids that a record names of examples to which the same happened."""
+
 
 class _Record(BaseModel):
     """Frozen, of exact types. Keys that only a later version writes are kept, not refused."""
@@ -82,6 +88,12 @@ class Totals(_Record):
             records of versions that didn't count it.
         queries_cut: queries of which the LLM did not read all; None likewise.
         notes: `Prediction.note` → number of predictions that carry it.
+        empty: answers without a character; None in records of versions that didn't count it, as
+            for those that follow.
+        at_token_limit: answers that took every token they may take, so that most are cut; None
+            without an LLM.
+        queries_lost: queries of which the LLM read no token; None without an LLM.
+        lost_ids: ids of the first of them.
     """
 
     n: int
@@ -93,12 +105,24 @@ class Totals(_Record):
     notes: dict[str, int]
     query_read_mean: float | None = None
     queries_cut: int | None = None
+    empty: int | None = None
+    at_token_limit: int | None = None
+    queries_lost: int | None = None
+    lost_ids: tuple[str, ...] = ()
 
     @classmethod
-    def from_predictions(cls, predictions: Sequence[Prediction]) -> Self:
+    def from_predictions(
+        cls, predictions: Sequence[Prediction], max_new_tokens: int | None = None
+    ) -> Self:
+        """Counts and means of a cell's predictions.
+
+        Args:
+            max_new_tokens: that an answer may take; None without an LLM.
+        """
         n = max(1, len(predictions))
         asked = [prediction for prediction in predictions if prediction.query_tokens]
         read = [1 - prediction.query_tokens_cut / prediction.query_tokens for prediction in asked]
+        lost = [p.id for p in asked if p.query_tokens_cut >= p.query_tokens]
         notes = Counter(prediction.note for prediction in predictions if prediction.note)
         return cls(
             n=len(predictions),
@@ -110,6 +134,12 @@ class Totals(_Record):
             notes=dict(sorted(notes.items())),
             query_read_mean=fmean(read) if read else None,
             queries_cut=sum(p.query_tokens_cut > 0 for p in asked) if asked else None,
+            empty=sum(p.text is not None and not p.text.strip() for p in predictions),
+            at_token_limit=None
+            if max_new_tokens is None
+            else sum(p.new_tokens >= max_new_tokens for p in predictions),
+            queries_lost=len(lost) if asked else None,
+            lost_ids=tuple(lost[:SHOWN_IDS]),
         )
 
 
@@ -170,6 +200,9 @@ class CellRecord(_Record):
         totals: the predictions, summed up.
         models: the models as they were loaded.
         environment: software and hardware.
+        schema_version: of the stored form, see `SCHEMA`.
+        files: path within the cell's folder → SHA-256 of the file, of all but cell.json itself and
+            scores.json, which hold their own.
     """
 
     identity: dict[str, Any]
@@ -190,6 +223,13 @@ class CellRecord(_Record):
     totals: Totals
     models: ModelDescriptions
     environment: Environment
+    schema_version: int = 1
+    files: dict[str, str] = {}
+
+    @property
+    def has_checksums(self) -> bool:
+        """Whether damage of the cell's files can be seen; earlier versions stored none."""
+        return self.schema_version > 1
 
 
 class MetricScores(_Record):
@@ -226,12 +266,17 @@ class CellScores(_Record):
         ids: [n] the examples, in the order of every metric's rows.
         users: [n] whose example each is.
         metrics: name → scores, the task's primary metric first.
+        predictions: SHA-256 of the predictions.jsonl that was scored; None in records of versions
+            without checksums.
+        schema_version: of the stored form, see `SCHEMA`.
     """
 
     scoring: Scoring
     ids: tuple[str, ...]
     users: tuple[str, ...]
     metrics: dict[str, MetricScores] = Field(min_length=1)
+    predictions: str | None = None
+    schema_version: int = 1
 
     @model_validator(mode="after")
     def _check_lengths(self) -> Self:

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from bench import store
 from bench.data import Data
-from bench.grid import Grid
-from bench.records import CellScores, MetricScores
+from bench.grid import Cell, Grid
+from bench.records import CellRecord, CellScores, MetricScores, Totals
 from bench.settings import Settings
 from tasks import Dataset, Prediction, Task
+from tasks.common.errors import StorageError
 from tasks.scoring import Scoring
 
 
@@ -33,16 +34,50 @@ def score_cell(
 def rescore(settings: Settings, grid: Grid) -> int:
     """Score every stored cell of a grid again, in place; returns how many. Opens no model.
 
+    Cells of versions without checksums get theirs, after their answers were compared with what
+    their records count.
+
     Raises StorageError where a stored file is damaged or can't be written.
     """
     _, suite = settings.suite(grid.suite)
     datas = {source: Data(settings, suite, source) for source in suite.data}
     scored = 0
     for cell in grid.cells:
+        if not store.is_done(cell.folder):
+            continue
         dataset = datas[cell.source].load(cell.task, suite.evaluate)
-        if store.is_done(cell.folder) and dataset.golds is not None:
-            predictions = store.read_predictions(cell.folder / store.PREDICTIONS)
+        record = store.read_record(cell.folder)
+        predictions = read_whole(cell, record, dataset)
+        if dataset.golds is not None:
             scores = score_cell(cell.task(), dataset, predictions, settings.scoring.rules)
             store.write_scores(cell.folder, scores)
             scored += 1
+        if not record.has_checksums:
+            store.write_record(cell.folder, record)
     return scored
+
+
+def read_whole(cell: Cell, record: CellRecord, dataset: Dataset) -> list[Prediction]:
+    """A cell's stored predictions, one for each example of the set, as its record counts them.
+
+    Raises StorageError where they are damaged, others, or fewer.
+    """
+    path = cell.folder / store.PREDICTIONS
+    predictions = store.read_predictions(path)
+    if [answer.id for answer in predictions] != [example.id for example in dataset.examples]:
+        raise StorageError(
+            f"answers {len(predictions)} examples that are not the {len(dataset)} of the "
+            f"{dataset.set} set",
+            file=path,
+            hint=store.RUN_AGAIN,
+        )
+    counted = Totals.from_predictions(predictions).model_dump(exclude_none=True)
+    stored = record.totals.model_dump(exclude_none=True)
+    differing = [name for name in stored.keys() & counted.keys() if stored[name] != counted[name]]
+    if differing:
+        raise StorageError(
+            f"holds other answers than its record counts ({', '.join(sorted(differing))})",
+            file=path,
+            hint=store.RUN_AGAIN,
+        )
+    return predictions

@@ -1,29 +1,40 @@
 """Where results are kept: one folder per cell, complete or absent, named by the cell's key.
 
 <runs>/<suite>/<task>/<method>/<seed>-<key>/
-    cell.json           a CellRecord: what was run, on what, and what it cost
+    cell.json           a CellRecord: what was run, on what, what it cost, and the others' checksums
     predictions.jsonl   one Prediction per line, in the order of the examples
     scores.json         CellScores; `bench score` rewrites it
+    weights.jsonl       what a method that weighs histories gave their items, see bench.weights
     submission.json     instead of scores, where the set has no golds: the leaderboard's format
     model/              what the method learned, if anything
 …/<seed>-<key>.error.txt   instead of the folder, where the cell failed; never read as a result
+
+cell.json and scores.json end in a checksum of their own. Whatever is read is compared with its
+checksum first; `model/`, which no command reads, is compared by `bench verify`.
 """
 
 import dataclasses
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TypeVar
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
-
-from bench.records import CellRecord, CellScores
+from bench.records import SCHEMA, CellRecord, CellScores
+from bench.stored_files import (
+    digest_files,
+    parse_predictions,
+    read_bytes,
+    read_model,
+    require_digest,
+)
 from tasks import Prediction
 from tasks.common.errors import StorageError
-from tasks.common.files import write_json, write_text
+from tasks.common.files import content_key, sha256_of, write_text
+from tasks.common.parts import atomic_folder
+from tasks.common.sealed import unseal, write_sealed
 
 RECORD, PREDICTIONS, SCORES, SUBMISSION, MODEL = (
     "cell.json",
@@ -33,11 +44,13 @@ RECORD, PREDICTIONS, SCORES, SUBMISSION, MODEL = (
     "model",
 )
 ERROR_SUFFIX = ".error.txt"
-RUN_AGAIN = "Remove that folder and run the same command again"
+RUN_AGAIN = (
+    "Remove that folder and run the same command again (`bench remove SUITE --damaged` removes "
+    "all damaged cells)"
+)
 SCORE_AGAIN = "Run `bench score` to compute it from the stored predictions"
-
-R = TypeVar("R", bound=BaseModel)
-_PREDICTION = TypeAdapter(Prediction)
+SEALED = frozenset({RECORD, SCORES})
+"""The files that hold a checksum of their own."""
 
 
 def is_done(folder: Path) -> bool:
@@ -76,24 +89,20 @@ def storage_error(folder: Path, error: OSError) -> StorageError:
 def create_cell(folder: Path) -> Iterator[Path]:
     """A temporary folder that becomes `folder` when the block ends without an exception.
 
+    A result that another process has stored there meanwhile stays, and this one is discarded.
     Whatever happens, nothing else is left behind; what a killed process left is removed first.
     Only for the process that holds the cell's lock.
 
     Raises StorageError where the disk is full or the folder can't be written.
     """
-    temporary = folder.with_name(f".{folder.name}.part")
     try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        yield temporary
-        if folder.exists():
-            shutil.rmtree(folder)
-        temporary.replace(folder)
+        with atomic_folder(folder) as temporary:
+            yield temporary
+            if folder.exists() and not is_done(folder):
+                shutil.rmtree(folder)
         error_file(folder).unlink(missing_ok=True)
     except OSError as error:
         raise storage_error(folder, error) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def error_file(folder: Path) -> Path:
@@ -107,86 +116,135 @@ def write_error(folder: Path, text: str) -> None:
 
 
 def write_record(folder: Path, record: CellRecord) -> None:
-    """Write cell.json."""
-    write_json(folder / RECORD, record.model_dump(mode="json"))
+    """Write cell.json, with the checksums of the files that are in `folder` now."""
+    files = digest_files(folder, leave_out=SEALED)
+    record = record.model_copy(update={"files": files, "schema_version": SCHEMA})
+    write_sealed(folder / RECORD, record.model_dump(mode="json"))
 
 
 def read_record(folder: Path) -> CellRecord:
-    """A cell's record. Raises StorageError where cell.json is missing or damaged."""
-    return _read_model(folder / RECORD, CellRecord, "a cell's record", RUN_AGAIN)
+    """A cell's record.
+
+    Raises StorageError where cell.json is missing, damaged, of a later version or another cell's.
+    """
+    path = folder / RECORD
+    record, sealed = read_model(path, CellRecord, "a cell's record", RUN_AGAIN)
+    if record.schema_version > SCHEMA:
+        raise StorageError(
+            f"was written by a later version of pplug-bench (schema {record.schema_version}; this "
+            f"one reads up to {SCHEMA})",
+            file=path,
+            hint="Update pplug-bench, or set store.runs to another folder",
+        )
+    if record.has_checksums and not sealed:
+        raise StorageError("is damaged: it has lost its checksum", file=path, hint=RUN_AGAIN)
+    if sealed and content_key(record.identity, length=12) != record.key:
+        raise StorageError("is damaged: its key is another's", file=path, hint=RUN_AGAIN)
+    if sealed and not folder.name.endswith(f"-{record.key}"):
+        raise StorageError(
+            f"is the record of another cell ({record.seed}-{record.key})", file=path, hint=RUN_AGAIN
+        )
+    return record
+
+
+def check_answers(folder: Path, record: CellRecord) -> None:
+    """Raise StorageError where the stored answers are not those that the record vouches for.
+
+    Records of versions without checksums vouch for nothing.
+    """
+    for name in (PREDICTIONS, SUBMISSION):
+        if name in record.files:
+            require_digest(folder / name, record.files[name], RUN_AGAIN)
+
+
+def check_files(folder: Path, record: CellRecord) -> None:
+    """Raise StorageError where any file that the record vouches for is missing or damaged."""
+    for name, digest in record.files.items():
+        require_digest(folder / name, digest, RUN_AGAIN)
+
+
+def check_cell(folder: Path) -> None:
+    """Raise StorageError where a file of a finished cell is damaged that tables depend on.
+
+    Faster than reading it: nothing is parsed but the record.
+    """
+    record = read_record(folder)
+    check_answers(folder, record)
+    if (folder / SCORES).exists() and unseal(read_bytes(folder / SCORES, SCORE_AGAIN))[1] is False:
+        problem = "is damaged: its checksum differs"
+        raise StorageError(problem, file=folder / SCORES, hint=SCORE_AGAIN)
 
 
 def write_scores(folder: Path, scores: CellScores) -> None:
-    """Write scores.json."""
-    write_json(folder / SCORES, scores.model_dump(mode="json"))
+    """Write scores.json; the predictions that were scored must be in `folder`."""
+    scored = {"predictions": sha256_of(folder / PREDICTIONS), "schema_version": SCHEMA}
+    scores = scores.model_copy(update=scored)
+    write_sealed(folder / SCORES, scores.model_dump(mode="json"))
 
 
 def read_scores(folder: Path) -> CellScores | None:
     """A cell's scores; None where its set has no golds, so that it has a submission instead.
 
-    Raises StorageError where scores.json is missing or damaged.
+    Raises StorageError where scores.json is missing or damaged, where the predictions that it
+    scores are, or where it scores others.
     """
-    if (folder / SUBMISSION).is_file() and not (folder / SCORES).exists():
+    record = read_record(folder)
+    check_answers(folder, record)
+    path = folder / SCORES
+    if (folder / SUBMISSION).is_file() and not path.exists():
         return None
-    return _read_model(folder / SCORES, CellScores, "a cell's scores", SCORE_AGAIN)
+    scores, sealed = read_model(path, CellScores, "a cell's scores", SCORE_AGAIN)
+    if record.has_checksums and not sealed:
+        raise StorageError("has no checksum", file=path, hint=SCORE_AGAIN)
+    if sealed and scores.predictions != _digest_of_predictions(folder, record):
+        raise StorageError(f"holds scores of another {PREDICTIONS}", file=path, hint=SCORE_AGAIN)
+    return scores
+
+
+def _digest_of_predictions(folder: Path, record: CellRecord) -> str:
+    """As the record vouches for it, which `check_answers` has compared; else as it is."""
+    return record.files.get(PREDICTIONS) or sha256_of(folder / PREDICTIONS)
 
 
 def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
     """One JSON line per prediction; no timings, so equal predictions are equal bytes."""
-    lines = (json.dumps(dataclasses.asdict(p), ensure_ascii=False) + "\n" for p in predictions)
-    write_text(path, "".join(lines))
+    write_text(path, _format(predictions))
 
 
 def read_predictions(path: Path) -> list[Prediction]:
-    """Stored predictions. Raises StorageError, naming the line, where the file is damaged."""
-    found: list[Prediction] = []
-    for line in _read_bytes(path, RUN_AGAIN).splitlines():
-        try:
-            found.append(_PREDICTION.validate_json(line, strict=True))
-        except ValidationError as error:
-            raise StorageError(
-                f"line {len(found) + 1} is damaged ({_first_fault(error)})",
-                file=path,
-                hint=RUN_AGAIN,
-            ) from error
+    """Stored predictions, compared with the checksum in the cell's record next to them.
+
+    Raises StorageError, naming the line where possible, where the file or the record is damaged.
+    """
+    found = parse_predictions(read_bytes(path, RUN_AGAIN), path, RUN_AGAIN)
+    if path.name == PREDICTIONS and is_done(path.parent):
+        check_answers(path.parent, read_record(path.parent))
     return found
 
 
-def write_submission(path: Path, task: str, predictions: Sequence[Prediction]) -> None:
-    """The official leaderboard's format: {"task": …, "golds": [{id, output}]}."""
+def write_chunk(path: Path, predictions: Sequence[Prediction]) -> None:
+    """Part of an unfinished cell's predictions; the last line is the checksum of the others."""
+    text = _format(predictions)
+    write_text(path, f"{text}{hashlib.sha256(text.encode()).hexdigest()}\n")
+
+
+def read_chunk(path: Path) -> list[Prediction]:
+    """What `write_chunk` wrote. Raises StorageError where it is damaged or its end is missing."""
+    again = "Run the same command again"
+    *lines, last = read_bytes(path, again).splitlines(keepends=True) or [b""]
+    body = b"".join(lines)
+    found = parse_predictions(body, path, again)
+    if last != f"{hashlib.sha256(body).hexdigest()}\n".encode():
+        raise StorageError("is damaged: its checksum differs", file=path, hint=again)
+    return found
+
+
+def format_submission(task: str, predictions: Sequence[Prediction]) -> str:
+    """The official leaderboard's format: {"task": …, "golds": [{id, output}]}, as JSON."""
     answers = [{"id": p.id, "output": p.text or ""} for p in predictions]
-    write_json(path, {"task": task, "golds": answers})
+    return json.dumps({"task": task, "golds": answers}, indent=2, ensure_ascii=False) + "\n"
 
 
-def _read_model(path: Path, model: type[R], what: str, hint: str) -> R:
-    try:
-        return model.model_validate_json(_read_bytes(path, hint))
-    except ValidationError as error:
-        fault = _first_fault(error)
-        is_json = error.errors(include_url=False)[0]["type"] != "json_invalid"
-        problem = f"is not {what} ({fault})" if is_json else f"is damaged ({fault})"
-        raise StorageError(problem, file=path, hint=hint) from error
-
-
-def _read_bytes(path: Path, hint: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise StorageError("is missing", file=path, hint=hint) from error
-    except IsADirectoryError as error:
-        raise StorageError("is a folder instead of a file", file=path, hint=hint) from error
-    except OSError as error:
-        raise StorageError(
-            f"can't be read ({error.strerror or error})",
-            file=path,
-            hint="Make the file readable, then run the same command again",
-        ) from error
-
-
-def _first_fault(error: ValidationError) -> str:
-    """The first of a ValidationError's faults, with its place in the file."""
-    fault = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in fault["loc"])
-    message = fault["msg"].removeprefix("Value error, ")
-    more = f", and {error.error_count() - 1} more" if error.error_count() > 1 else ""
-    return f"`{place}`: {message}{more}" if place else f"{message}{more}"
+def _format(predictions: Sequence[Prediction]) -> str:
+    lines = (json.dumps(dataclasses.asdict(p), ensure_ascii=False) + "\n" for p in predictions)
+    return "".join(lines)

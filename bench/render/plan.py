@@ -1,6 +1,6 @@
 """What `bench plan` shows: a grid of methods and tasks, or the flat list of cells."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rich.console import Console
 
@@ -82,10 +82,11 @@ def summarize(grid: Grid, estimate: Estimate, workers: int) -> str:
     return text
 
 
-def list_cells(grid: Grid) -> Iterator[str]:
-    """One line per cell: state, key and title."""
+def list_cells(grid: Grid, reasons: Mapping[str, str]) -> Iterator[str]:
+    """One line per cell: state, key and title, and why it must run again (key → reason)."""
     for cell in grid.cells:
-        yield f"{find_state(cell):6} {cell.key}  {cell.title}"
+        reason = f": differs in {reasons[cell.key]}" if cell.key in reasons else ""
+        yield f"{find_state(cell):6} {cell.key}  {cell.title}{reason}"
     for method, task in grid.inapplicable:
         yield f"not applicable: {method} on {task}"
     for method, llm in grid.without_weights:

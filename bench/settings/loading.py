@@ -71,7 +71,7 @@ def read_toml(path: Path) -> Table:
         raise ConfigError(
             "there is no such file", file=path, hint="Give --config PATH, or write one: bench init"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError, RecursionError) as error:
         raise ConfigError(
             f"is not readable TOML ({error})", file=path, hint="Correct that line"
         ) from error

@@ -41,7 +41,7 @@ def _parse(override: str) -> tuple[list[str], Any]:
         raise malformed
     try:
         table = tomllib.loads(f"{found[1].strip()} = 0")
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise malformed from error
     parts: list[str] = []
     here: Any = table
@@ -53,7 +53,7 @@ def _parse(override: str) -> tuple[list[str], Any]:
     text = found[2].strip()
     try:
         return parts, tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return parts, text
 
 

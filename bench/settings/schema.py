@@ -33,11 +33,13 @@ FORBIDDEN = re.compile(rf"[/\\\x00-\x1f\x7f{SEPARATOR}]")
 def _check_name(name: str) -> str:
     """Suites and variants are folders of results; NAME@CONTROL is a method under a control."""
     faulty = FORBIDDEN.search(name) or name != name.strip() or name.startswith(".")
-    if faulty or not 0 < len(name) <= LONGEST_NAME:
+    # A file's name has at most 255 bytes, of which a control's name and others take some.
+    too_long = len(name) > LONGEST_NAME or len(name.encode("utf-8", "replace")) > 2 * LONGEST_NAME
+    if faulty or too_long or not name:
         raise ValueError(
             f"{name[:LONGEST_NAME]!r} is not usable as a name: it may not hold / or \\ or "
             f"{SEPARATOR} or control characters, nor begin with a dot or a space, and has at most "
-            f"{LONGEST_NAME} characters"
+            f"{LONGEST_NAME} characters ({2 * LONGEST_NAME} bytes)"
         )
     return name
 

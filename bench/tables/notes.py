@@ -10,6 +10,7 @@ from bench.tables.marks import explain_marks
 from bench.tables.model import Column, Row
 from bench.tables.options import describe_changed_options
 from bench.tables.stored import NO_GOLDS
+from bench.tables.trust import state_trust
 
 
 def write_notes(
@@ -34,6 +35,7 @@ def write_notes(
     yield from _explain_missing_tasks(columns, rows)
     yield from _state_cut_queries(columns, rows)
     yield from _state_task_gaps(suite, columns, rows)
+    yield from state_trust(grid)
 
 
 def _state_terms(settings: Settings, suite: Suite) -> Iterator[str]:

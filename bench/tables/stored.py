@@ -57,7 +57,7 @@ def add_cell(results: Results, cell: Cell) -> None:
         results.state = FAILED if store.error_file(cell.folder).is_file() else NOT_RUN
         return
     record = store.read_record(cell.folder)
-    results.costs.append(_read_cost(record))
+    results.costs.append(read_cost(record))
     results.totals.append(record.totals)
     results.terms.append(read_terms(record))
     scores = store.read_scores(cell.folder)
@@ -68,7 +68,8 @@ def add_cell(results: Results, cell: Cell) -> None:
         results.seeds.append(cell.seed)
 
 
-def _read_cost(record: CellRecord) -> RowCost:
+def read_cost(record: CellRecord) -> RowCost:
+    """What one cell costs."""
     return RowCost(
         **asdict(record.cost),
         fit_seconds=record.fit.seconds,

@@ -52,7 +52,7 @@ class LabelPrior(Method[C]):
         file = folder / _FILE
         try:
             majority = json.loads(file.read_text(encoding="utf-8"))["majority"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise ModelError(
                 f"can't be read ({error})", file=file, hint="Run the cell again"
             ) from error

@@ -11,31 +11,47 @@ from typing import TypeVar
 from filelock import FileLock
 from safetensors import SafetensorError
 
+from methods.cache.checksums import check_checksums, has_checksums, write_checksums
 from tasks.common.errors import ModelError, StorageError
+from tasks.common.parts import atomic_folder
 
 T = TypeVar("T")
 
 
-def make_once(folder: Path, make: Callable[[Path], None]) -> Path:
-    """Return `folder`, filled by `make` if it doesn't exist yet.
+def make_once(
+    folder: Path,
+    make: Callable[[Path], None],
+    *,
+    checksums: bool = True,
+    made_alike: bool = False,
+) -> Path:
+    """Return `folder`, filled by `make` if it doesn't exist yet or is damaged.
 
     `make` fills a temporary folder, which is renamed to `folder` when `make` succeeds. Other
-    processes that need the same folder wait. Raises StorageError if the disk is full or the place
-    can't be written; a FileNotFoundError of `make` about a file elsewhere is passed on.
+    processes that need the same folder wait. A damaged folder is set aside with a warning.
+
+    Args:
+        checksums: list the files' checksums in the folder, and compare them at every later call.
+            Folders of earlier versions have no list and are returned as they are.
+        made_alike: `make` gives the same bytes whenever it is called, so that a folder without a
+            list is made again too.
+
+    Raises StorageError if the disk is full or the place can't be written; a FileNotFoundError of
+    `make` about a file elsewhere is passed on.
     """
-    if folder.is_dir():
+    if _is_sound(folder, unlisted=not (checksums and made_alike)):
         return folder
     try:
         with hold_lock(folder.with_name(f".{folder.name}.lock")):
+            if checksums and has_checksums(folder):
+                load_kept(folder, check_checksums, "made again")
+            elif checksums and made_alike:
+                shutil.rmtree(folder, ignore_errors=True)
             if not folder.is_dir():
-                part = folder.with_name(f".{folder.name}.part")
-                shutil.rmtree(part, ignore_errors=True)
-                part.mkdir()
-                try:
+                with atomic_folder(folder) as part:
                     make(part)
-                    part.rename(folder)
-                finally:
-                    shutil.rmtree(part, ignore_errors=True)
+                    if checksums:
+                        write_checksums(part)
     except (OSError, SafetensorError) as error:  # a full disk comes as either
         if isinstance(error, FileNotFoundError) and not _within(error.filename, folder.parent):
             raise
@@ -43,15 +59,30 @@ def make_once(folder: Path, make: Callable[[Path], None]) -> Path:
     return folder
 
 
+def _is_sound(folder: Path, *, unlisted: bool) -> bool:
+    """Whether the folder exists and is as it was made; `unlisted`: the answer without a list."""
+    if not folder.is_dir():
+        return False
+    if not has_checksums(folder):
+        return unlisted
+    try:
+        check_checksums(folder)
+    except StorageError:
+        return False
+    return True
+
+
 def load_kept(folder: Path, load: Callable[[Path], T], consequence: str) -> T | None:
     """What `load` reads from `folder`; None if it doesn't exist, or is damaged and was set aside.
 
-    `load` reports damage as ModelError or StorageError; `consequence` says in the warning what
-    happens next.
+    The checksums of its files are compared first, if it lists them. `load` reports damage as
+    ModelError or StorageError; `consequence` says in the warning what happens next.
     """
     if not folder.is_dir():
         return None
     try:
+        if has_checksums(folder):
+            check_checksums(folder)
         return load(folder)
     except (ModelError, StorageError) as error:
         set_aside(folder, error, consequence)

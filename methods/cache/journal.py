@@ -126,6 +126,6 @@ def _parse(line: bytes) -> tuple[str, Any] | None:
         record = json.loads(line)
         key, value = record["key"], record["value"]
         sound = set(record) == {"key", "value", "crc"} and record["crc"] == _crc(key, value)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return (key, value) if sound else None

@@ -49,7 +49,7 @@ def read_description(folder: Path, kind: str) -> dict[str, Any]:
     file = folder / f"{kind}.json"
     try:
         about = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(
             f"holds no readable {kind} ({error})",
             file=folder,

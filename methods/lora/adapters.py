@@ -60,7 +60,9 @@ def read_adapter(
             weights = {name.removeprefix(PREFIX): tensors.get_tensor(name) for name in names}
         found = {"rank": config["r"], "alpha": config["lora_alpha"]}
         targets = set(config["target_modules"])
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+    except (
+        OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError,
+    ) as error:  # fmt: skip
         raise ModelError(
             f"holds no readable adapter ({error})", file=folder, hint="Train it again"
         ) from error

@@ -14,9 +14,10 @@ from methods.lora.adapters import read_adapter, write_adapter
 from methods.lora.training import Lessons, Trained, train_together
 from methods.models.checkpoint import Weights
 from methods.models.config import LoraConfig, TrainingConfig
-from tasks.common.errors import ModelError, StorageError
-from tasks.common.files import content_key, write_json
+from tasks.common.errors import ModelError
+from tasks.common.files import content_key
 from tasks.common.progress import Progress
+from tasks.common.sealed import read_sealed, write_sealed
 
 if TYPE_CHECKING:
     from methods.lora.layers import AdapterStack
@@ -109,19 +110,14 @@ class AdapterStore:
     def _read_seconds(self) -> dict[str, float]:
         if not self._record.is_file():
             return {}
-        try:
-            return dict(json.loads(self._record.read_text(encoding="utf-8")))
-        except (ValueError, TypeError) as error:
-            raise StorageError(
-                f"the adapters' training times can't be read ({error})",
-                file=self._record,
-                hint="Delete it; only the times of this cell's earlier users are lost",
-            ) from error
+        hint = "Delete it; only the times of this cell's earlier users are lost"
+        found: dict[str, float] = read_sealed(self._record, hint)["seconds"]
+        return found
 
     def _record_seconds(self, seconds: dict[str, float]) -> None:
         known = self._read_seconds()
         if seconds.keys() - known.keys():
-            write_json(self._record, known | seconds)
+            write_sealed(self._record, {"seconds": known | seconds})
 
     def _train(
         self, missing: Sequence[str], lessons: Callable[[str], Lessons]

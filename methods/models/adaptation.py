@@ -104,7 +104,7 @@ def read_adapted_key(folder: Path) -> str | None:
         return None
     try:
         return str(json.loads(file.read_text(encoding="utf-8"))["weights"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(
             f"is not a readable record of an adaptation ({error})",
             file=file,

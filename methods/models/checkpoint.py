@@ -1,7 +1,6 @@
 """A training run's state on disk, from which it is resumed exactly."""
 
 import json
-import os
 import pickle
 import shutil
 import time
@@ -15,7 +14,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from methods.cache.checksums import check_checksums, write_checksums
+from methods.cache.folders import load_kept
 from tasks.common.errors import ModelError, StorageError
+from tasks.common.files import write_json
+from tasks.common.parts import sync
 
 Weights = dict[str, torch.Tensor]
 
@@ -94,12 +97,13 @@ class Checkpoint:
             torch.save(
                 {name: one.state_dict() for name, one in stateful.items()}, part / "optimizer.pt"
             )
-            (part / "state.json").write_text(json.dumps(record), encoding="utf-8")
+            write_json(part / "state.json", record)
+            write_checksums(part)
             for path in part.iterdir():
-                with path.open("rb") as file:
-                    os.fsync(file.fileno())
+                sync(path)
             shutil.rmtree(final, ignore_errors=True)
             part.rename(final)
+            sync(self.folder)
         except (OSError, SafetensorError, RuntimeError) as error:  # torch.save's is RuntimeError
             shutil.rmtree(part, ignore_errors=True)
             raise StorageError(
@@ -116,13 +120,17 @@ class Checkpoint:
     def restore(self, module: nn.Module, stateful: Mapping[str, Any]) -> State | None:
         """Load the saved state into module, optimizer and scheduler; None if there is none.
 
+        A damaged checkpoint is set aside with a warning before any of it is loaded.
+
         Raises:
-            ModelError: the checkpoint belongs to another training, or is damaged.
+            ModelError: the checkpoint belongs to another training, or can't be loaded.
         """
         saved = self._steps()
         if not saved:
             return None
         folder = saved[-1]
+        if load_kept(folder, self._check, "training starts from the start") is None:
+            return None
         try:
             record = json.loads((folder / "state.json").read_text(encoding="utf-8"))
             if record.pop("key") != self.key:
@@ -145,5 +153,10 @@ class Checkpoint:
             ) from error
         return state
 
+    def _check(self, folder: Path) -> Path:
+        """The folder, whose checksums have been compared. Raises StorageError if it has none."""
+        check_checksums(folder)
+        return folder
+
     def _steps(self) -> list[Path]:
-        return sorted(self.folder.glob("step-*"))
+        return sorted(path for path in self.folder.glob("step-*") if path.suffix == "")

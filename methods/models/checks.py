@@ -71,7 +71,7 @@ def read_quantization(folder: Path) -> str | None:
     try:
         config: Any = json.loads(file.read_text(encoding="utf-8"))
         found = config.get("quantization_config")
-    except (ValueError, OSError, AttributeError) as error:
+    except (ValueError, OSError, AttributeError, RecursionError) as error:
         raise ModelError(
             f"is not a readable configuration ({error})", file=file, hint="Fetch the file again"
         ) from error
@@ -107,7 +107,9 @@ def _check_shards(folder: Path) -> None:
     for index in folder.glob("*.safetensors.index.json"):
         try:
             shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        except (ValueError, KeyError, AttributeError) as error:
+        except (
+            OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError,
+        ) as error:  # fmt: skip
             raise ModelError(
                 f"is not an index of shards ({error})", file=index, hint="Fetch the file again"
             ) from error

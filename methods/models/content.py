@@ -1,6 +1,5 @@
 """A model's files, and digests of their content. Imports no torch."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +7,6 @@ from tasks.common.files import content_key, sha256_of, write_text
 
 TEXT_FILES = ("*.json", "*.txt", "*.model", "*.jinja")
 LARGE = 1 << 20  # bytes; digests of larger files are stored
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def folder_identity(folder: Path, cache: Path) -> str:
@@ -53,7 +51,8 @@ def digest_file(path: Path, cache: Path) -> str:
     key = content_key([str(path.resolve()), state.st_size, state.st_mtime_ns])
     stored = cache / "digests" / key
     known = stored.read_text(encoding="utf-8", errors="replace") if stored.is_file() else ""
-    if not _DIGEST.fullmatch(known):
-        known = sha256_of(path)
-        write_text(stored, known)
-    return known
+    digest, _, check = known.partition(" ")
+    if check != content_key([key, digest]):
+        digest = sha256_of(path)
+        write_text(stored, f"{digest} {content_key([key, digest])}")
+    return digest

@@ -1,6 +1,7 @@
 """A frozen sentence encoder, loaded by sentence-transformers."""
 
 import copy
+import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -142,12 +143,14 @@ def _load(folder: Path, config: EncoderConfig) -> "SentenceTransformer":
         model = SentenceTransformer(modules=_modules(loaded, config), device=device)
     except (
         OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, SafetensorError,
+        AttributeError, EOFError, pickle.UnpicklingError,
     ) as error:  # fmt: skip
         raise ModelError(
             f"can't be loaded as a sentence encoder ({error})",
             file=folder,
             hint="Name a sentence-transformers folder, or a Hugging Face encoder",
         ) from error
+    _check_dimensions(model, folder)
     if missing:
         raise ModelError(
             f"{len(missing)} weights are missing, including {missing[0]}",
@@ -156,6 +159,20 @@ def _load(folder: Path, config: EncoderConfig) -> "SentenceTransformer":
         )
     model.max_seq_length = min(config.max_length, loaded.max_seq_length or config.max_length)
     return model
+
+
+def _check_dimensions(model: "SentenceTransformer", folder: Path) -> None:
+    """Raise ModelError where a pooling's config states another dimension than the model's."""
+    transformer, *rest = model
+    dimension = transformer.get_embedding_dimension()
+    for module in rest:
+        stated = getattr(module, "embedding_dimension", dimension)
+        if type(module).__name__ == "Pooling" and stated != dimension:
+            raise ModelError(
+                f"its pooling has {stated} dimensions, but its model {dimension}",
+                file=folder,
+                hint="Correct the pooling's config.json, or set `pooling` for the encoder",
+            )
 
 
 def _missing_weights(loaded: "SentenceTransformer", folder: Path) -> list[str]:

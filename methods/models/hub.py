@@ -8,7 +8,8 @@ from typing import Any
 
 from methods.models.content import TEXT_FILES, weight_files
 from tasks.common.errors import ModelError
-from tasks.common.files import content_key, write_json
+from tasks.common.files import content_key
+from tasks.common.sealed import unseal, write_sealed
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 PART = r"[A-Za-z0-9][\w.-]*"
@@ -60,7 +61,7 @@ def find_commit(model: str, revision: str | None, cache: Path | None) -> str:
             return known
     commit = _look_up(repository, revision)
     if stored is not None:
-        write_json(stored, {"model": repository, "revision": revision, "commit": commit})
+        write_sealed(stored, {"model": repository, "revision": revision, "commit": commit})
     given = f"revision {revision!r} can move" if revision else "no revision is set"
     warnings.warn(
         f'{model}: {given}; using its commit of now. To pin it, set revision = "{commit}"',
@@ -167,7 +168,10 @@ def _cached_ref(repository: str, revision: str) -> str | None:
 def _read_commit(file: Path) -> str | None:
     """The commit stored in `file`; None if there is none, or the file is damaged."""
     try:
-        commit = json.loads(file.read_text(encoding="utf-8"))["commit"]
-    except (OSError, ValueError, KeyError, TypeError):
+        data, sound = unseal(file.read_bytes())
+        commit = json.loads(data)["commit"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if sound is False:
         return None
     return commit if isinstance(commit, str) and COMMIT.fullmatch(commit) else None

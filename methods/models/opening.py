@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from methods.cache.checksums import has_checksums
 from methods.models import pretrained
 from methods.models.adaptation import adapt_llm, read_adapted_key
 from methods.models.config import LLMConfig
@@ -18,7 +19,7 @@ from methods.models.loading import GGUF, pin, resolve, source_identity
 from methods.models.quantization import quantize_dynamic
 from methods.models.scratch import make_scratch_t5
 from methods.models.served.llm import ServedLLM
-from tasks.common.errors import ConfigError
+from tasks.common.errors import ConfigError, ModelError
 from tasks.common.progress import Progress
 from tasks.example import Dataset
 from tasks.task import Task
@@ -70,7 +71,17 @@ def open_llm(
             seed=seed,
             progress=progress or Progress(),
         )
-    llm = _load(folder, config, key)
+    made_here = folder.is_relative_to(cache)
+    try:
+        llm = _load(folder, config, key)
+    except ModelError as error:
+        if not made_here or has_checksums(folder):
+            raise
+        raise ModelError(  # made by a version that listed no checksums, and perhaps torn since
+            error.what,
+            file=error.file,
+            hint="Delete this folder and run the same command again: it is made again",
+        ) from error
     llm.check_room(task.max_new_tokens)
     return llm
 

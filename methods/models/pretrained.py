@@ -77,7 +77,9 @@ def load(
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except (ValueError, OSError, KeyError, ImportError, AttributeError, TypeError) as error:
+    except (
+        ValueError, OSError, KeyError, ImportError, AttributeError, TypeError, RecursionError,
+    ) as error:  # fmt: skip
         raise _unreadable(folder, error) from error
     if dtype == torch.float16 and config.model_type in OVERFLOWS_IN_FLOAT16:
         raise ModelError(

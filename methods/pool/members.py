@@ -1,8 +1,8 @@
 """A pool of methods: each is fitted once and answers each example once."""
 
 import dataclasses
-import json
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
@@ -16,6 +16,7 @@ from methods.models.identity import named_model_identities
 from methods.prompt.method import PromptMethod
 from tasks.common.errors import ModelError
 from tasks.common.files import content_key, write_json
+from tasks.common.sealed import read_sealed, write_sealed
 from tasks.example import Behavior, Dataset, Example, Prediction
 from tasks.metrics.utility import utilities
 
@@ -112,8 +113,7 @@ class Member:
         """The method's own; seconds as measured when its stored predictions were computed."""
         cost = self.method.cost()
         if not cost.seconds_per_user and self._seconds_file.is_file():
-            seconds = float(json.loads(self._seconds_file.read_text(encoding="utf-8")))
-            return dataclasses.replace(cost, seconds_per_user=seconds)
+            return dataclasses.replace(cost, seconds_per_user=self._read_seconds())
         return cost
 
     @cached_property
@@ -153,7 +153,15 @@ class Member:
         """Keep the training time of a method that trains while it predicts (user-lora)."""
         seconds = self.method.cost().seconds_per_user
         if seconds:
-            write_json(self._seconds_file, seconds)
+            write_sealed(self._seconds_file, {"seconds": seconds})
+
+    def _read_seconds(self) -> float:
+        """What `_store_seconds` kept. Raises StorageError where it is damaged."""
+        file = self._seconds_file
+        hint = "Delete it; only the training time of this member's users is lost"
+        with suppress(ValueError):
+            return float(file.read_bytes())  # of versions before checksums
+        return float(read_sealed(file, hint)["seconds"])
 
     def _use(self, method: Method[Any], fitted: str) -> None:
         self.method, self.fitted = method, fitted

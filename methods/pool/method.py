@@ -132,7 +132,7 @@ class PoolMethod(Method[P]):
         file = folder / ABOUT
         try:
             fits = dict(json.loads(file.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             raise ModelError(
                 f"holds no readable pool ({error})",
                 file=file,

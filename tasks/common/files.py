@@ -2,36 +2,33 @@
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tasks.common.errors import StorageError
+from tasks.common.parts import create_part, sync
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the same folder; it replaces `path` when the block succeeds.
 
-    If the block raises or the process is killed, `path` is left as it was.
+    If the block raises or the process is killed, `path` is left as it was. Once it has returned,
+    the file survives a power failure.
 
     Raises:
         StorageError: the disk is full or the folder is not writable.
     """
     temporary: Path | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
+        temporary = create_part(path)
         yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
+        sync(temporary)
         temporary.chmod(0o644)
         temporary.replace(path)
+        sync(path.parent)
     except OSError as error:
         raise StorageError(
             f"can't be written ({error.strerror or error})",
@@ -62,7 +59,7 @@ def read_json(path: Path) -> dict[str, Any]:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise StorageError("is missing", file=path, hint=again) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise StorageError(f"can't be read ({error})", file=path, hint=again) from error
     if not isinstance(value, dict):
         raise StorageError("holds no JSON object", file=path, hint=again)

@@ -127,11 +127,12 @@ class _Part:
             return {}
         try:
             note = json.loads(self.note.read_text(encoding="utf-8"))
-        except ValueError:  # killed while the note was written: start over
+            known, version = note["url"], note["version"]
+        except (ValueError, KeyError, TypeError, RecursionError):  # killed while it was written
             return {}
-        if note["url"] != url or not note["version"]:
+        if known != url or not version:
             return {}
-        return {"Range": f"bytes={self.size()}-", "If-Range": note["version"]}
+        return {"Range": f"bytes={self.size()}-", "If-Range": version}
 
     def restart(self, url: str, response: requests.Response) -> None:
         """Drop the bytes so far and note the version that `response` delivers."""
@@ -216,7 +217,7 @@ def _append(
     """Append the response to the part. Raises ConnectionError if it ends too early."""
     length = response.headers.get("Content-Length")
     now = part.size()
-    total = now + int(length) if length is not None else None
+    total = now + int(length) if length is not None and length.isdecimal() else None
     with part.path.open("ab") as file:
         for chunk in response.iter_content(CHUNK_BYTES):
             file.write(chunk)

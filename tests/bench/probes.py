@@ -54,6 +54,31 @@ class Bounds(Says):
     bound = True
 
 
+class Fixed(Says):
+    """Says the same under every seed."""
+
+    name = "fixed"
+    seeded = False
+
+
+class Reads(Fixed):
+    """Shows the two newest items of a history, and weighs the newest three to one."""
+
+    name = "reads"
+
+    def predict(self, examples):
+        return [
+            Prediction(e.id, self.answer(e), behaviors=tuple(b.id for b in e.history[:-3:-1]))
+            for e in examples
+        ]
+
+    def weigh_history(self, examples):
+        return [
+            dict(zip([b.id for b in e.history[:-3:-1]], [0.75, 0.25], strict=False))
+            for e in examples
+        ]
+
+
 class FileConfig(MethodConfig):
     """`file`: what the probe looks for, or writes."""
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,9 +16,11 @@ from bench.cell import Outcome
 from bench.engine import run_grid
 from bench.environment import describe_environment
 from bench.grid import Cell, Grid, plan
+from bench.locks import LOCKS
 from bench.records import CellRecord, Fit, ModelDescriptions, PeakBytes, Seconds, Totals
 from bench.settings import Settings, load_settings
 from methods import Cost, FitReport
+from tasks.common.sealed import unseal, write_sealed
 from tests.bench.probes import PROBES
 from tests.tasks.support import review, write_set
 
@@ -130,7 +133,7 @@ class Project:
         return {
             str(path.relative_to(self.runs)): path.read_bytes()
             for path in sorted(self.runs.rglob("*"))
-            if path.is_file() and path.name != "cell.json"
+            if path.is_file() and path.name != "cell.json" and LOCKS not in path.parts
         }
 
     def times(self) -> dict[str, int]:
@@ -179,6 +182,13 @@ def items(user: str, count: int) -> list[dict[str, str]]:
         {"id": f"{user}{n}", "text": f"{user} wrote item {n}.", "score": str(1 + n % 5)}
         for n in range(count)
     ]
+
+
+def edit_sealed(path: Path, change: Callable[[dict], object]) -> None:
+    """Change a stored file and seal it again: what is wrong then is its content alone."""
+    value = json.loads(unseal(path.read_bytes())[0])
+    change(value)
+    write_sealed(path, value)
 
 
 def make_record(cell: Cell, *, load: float = 0, fit: float = 0, predict: float = 0) -> dict:

@@ -1,5 +1,6 @@
 """One cell: what is recorded, what is shared, and how a failure stays within it."""
 
+import hashlib
 import json
 import shutil
 import threading
@@ -27,6 +28,10 @@ def record(project, row, *overrides):
     return json.loads((project.cells(*overrides)[row].folder / store.RECORD).read_text())
 
 
+def seal(lines):
+    return f"{hashlib.sha256(lines).hexdigest()}\n".encode()
+
+
 def texts(project, row, *overrides):
     path = project.cells(*overrides)[row].folder / store.PREDICTIONS
     return {answer.id: answer.text for answer in store.read_predictions(path)}
@@ -51,9 +56,12 @@ def test_a_failing_method_stays_within_its_cell(project):
     ("names", "damage"),
     [
         ("*.safetensors", lambda data: data[:-9]),
+        ("*.safetensors", lambda data: data[:-400] + bytes(400)),
+        ("*.safetensors", lambda data: data.replace(b"weight", b"weighs", 1)),
         ("fit.json", lambda data: data[:-9]),
         ("fit.json", lambda data: data.replace(b'"seconds"', b'"second"')),
         ("fit.json", lambda data: data.replace(b'"steps"', b'"step"')),
+        ("fit.json", lambda data: data.replace(b'"examples": 8', b'"examples": 9')),
     ],
 )
 def test_a_damaged_fit_is_set_aside_and_fitted_again(project, names, damage):
@@ -72,7 +80,18 @@ def test_a_damaged_fit_is_set_aside_and_fitted_again(project, names, damage):
     assert fit.with_name(f"{fit.name}.damaged").is_dir()
 
 
-def test_damaged_predictions_of_a_killed_cell_are_computed_again(project):
+CHUNK = b"".join(b'{"id": "d%d", "text": "4"}\n' % n for n in range(1, 5))
+CHUNKS = {
+    "torn": (CHUNK[:30], "predictions-0.jsonl: is damaged"),
+    "a line is torn": (CHUNK[:30] + b"\n" + seal(CHUNK), "0.jsonl: line 2 is damaged"),
+    "its checksum is missing": (CHUNK, "predictions-0.jsonl: is damaged"),
+    "two lines are missing": (CHUNK[:52] + seal(CHUNK), "predictions-0.jsonl: is damaged"),
+    "of other examples": (CHUNK[:52] + seal(CHUNK[:52]), "answers other examples"),
+}
+
+
+@pytest.mark.parametrize(("chunk", "problem"), CHUNKS.values(), ids=CHUNKS)
+def test_damaged_predictions_of_a_killed_cell_are_computed_again(project, chunk, problem):
     project.says("sound", {})
     project.suite("sound")
     (cell,) = project.cells().values()
@@ -80,8 +99,8 @@ def test_damaged_predictions_of_a_killed_cell_are_computed_again(project):
     data = Data(settings, settings.suites["s"], cell.source)
     runtime = make_runtime(cell, settings, data, Models(settings, Progress()), Progress())
     runtime.scratch.mkdir(parents=True)
-    (runtime.scratch / "predictions-0.jsonl").write_text('{"id": "d1", "te', encoding="utf-8")
-    with pytest.warns(UserWarning, match=r"line 1 is damaged .*predicted again"):
+    (runtime.scratch / "predictions-0.jsonl").write_bytes(chunk)
+    with pytest.warns(UserWarning, match=f"{problem}.*predicted again"):
         (outcome,) = project.run()
     assert outcome.state == "done"
     assert texts(project, "sound") == dict.fromkeys(GOLDS, "5")
@@ -129,6 +148,8 @@ def test_a_done_cell_does_no_work(project):
 def test_the_record_says_what_was_run_and_on_what(project):
     project.suite("bm25", "mean-score")
     project.run()
+    folder = project.cells()["bm25"].folder
+    digest = hashlib.sha256((folder / store.PREDICTIONS).read_bytes()).hexdigest()
     found = record(project, "bm25")
     cell = project.cells()["bm25"]
     assert found["identity"] == cell.depends_on.to_json()
@@ -143,6 +164,8 @@ def test_the_record_says_what_was_run_and_on_what(project):
     assert set(found["environment"]) >= {"python", "gpus", "commit", "dirty", "threads", "cpus"}
     assert found["totals"]["n"] == 4
     assert found["totals"]["failed"] == 0
+    assert found["files"] == {store.PREDICTIONS: digest}
+    assert record(project, "mean-score")["totals"]["at_token_limit"] is None
     assert found["totals"]["behaviors_mean"] == (3 + 2 + 1 + 0) / 4
     assert record(project, "mean-score")["models"] == {"llm": None, "encoder": None}
     assert record(project, "mean-score")["totals"]["notes"] == {"empty history: global majority": 1}

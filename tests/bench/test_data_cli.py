@@ -1,6 +1,7 @@
 """`bench data …`: generated data, verification, and downloads from a loopback server."""
 
 import json
+import shutil
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -47,6 +48,28 @@ def test_sample_is_written_in_the_official_layout(bench, tmp_path):
     assert {"id", "input", "profile"} <= set(json.loads(path.read_text())[0])
 
 
+@pytest.mark.parametrize("command", ["sample", "mini"])
+def test_generated_data_overwrites_nothing(bench, tmp_path, command):
+    """A folder that one names may hold official files."""
+    theirs = tmp_path / "data" / "time" / "LaMP_3" / "dev" / "dev_questions.json"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("official")
+    for root in (tmp_path / "data", theirs):
+        done = bench("data", command, str(root))
+        assert done.code == 2
+        assert f"{root}: exists already, and nothing in it is overwritten" in done.err
+    assert theirs.read_text() == "official"
+    (tmp_path / "empty").mkdir()
+    assert bench("data", "sample", str(tmp_path / "empty")).code == 0
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf"])
+def test_a_timeout_that_is_no_time_is_refused(bench, seconds):
+    done = bench("data", "download", "LaMP-3", "--timeout", seconds)
+    assert done.code == 2
+    assert "is not a time to wait" in done.err
+
+
 def test_a_world_is_written_in_the_official_layout(project, bench, tmp_path):
     project.add("[data.small]\nmini = { users = 6, seed = 1 }\n")
     project.suite("zero-shot")
@@ -59,6 +82,7 @@ def test_a_world_is_written_in_the_official_layout(project, bench, tmp_path):
     files = sorted(root.rglob("dev_questions.json"))
     texts = [file.read_text() for file in files]
     assert len(files) == 2 * 6
+    shutil.rmtree(root)
     assert bench(*wanted[:-1], "data.small.mini.seed=3").code == 0
     assert all(file.read_text() != text for file, text in zip(files, texts, strict=True))
     done = bench("data", "mini", str(root), "--source", "tiny")

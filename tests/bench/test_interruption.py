@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-import bench.cell
+import bench.prediction
 from bench import cli, store
 from bench.locks import Busy, lock_cell
 from tests.bench.support import make_project
@@ -26,7 +26,7 @@ SECONDS = 60
 def run_here(root: str) -> None:
     """`bench run` in this process, saving after every answer: kills fall between saves."""
     os.chdir(root)
-    bench.cell.CHUNK = 1
+    bench.prediction.CHUNK = 1
     with Path("log").open("w", encoding="utf-8") as log:
         sys.argv, sys.stdout, sys.stderr = ["bench", "run"], log, log
         cli.main()

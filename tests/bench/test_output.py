@@ -9,6 +9,9 @@ import pytest
 
 from bench.output import make_console, make_encodable, prepare_streams, write_output
 from tasks.common.errors import StorageError
+from tests.bench.support import BENCH
+
+LONG = "x" * 300
 
 
 class Terminal(io.TextIOWrapper):
@@ -41,6 +44,43 @@ def console(monkeypatch):
         return make_console()
 
     return make
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_standard_output_is_said_in_a_line(project):
+    project.suite("mean-score")
+    command = "bench list suites > /dev/full; echo $?"
+    process = project.start("-c", command.replace("bench", str(BENCH)), command=("bash",))
+    out, err = process.communicate(timeout=60)
+    assert out == "2\n"
+    assert err == (
+        "error: standard output can't be written (No space left on device). Free space.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("table", "--out", LONG),
+        ("list", "--config", LONG),
+        ("data", "verify", "LaMP-3", "--root", LONG),
+        ("plan", "--set", f"store.runs={LONG}"),
+        ("export", LONG),
+        ("run", "--set", f"data.tiny.root={LONG}"),
+        ("show", LONG),
+        ("run", LONG),
+        ("verify", "--export", LONG),
+        ("remove", LONG),
+        ("archive", LONG, "s", "--yes"),
+    ],
+    ids=lambda arguments: " ".join(arguments).replace(LONG, "LONG"),
+)
+def test_a_name_that_is_too_long_is_an_error_in_words(project, bench, arguments):
+    project.suite("mean-score")
+    project.run()
+    done = bench(*arguments)
+    assert done.code == 2 or arguments[0] == "plan"
+    assert "Traceback" not in done.err
 
 
 @pytest.mark.parametrize(

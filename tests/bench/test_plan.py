@@ -1,14 +1,12 @@
 """`bench plan`: the grid of methods and tasks, and the estimate of the time left."""
 
-import json
-
 import pytest
 
 from bench import store
 from bench.estimate import Estimate, estimate_time_left, format_duration
 from bench.render.plan import make_plan_sheet, summarize
 from tasks.common.files import write_json
-from tests.bench.support import GOLDS, make_record
+from tests.bench.support import GOLDS, edit_sealed, make_record
 
 
 @pytest.fixture
@@ -31,11 +29,12 @@ def take(seconds, cell):
 
 def change_record(cell, **parts):
     """Replace values in a stored record, such as `totals={"n": 2}`."""
-    path = cell.folder / store.RECORD
-    record = json.loads(path.read_text())
-    for name, values in parts.items():
-        record[name] |= values
-    write_json(path, record)
+
+    def change(record):
+        for name, values in parts.items():
+            record[name] |= values
+
+    edit_sealed(cell.folder / store.RECORD, change)
 
 
 def cells_of(grid, method):
@@ -134,3 +133,19 @@ def test_the_summary(project):
 )
 def test_durations(seconds, text):
     assert format_duration(seconds) == text
+
+
+def test_it_says_what_changed_since_a_result_was_stored(project, bench):
+    project.suite("zero-shot", "bm25", name="t")
+    assert bench("run", "t", "-m", "bm25").code == 0
+    assert "must run again" not in bench("plan", "t").out  # zero-shot never ran
+    options = ["--set", "methods.bm25.k=2", "--set", "max_input_tokens=128"]
+    out = bench("plan", "t", *options).out
+    reason = "differs in k 4 → 2, max_input_tokens 256 → 128"
+    assert f"1 cell must run again, because a stored result {reason}" in out
+    lines = bench("plan", "t", "--cells", *options).out.splitlines()
+    assert [line.partition(": ")[2] for line in lines[:2]] == ["", reason]
+    assert "differs in" not in bench("plan", "t", "--set", "seeds=[1]", "--cells").out
+    train = project.root / "data/time/LaMP_3/train/train_outputs.json"
+    train.write_text(train.read_text() + " ")
+    assert "differs in the train data\n" in bench("plan", "t").out

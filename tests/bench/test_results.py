@@ -1,6 +1,5 @@
 """`bench.load_results` and `bench.load_predictions`: stored results as pandas sees them."""
 
-import json
 import subprocess
 import sys
 
@@ -9,7 +8,7 @@ import pytest
 import bench as library
 from bench import store
 from tasks.common.errors import StorageError
-from tests.bench.support import GOLDS, REPOSITORY, USERS
+from tests.bench.support import GOLDS, REPOSITORY, USERS, edit_sealed
 
 ANSWERS = {"d1": "5", "d2": "3", "d3": "good", "d4": None}  # golds 5, 4, 1, 2
 ERRORS = [0, 1, 4, 3]
@@ -86,9 +85,11 @@ def test_a_line_holds_a_prediction_and_its_score_in_each_metric(done):
 def test_corpus_metrics_have_no_value_for_an_example(done):
     """LaMP-2 has accuracy, whose rows hold one number, and F1, whose rows hold two."""
     folder = done.cells()["row"].folder
-    scores = json.loads((folder / store.SCORES).read_text())
-    scores["metrics"]["f1"] = scores["metrics"]["mae"] | {"metric": "f1", "rows": [[0, 1]] * 4}
-    (folder / store.SCORES).write_text(json.dumps(scores))
+
+    def add_f1(scores):
+        scores["metrics"]["f1"] = scores["metrics"]["mae"] | {"metric": "f1", "rows": [[0, 1]] * 4}
+
+    edit_sealed(folder / store.SCORES, add_f1)
     assert "f1" in set(library.load_results(done.runs).metric)
     assert "f1" not in library.load_predictions(done.runs).columns
 
@@ -163,10 +164,10 @@ def test_missing_scores_are_not_taken_for_a_set_without_golds(done, bench):
     assert len(library.load_results(done.runs)) == 4
 
 
-def test_scores_of_other_predictions_are_refused(done):
+def test_predictions_without_their_end_are_refused(done):
     path = done.cells()["row"].folder / store.PREDICTIONS
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:3]))
-    with pytest.raises(StorageError, match=r"scores of other examples.*bench score"):
+    with pytest.raises(StorageError, match=r"predictions.jsonl: is damaged: its checksum differs"):
         library.load_predictions(done.runs)
 
 
@@ -196,6 +197,6 @@ def test_an_unknown_name_of_the_package_is_an_attribute_error():
 
 def test_a_key_of_a_later_version_is_kept(done):
     folder = done.cells()["row"].folder
-    record = json.loads((folder / store.RECORD).read_text())
-    (folder / store.RECORD).write_text(json.dumps(record | {"host": "a"}))
+    record = store.read_record(folder).model_dump(mode="json")
+    edit_sealed(folder / store.RECORD, lambda stored: stored.update(host="a"))
     assert store.read_record(folder).model_dump(mode="json") == record | {"host": "a"}

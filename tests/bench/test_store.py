@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from bench import store
+from bench.locks import LOCKS
 from methods.models.checkpoint import Checkpoint
 from tasks import Prediction
 from tasks.common.errors import StorageError
@@ -101,11 +102,26 @@ def test_a_cell_whose_block_fails_leaves_nothing(tmp_path, fault):
 
 def test_what_a_killed_run_left_is_removed_by_the_next(tmp_path):
     folder = tmp_path / "0-key"
-    killed = store.create_cell(folder)
-    (killed.__enter__() / "half").touch()
+    writes = (
+        "import sys, os; from pathlib import Path; from tasks.common.parts import create_part\n"
+    )
+    dies = f"{writes}(create_part(Path(sys.argv[1]), folder=True) / 'half').touch(); os._exit(1)"
+    subprocess.run([sys.executable, "-c", dies, str(folder)], check=False)
+    assert [path.name for path in tmp_path.rglob("half")]
     with store.create_cell(folder) as temporary:
         (temporary / store.RECORD).write_text("{}")
     assert [path.name for path in tmp_path.rglob("*")] == ["0-key", store.RECORD]
+
+
+def test_two_writers_of_one_cell_do_not_touch_each_others_files(tmp_path):
+    """Node-local caches hold no common lock: the first to finish is kept, whole."""
+    folder = tmp_path / "0-key"
+    with store.create_cell(folder) as first:
+        with store.create_cell(folder) as second:
+            (second / store.RECORD).write_text("{}")
+        (first / store.RECORD).write_text("[]")
+    assert (folder / store.RECORD).read_text() == "{}"
+    assert [path.name for path in tmp_path.iterdir()] == ["0-key"]
 
 
 def test_a_folder_without_a_record_is_no_result_and_is_replaced(tmp_path):
@@ -168,6 +184,11 @@ def files_up_to(size):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+def results(project):
+    """Everything under the runs but the locks."""
+    return [path for path in project.runs.rglob("*") if LOCKS not in path.parts]
+
+
 def leftovers(project):
     """Temporary files and folders that a run left behind."""
     places = [project.runs, project.root / "cache"]
@@ -212,8 +233,8 @@ def test_no_space_left_is_said_in_these_words(project, bench, monkeypatch):
         patch.setattr(os, "fsync", full)
         done = bench("run")
     assert done.code == 2
-    assert "can't be written (No space left on device). Free disk space" in done.err
-    assert project.stored() == {}
+    assert "can't be stored (No space left on device). Free space" in done.err
+    assert results(project) == []
 
 
 @pytest.mark.parametrize("file", ["checkpoint", "plug.safetensors"])
@@ -228,7 +249,7 @@ def test_a_full_disk_while_a_plug_is_trained_or_saved(project, bench, monkeypatc
     assert file in done.err
     assert "can't be written" in done.err
     assert "Traceback" not in done.err
-    assert not list(project.runs.rglob("*"))
+    assert results(project) == []
     assert leftovers(project) == []
     assert bench("run").code == 0
 
@@ -254,7 +275,11 @@ def test_a_cache_for_the_sample_that_cannot_be_written_is_named(project, bench):
     assert "Traceback" not in done.err
 
 
-def test_a_cell_that_another_process_is_running_is_left_to_it(project, bench):
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_cell_that_another_process_is_running_is_left_to_it(project, bench, elsewhere):
+    """Also by a process with a cache of its own, which spells the folder of the runs differently:
+    the normal cluster, with caches local to its nodes.
+    """
     project.says("first", {"d1": "4"})
     project.says("second", {"d1": "3"})
     project.suite("first", "second")
@@ -263,8 +288,14 @@ def test_a_cell_that_another_process_is_running_is_left_to_it(project, bench):
         "import sys, time; from pathlib import Path; from bench.locks import lock_cell\n"
         "with lock_cell(Path(sys.argv[1]), Path(sys.argv[2])): print('held', flush=True); time.sleep(60)"
     )
+    cache = project.root / "cache"
+    if elsewhere:
+        project.runs.mkdir()
+        (project.root / "spelled").symlink_to("runs")
+        taken = project.root / "spelled" / taken.relative_to(project.runs)
+        cache = project.root / "other"
     with subprocess.Popen(
-        [sys.executable, "-c", holder, str(taken), str(project.root / "cache")],
+        [sys.executable, "-c", holder, str(taken), str(cache)],
         stdout=subprocess.PIPE,
         text=True,
     ) as process:

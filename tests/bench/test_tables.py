@@ -9,7 +9,7 @@ from scipy.stats import t
 
 from bench import store, tables
 from tasks.common.errors import ConfigError, StorageError
-from tests.bench.support import GOLDS
+from tests.bench.support import GOLDS, edit_sealed
 from tests.tasks.support import review, write_set
 
 RIGHT, WRONG = dict(GOLDS), dict.fromkeys(GOLDS, "3")  # MAE 0 and (2 + 1 + 2 + 1) / 4
@@ -269,8 +269,7 @@ def test_the_order_of_rows_changes_no_number(project):
 def test_cells_scored_on_other_examples_are_refused(project):
     run(project, "wrong", "right")
     path = project.cells()["right"].folder / store.SCORES
-    scores = json.loads(path.read_text())
-    path.write_text(json.dumps(scores | {"ids": scores["ids"][::-1]}))
+    edit_sealed(path, lambda scores: scores["ids"].reverse())
     with pytest.raises(StorageError, match=r"'right' was scored on other examples.*bench score"):
         build(project)
 

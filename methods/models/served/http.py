@@ -108,7 +108,7 @@ class Server:
                 if status == HTTPStatus.OK:
                     try:
                         found = parse(json.loads(text))
-                    except (GarbageError, ValueError) as error:
+                    except (GarbageError, ValueError, RecursionError) as error:
                         why = f"answers with something else than an answer ({self._clean(error)})"
                         self._raise_if(once, why)
                         once = True

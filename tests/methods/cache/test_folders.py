@@ -6,7 +6,8 @@ import os
 import pytest
 from safetensors import SafetensorError
 
-from methods.cache.folders import make_once
+from methods.cache.checksums import CHECKSUMS
+from methods.cache.folders import load_kept, make_once
 from tasks.common.errors import StorageError
 
 
@@ -21,6 +22,39 @@ def test_made_once_and_whole(tmp_path):
         assert make_once(tmp_path / "x", make) == tmp_path / "x"
     assert len(made) == 1
     assert (tmp_path / "x" / "a").read_text() == "b"
+
+
+def make_pair(folder):
+    (folder / "deep").mkdir()
+    (folder / "deep" / "a").write_text("1.000")
+    (folder / "b").write_text("2")
+
+
+DAMAGES = {
+    "a digit": lambda folder: (folder / "deep" / "a").write_text("1.083"),
+    "the end": lambda folder: (folder / "b").write_text(""),
+    "a file": lambda folder: (folder / "b").unlink(),
+    "another file": lambda folder: (folder / "c").touch(),
+    "the list": lambda folder: (folder / CHECKSUMS).write_text("{}"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_folder_is_set_aside_and_made_again(tmp_path, damage):
+    folder = make_once(tmp_path / "x", make_pair)
+    damage(folder)
+    with pytest.warns(UserWarning, match=r"kept as .*x\.damaged and made again"):
+        make_once(folder, make_pair)
+    assert (folder / "deep" / "a").read_text() == "1.000"
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["x", "x.damaged"]
+
+
+def test_a_folder_of_an_earlier_version_is_kept_unless_it_can_be_made_alike(tmp_path):
+    folder = tmp_path / "x"
+    folder.mkdir()
+    assert not [*make_once(folder, make_pair).iterdir()]
+    assert load_kept(folder, lambda _: "sound", "made again") == "sound"
+    assert (make_once(folder, make_pair, made_alike=True) / "b").read_text() == "2"
 
 
 FULL = errno.ENOSPC, os.strerror(errno.ENOSPC)

@@ -3,16 +3,20 @@ import json
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer
 
+import methods
 from methods.models.config import EncoderConfig
 from methods.models.encoder import Encoder, identity_of
 from tasks.common.errors import ModelError
 from tests.tiny import tiny_encoder
+
+SHIPPED = Path(methods.__file__).parent / "embedded" / "weights" / "encoder"
 
 TEXTS = ["short", "a much longer text about a movie and its many tags", "", "good film"]
 BGE = {
@@ -180,6 +184,39 @@ def test_a_models_own_code_is_never_run(folder, open_encoder, tmp_path):
     (shipped / "modules.json").write_text(json.dumps(modules))
     with pytest.raises(ModelError, match="can't be loaded as a sentence encoder"):
         open_encoder(model=shipped)
+
+
+class Runs:
+    """Pickled, it runs code when it is loaded."""
+
+    def __reduce__(self):
+        return print, ("ran",)
+
+
+def test_pickled_weights_are_refused_unread(folder, open_encoder, tmp_path, capsys):
+    pickled = shutil.copytree(folder, tmp_path / "pickled")
+    (pickled / "model.safetensors").unlink()
+    torch.save({"weight": Runs()}, pickled / "pytorch_model.bin")
+    with pytest.raises(ModelError, match="can't be loaded as a sentence encoder"):
+        open_encoder(model=pickled)
+    assert "ran" not in capsys.readouterr().out
+
+
+def test_a_pooling_of_another_dimension_is_refused(open_encoder, tmp_path):
+    other = shutil.copytree(SHIPPED, tmp_path / "other")
+    config = json.loads((other / "1_Pooling" / "config.json").read_text())
+    config["embedding_dimension"] = 7
+    (other / "1_Pooling" / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match="its pooling has 7 dimensions, but its model 96"):
+        open_encoder(model=other)
+
+
+@pytest.mark.parametrize("content", ["[]", "3", "[" * 100_000])
+def test_a_tokenizer_config_of_another_shape_is_reported(folder, open_encoder, tmp_path, content):
+    broken = shutil.copytree(folder, tmp_path / "broken")
+    (broken / "tokenizer_config.json").write_text(content)
+    with pytest.raises(ModelError, match="can't be loaded as a sentence encoder"):
+        open_encoder(model=broken)
 
 
 def test_vectors_that_are_not_finite_are_refused(open_encoder):

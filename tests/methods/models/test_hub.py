@@ -1,6 +1,5 @@
 """Hub names: commits looked up once, with a hub that is replaced and a hub cache in a folder."""
 
-import json
 import warnings
 from types import SimpleNamespace
 
@@ -12,6 +11,7 @@ from methods.models.identity import identity_of
 from methods.models.loading import pin, resolve, source_identity
 from methods.models.opening import load_llm
 from tasks.common.errors import ModelError
+from tasks.common.sealed import read_sealed
 from tests.methods.models.builders import ToyTask, folder
 
 COMMIT, OTHER = "0" * 39 + "a", "0" * 39 + "b"
@@ -64,10 +64,10 @@ def test_a_branch_or_tag_is_looked_up_once(hub, tmp_path, revision):
         assert find_commit("google/t5", revision, tmp_path) == COMMIT
     assert hub.asked == [("google/t5", revision)]
     (stored,) = (tmp_path / "hub").glob("*.json")
-    assert json.loads(stored.read_text()) == {
+    assert read_sealed(stored, "") == {
         "model": "google/t5", "revision": revision, "commit": COMMIT,
     }  # fmt: skip
-    stored.write_text("{}")
+    stored.write_text(stored.read_text().replace(COMMIT, OTHER))
     with pytest.warns(UserWarning, match=OTHER):
         assert find_commit("google/t5", revision, tmp_path) == OTHER
 

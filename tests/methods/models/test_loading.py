@@ -109,15 +109,26 @@ def test_digests_of_large_files_are_stored(tmp_path, monkeypatch):
     assert folder_identity(big, cache) == first
 
 
-@pytest.mark.parametrize("damaged", ["", "abc", "\0" * 64, "é"])
-def test_a_damaged_stored_digest_is_computed_again(tmp_path, damaged):
+DAMAGES = {
+    "empty": lambda _: "",
+    "short": lambda digest: digest[:63],
+    "no text": lambda _: "\0" * 64,
+    "another": lambda digest: f"{'0' if digest[0] != '0' else '1'}{digest[1:]}",
+    "of earlier versions": lambda digest: digest[:64],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_stored_digest_is_computed_again(tmp_path, damage):
     big = tmp_path / "model"
     big.mkdir()
     (big / "model.safetensors").write_bytes(b"x" * (2 << 20))
     first = folder_identity(big, tmp_path / "cache")
     (stored,) = (tmp_path / "cache" / "digests").iterdir()
-    stored.write_text(damaged, encoding="utf-8")
+    whole = stored.read_text()
+    stored.write_text(damage(whole))
     assert folder_identity(big, tmp_path / "cache") == first
+    assert stored.read_text() == whole
 
 
 def test_the_identity_of_a_gguf_file_is_its_content(tmp_path):

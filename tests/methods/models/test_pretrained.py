@@ -155,6 +155,13 @@ def test_a_config_that_is_no_json_is_reported(t5):
             load_folder(t5)
 
 
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "tokenizer_config.json"])
+def test_json_that_is_nested_too_deeply_is_reported(t5, name):
+    (t5 / name).write_text("[" * 100_000)
+    with pytest.raises(ModelError, match=str(t5)):
+        load_folder(t5)
+
+
 def test_a_tokenizer_of_another_model_is_refused(t5):
     lines = iter([f"many different words {i} {i * 7919}" for i in range(300)])
     train_tokenizer(lines, 400).save_pretrained(t5)

@@ -207,12 +207,20 @@ def test_checkpoints_of_another_training_are_refused(tmp_path):
         fit(Net(), tmp_path, identity="another llm")
 
 
-def test_a_broken_checkpoint_is_refused(tmp_path):
-    fit(Net(), tmp_path)
-    broken = next(tmp_path.glob("step-*")) / "trained.safetensors"
-    broken.write_bytes(broken.read_bytes()[:50])
-    with pytest.raises(ModelError, match="can't be resumed"):
-        fit(Net(), tmp_path)
+@pytest.mark.parametrize("name", ["trained.safetensors", "optimizer.pt", "state.json"])
+def test_a_damaged_checkpoint_is_set_aside_before_any_of_it_is_loaded(tmp_path, name):
+    """One bit is flipped: all three may still load, and train on to other weights."""
+    net = Net()
+    fit(net, tmp_path)
+    saved = next(tmp_path.glob("step-*"))
+    data = bytearray((saved / name).read_bytes())
+    data[-100] ^= 1
+    (saved / name).write_bytes(data)
+    again = Net()
+    with pytest.warns(UserWarning, match=rf"{name}: is damaged.*training starts from the start"):
+        fit(again, tmp_path)
+    assert_same(net.state_dict(), again.state_dict())
+    assert saved.with_name(f"{saved.name}.damaged").is_dir()
 
 
 def test_checkpoints_hold_no_pickled_code(tmp_path):
@@ -220,7 +228,7 @@ def test_checkpoints_hold_no_pickled_code(tmp_path):
     folder = next(tmp_path.glob("step-*"))
     torch.load(folder / "optimizer.pt", weights_only=True)
     assert sorted(path.name for path in folder.iterdir()) == [
-        "optimizer.pt", "state.json", "trained.safetensors",
+        ".sha256", "optimizer.pt", "state.json", "trained.safetensors",
     ]  # fmt: skip
     assert json.loads((folder / "state.json").read_text())["step"] == 12
 
