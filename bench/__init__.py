@@ -1,15 +1,21 @@
 """Who runs, scores, stores and shows.
 
-`load_results` and `load_predictions` read stored results into pandas. They are imported at first
-use, so that `import bench` stays fast.
+`load_results`, `load_predictions` and `load_slices` read stored results into pandas, and
+`load_published` the numbers of papers. They are imported at first use, so that `import bench` stays
+fast.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bench.published import load_published
     from bench.results import load_predictions, load_results
+    from bench.slices import load_slices
 
-__all__ = ["load_predictions", "load_results"]
+__all__ = ["load_predictions", "load_published", "load_results", "load_slices"]
+HOMES = {"load_published": "bench.published", "load_slices": "bench.slices"}
+"""Name → the module it is in, unless that is `bench.results`."""
 
 
 def __dir__() -> list[str]:
@@ -19,6 +25,4 @@ def __dir__() -> list[str]:
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from bench import results
-
-    return getattr(results, name)
+    return getattr(import_module(HOMES.get(name, "bench.results")), name)

@@ -17,6 +17,7 @@ from bench.prediction import predict_in_chunks
 from bench.records import CellRecord, Fit, ModelDescriptions, Totals
 from bench.scoring import score_cell
 from bench.settings import Settings
+from bench.weights import weigh_history, write_weights
 from methods.core.fitting import fit_once
 from methods.core.runtime import Runtime
 from tasks.common.errors import BenchError, StorageError
@@ -128,6 +129,7 @@ def _run(cell: Cell, settings: Settings, data: Data, models: Models, progress: P
             )
         with timer.time("predict"):
             predictions = predict_in_chunks(fit.method, evaluated.examples, runtime)
+    weights = weigh_history(fit.method, evaluated.examples)
     record = CellRecord(
         identity=cell.depends_on.to_json(),
         key=cell.key,
@@ -156,6 +158,7 @@ def _run(cell: Cell, settings: Settings, data: Data, models: Models, progress: P
         if cell.owns_fit:
             fit.method.save(folder / store.MODEL)
         store.write_predictions(folder / store.PREDICTIONS, predictions)
+        write_weights(folder, weights)
         if evaluated.golds is None:
             official = cell.task.official_name()
             submission = store.format_submission(official, predictions)

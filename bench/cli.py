@@ -2,12 +2,14 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.compare_cli import compare
 from bench.data_cli import app as data_app
 from bench.output import (
     echo,
@@ -18,9 +20,10 @@ from bench.output import (
     prepare_streams,
     write_output,
 )
+from bench.report.command import plot, report
 from bench.results_cli import archive, remove, submission, verify
 from bench.settings_cli import CONFIG, Config, init, list_names
-from tasks.common.errors import BenchError
+from tasks.common.errors import BenchError, ConfigError
 from tasks.common.paths import expand_argument
 
 if TYPE_CHECKING:
@@ -37,6 +40,9 @@ app = typer.Typer(
 app.add_typer(data_app, name="data")
 app.command("list")(list_names)
 app.command()(init)
+app.command()(report)
+app.command()(plot)
+app.command()(compare)
 for command in (verify, remove, archive, submission):
     app.command()(command)
 
@@ -51,6 +57,12 @@ Methods = Annotated[
 Tasks = Annotated[list[str], typer.Option("-t", "--task", help="Only this task (repeatable).")]
 AllMetrics = Annotated[
     bool, typer.Option("--all-metrics", help="Every metric of a task, not only its primary one.")
+]
+UnequalTerms = Annotated[
+    bool,
+    typer.Option(
+        "--unequal-terms", help="Also show cells in which an LLM ran under other terms, and say so."
+    ),
 ]
 Set = Annotated[
     list[str], typer.Option("--set", help="Override a key, e.g. methods.bm25.k=2 or seeds=[0,1].")
@@ -128,7 +140,7 @@ def run(
 
     outcomes = run_grid(settings, grid, log, report)
     states = [outcome.state for outcome in outcomes]
-    table = tables.build(settings, grid, all_metrics=all_metrics)
+    table = tables.build(settings, grid, all_metrics=all_metrics, allow_unequal=True)
     render.print_table(table, make_console())
     shown = [State.DONE, State.KEPT, State.FAILED, *([State.BUSY] if "busy" in states else [])]
     log.print(", ".join(f"{states.count(state)} {state}" for state in shown))
@@ -220,10 +232,27 @@ def table(
     intervals: Annotated[
         bool, typer.Option("--intervals", help="Print the interval of each score.")
     ] = False,
+    slice_by: Annotated[
+        str | None,
+        typer.Option(
+            "--slice",
+            metavar="BY",
+            help="Scores by history (its length), activity, label or seen (users); k: learning "
+            "curves of methods that the suite has at several k.",
+        ),
+    ] = None,
+    unequal_terms: UnequalTerms = False,
+    published: Annotated[
+        bool,
+        typer.Option(
+            "--published", help="Add what papers report for these tasks, apart and with its terms."
+        ),
+    ] = False,
     config: Config = CONFIG,
 ) -> None:
     """Render a suite's stored results. CSV always has intervals and denominators."""
-    from bench import render, store, tables
+    from bench import render, slices, store, tables
+    from bench.published import make_section
 
     settings, grid = _plan(suite, method, task, set, config)
     others = store.count_cells(settings.store.runs, grid.suite)
@@ -233,19 +262,38 @@ def table(
             f"{grid.suite!r} are stored under other settings: give the same --set, or see "
             f"`bench plan {grid.suite} --cells`"
         )
-    built = tables.build(settings, grid, all_metrics=all_metrics)
+    if published and (slice_by is not None or format is Format.CSV):
+        other = "--slice" if slice_by is not None else "--format csv"
+        raise ConfigError(
+            f"--published doesn't go with {other}",
+            hint="Leave one out; bench.load_published() gives the published numbers as a DataFrame",
+        )
+    sections: list[tuple[Sequence[render.Sheet], Sequence[str]]] = []
+    if slice_by is None:
+        built = tables.build(settings, grid, all_metrics=all_metrics, allow_unequal=unequal_terms)
+        sections.append((render.make_sheets(built, intervals=intervals), built.notes))
+        if published:
+            section = make_section(settings, grid, built, all_metrics=all_metrics)
+            sections.append((section.sheets, section.notes))
+    else:
+        sliced = slices.build(
+            settings, grid, slice_by, all_metrics=all_metrics, allow_unequal=unequal_terms
+        )
+        sections.append((slices.make_sheets(sliced, intervals=intervals), sliced.notes))
     if format is Format.TERMINAL and out is None:
-        render.print_table(built, make_console(), intervals=intervals)
+        for number, (sheets, notes) in enumerate(sections):
+            echo("\n" * (number > 0), end="")
+            render.print_sheets(sheets, notes, make_console())
         return
     if format is Format.CSV:
-        text = render.to_csv(built, costs=True)
+        text = render.to_csv(built, costs=True) if slice_by is None else slices.to_csv(sliced)
     else:
         write = {
-            Format.TERMINAL: render.to_text,
-            Format.MARKDOWN: render.to_markdown,
-            Format.LATEX: render.to_latex,
+            Format.TERMINAL: render.sheets_to_text,
+            Format.MARKDOWN: render.sheets_to_markdown,
+            Format.LATEX: render.sheets_to_latex,
         }[format]
-        text = write(built, intervals=intervals)
+        text = "\n".join(write(sheets, notes) for sheets, notes in sections)
     if out is None:
         echo(text, end="")
     else:
@@ -264,23 +312,6 @@ def export(
 
     settings, grid = _plan(suite, [], [], set, config)
     exporting.export(settings, grid, out)
-    echo(f"written: {out}")
-
-
-@app.command()
-def plot(
-    suite: Suite = None,
-    method: Methods = [],  # noqa: B006
-    task: Tasks = [],  # noqa: B006
-    set: Set = [],  # noqa: B006
-    out: Annotated[Path, typer.Option(help="The picture: .svg, .png, .pdf …")] = Path("plot.svg"),
-    config: Config = CONFIG,
-) -> None:
-    """Draw a suite's stored results against its data sources, one panel per task."""
-    from bench.plot import draw
-
-    settings, grid = _plan(suite, method, task, set, config)
-    draw(settings, grid, out)
     echo(f"written: {out}")
 
 

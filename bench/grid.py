@@ -131,7 +131,7 @@ def plan(
             if llm is not None and row.method.access(row.config) > settings.llm(llm).access:
                 without_weights[row.name, llm] = None
                 continue
-            seeded = _is_seeded(settings, row.method, llm)
+            seeded = is_seeded(settings, row.method, llm)
             if not seeded and seed != suite.seeds[0]:
                 continue
             cell = _cell(
@@ -216,7 +216,7 @@ def _combine_terms(
                 yield llm if row.method.uses_llm else None, encoder, row, budget
 
 
-def _is_seeded(settings: Settings, method: type[Method], llm: str | None) -> bool:
+def is_seeded(settings: Settings, method: type[Method], llm: str | None) -> bool:
     """Whether another seed can change the answers: by the method, or by an LLM made or adapted."""
     config = None if llm is None else settings.llm(llm)
     made_here = config is not None and (config.scratch is not None or config.adapt != "none")

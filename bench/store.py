@@ -4,6 +4,7 @@
     cell.json           a CellRecord: what was run, on what, what it cost, and the others' checksums
     predictions.jsonl   one Prediction per line, in the order of the examples
     scores.json         CellScores; `bench score` rewrites it
+    weights.jsonl       what a method that weighs histories gave their items, see bench.weights
     submission.json     instead of scores, where the set has no golds: the leaderboard's format
     model/              what the method learned, if anything
 …/<seed>-<key>.error.txt   instead of the folder, where the cell failed; never read as a result

@@ -11,7 +11,7 @@ from methods.core.method import Cost
 from methods.models.report import FitReport
 from methods.models.trainable_encoder import TrainableEncoder
 from methods.prefix.histories import Batch, subset
-from methods.prefix.method import BYTES_PER_VALUE, PrefixConfig, PrefixMethod
+from methods.prefix.method import BATCH, BYTES_PER_VALUE, PrefixConfig, PrefixMethod
 from methods.prefix.plug import Plug
 from methods.prefix.projector import Projector
 from methods.prefix.user_state import Stored
@@ -201,6 +201,24 @@ class PPlug(PrefixMethod[PPlugConfig]):
         if not self.config.user or self.config.history_top_k is not None:
             return None
         return Stored.HISTORY if self.config.attention else Stored.TOKENS
+
+    def weigh_history(self, examples: Sequence[Example]) -> list[dict[str, float]] | None:
+        """The attention weights w (§3.2), which sum to 1 over an example's encoded history."""
+        if not (self.config.user and self.config.attention):
+            return None
+        assert isinstance(self.plug, PPlugModule)  # noqa: S101  see build
+        self.plug.eval()
+        used = self._prepare(examples)
+        weighed: list[dict[str, float]] = []
+        with torch.no_grad():
+            for start in range(0, len(used), BATCH):
+                chunk = used[start : start + BATCH]
+                for example, row in zip(
+                    chunk, self.plug.weights(self._batch(chunk)).tolist(), strict=True
+                ):
+                    items = (behavior.id for behavior in example.history)
+                    weighed.append(dict(zip(items, row, strict=False)))  # row is padded
+        return weighed
 
     def cost(self) -> Cost:
         """A user of the mean variant is the soft tokens; of the input-aware one, the history."""

@@ -1,6 +1,6 @@
 """Sheets as LaTeX tables with booktabs rules."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bench.render.sheets import Field, Sheet, make_sheets
 from bench.tables.model import Table
@@ -16,8 +16,13 @@ ESCAPES = str.maketrans(
 
 def to_latex(table: Table, *, intervals: bool = False) -> str:
     """One tabular per sheet, groups above their columns; needs \\usepackage{booktabs}."""
-    lines = [_format_comment(note) for note in table.notes]
-    for sheet in make_sheets(table, intervals=intervals):
+    return sheets_to_latex(make_sheets(table, intervals=intervals), table.notes)
+
+
+def sheets_to_latex(sheets: Sequence[Sheet], notes: Sequence[str]) -> str:
+    """One tabular per sheet, below the notes as comments."""
+    lines = [_format_comment(note) for note in notes]
+    for sheet in sheets:
         lines += [*_draw_tabular(sheet), ""]
     return "\n".join(lines)
 

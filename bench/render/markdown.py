@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bench.render.sheets import Field, make_sheets
+from bench.render.sheets import Field, Sheet, make_sheets
 from bench.tables.model import Table
 
 ESCAPES = str.maketrans({character: f"\\{character}" for character in "\\`*_[]<>|~"})
@@ -10,8 +10,13 @@ ESCAPES = str.maketrans({character: f"\\{character}" for character in "\\`*_[]<>
 
 def to_markdown(table: Table, *, intervals: bool = False) -> str:
     """The table in GitHub-flavoured markdown; names are escaped and show as they are."""
+    return sheets_to_markdown(make_sheets(table, intervals=intervals), table.notes)
+
+
+def sheets_to_markdown(sheets: Sequence[Sheet], notes: Sequence[str]) -> str:
+    """Sheets one below the other, then the notes as a list."""
     lines: list[str] = []
-    for sheet in make_sheets(table, intervals=intervals):
+    for sheet in sheets:
         headers = [*sheet.labels, *(f"{group} {name}" for group, name in sheet.columns)]
         rule = ["---"] * len(sheet.labels) + ["---:"] * len(sheet.columns)
         lines += [
@@ -25,7 +30,7 @@ def to_markdown(table: Table, *, intervals: bool = False) -> str:
             ),
             "",
         ]
-    return "\n".join([*lines, *(f"- {_escape(note)}" for note in table.notes), ""])
+    return "\n".join([*lines, *(f"- {_escape(note)}" for note in notes), ""])
 
 
 def _join_line(texts: Sequence[str]) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from statistics import stdev
 
-from bench.statistics import Interval
-from bench.tables.build import CONTROL_SUFFIX
+from bench.statistics import Comparison
+from bench.tables.comparing import CONTROL_SUFFIX
 from bench.tables.model import Column, Entry, Row, RowCost, RowKey, Table
 from bench.tables.notes import format_bounds, format_share
 
@@ -57,6 +57,7 @@ def make_sheets(table: Table, *, intervals: bool = False) -> list[Sheet]:
     sheets = [
         _make_score_sheet(table, intervals),
         *_make_difference_sheets(table),
+        *_make_relative_sheet(table),
         *_make_seed_sheet(table),
     ]
     return [*sheets, *_make_cost_sheet(table)]
@@ -88,14 +89,26 @@ def _make_difference_sheets(table: Table) -> list[Sheet]:
 
     def make(field: str, title: str) -> Sheet:
         def show(row: Row, entry: Entry) -> str | None:
-            gap: Interval | None = getattr(entry, field)
-            is_control = row.method.endswith(CONTROL_SUFFIX)  # Δuser compares it already
-            return None if gap is None or is_control else _format_difference(gap)
+            gap: Comparison | None = getattr(entry, field)
+            return None if gap is None or _is_control(row) else _format_difference(gap)
 
-        return _make_primary_sheet(table, f"{title}, with intervals (* excludes 0)", show)
+        return _make_primary_sheet(table, f"{title}, with intervals", show)
 
     sheets = [make(field, title) for field, title in opponents.items()]
     return [sheet for sheet in sheets if sheet.rows]
+
+
+def _make_relative_sheet(table: Table) -> list[Sheet]:
+    """Gains in percent, as in PPlug's Table 1: positive where a row is better, errors included."""
+
+    def show(row: Row, entry: Entry) -> str | None:
+        gap = entry.to_reference
+        if gap is None or gap.relative is None or _is_control(row):
+            return None
+        return f"{round(gap.relative, 1) + 0.0:+.1f}{_star(gap)}"
+
+    sheet = _make_primary_sheet(table, f"gain over {table.reference} in % of its score", show, "%")
+    return [sheet] if sheet.rows else []
 
 
 def _make_seed_sheet(table: Table) -> list[Sheet]:
@@ -107,9 +120,13 @@ def _make_seed_sheet(table: Table) -> list[Sheet]:
 
 
 def _make_primary_sheet(
-    table: Table, title: str, show: Callable[[Row, Entry], str | None]
+    table: Table, title: str, show: Callable[[Row, Entry], str | None], unit: str = ""
 ) -> Sheet:
-    """A sheet of the primary metrics, without the rows for which `show` gives None throughout."""
+    """A sheet of the primary metrics, without the rows for which `show` gives None throughout.
+
+    Args:
+        unit: stands in place of the metric, if given.
+    """
     primary = list({column.task: column for column in reversed(table.columns)}.values())[::-1]
     names = label_names(row.key for row in table.rows)
     rows = []
@@ -119,7 +136,7 @@ def _make_primary_sheet(
         if any(texts):
             labels = make_labels(names, row.key)
             rows.append((labels, tuple(Field(text or ABSENT) for text in texts)))
-    columns = tuple((column.task, _format_metric(column)) for column in primary)
+    columns = tuple((column.task, unit or _format_metric(column)) for column in primary)
     return Sheet(title, names, columns, tuple(rows))
 
 
@@ -160,14 +177,16 @@ def _format_metric(column: Column) -> str:
 
 
 def _format_score(row: Row, column: Column, intervals: bool) -> Field:
-    """Value, mark, interval, and the counts of what failed or wasn't readable."""
+    """Value, mark, interval, few seeds, and the counts of what failed or wasn't readable."""
     entry = row.entries.get(column)
     if entry is None:
         return Field(row.missing.get(column.task, ABSENT))
-    marked = entry.to_reference is not None and entry.to_reference.excludes_zero
-    parts = [f"{entry.interval.value:.3f}{'*' if marked else ''}"]
+    mark = "" if _is_control(row) else _star(entry.to_reference)
+    parts = [f"{entry.interval.value:.3f}{mark}"]
     if intervals:
         parts.append(format_bounds(entry.interval, ".3f"))
+    if entry.few_seeds:
+        parts.append(entry.few_seeds)
     counts = ((entry.n_failed, "f"), (entry.n_unparsed, "u"))
     parts += [f"{mark}{count}" for count, mark in counts if count]
     if column.task in row.missing:
@@ -175,9 +194,17 @@ def _format_score(row: Row, column: Column, intervals: bool) -> Field:
     return Field(" ".join(parts), bold=entry.best)
 
 
-def _format_difference(interval: Interval) -> str:
-    mark = "*" if interval.excludes_zero else ""
-    return f"{interval.value:+.3f}{mark} {format_bounds(interval, '+.3f')}"
+def _format_difference(gap: Comparison) -> str:
+    return f"{gap.difference:+.3f}{_star(gap)} {format_bounds(gap, '+.3f')}"
+
+
+def _star(gap: Comparison | None) -> str:
+    return "*" if gap is not None and gap.significant else ""
+
+
+def _is_control(row: Row) -> bool:
+    """Whether the row is a control, which Δuser of its method compares already."""
+    return row.method.endswith(CONTROL_SUFFIX)
 
 
 def _make_cost_field(cost: RowCost, name: str) -> Field:

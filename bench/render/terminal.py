@@ -14,6 +14,7 @@ from rich.text import Text
 
 from bench.output import NO_LIMIT, STAND_INS, make_encodable
 from bench.render.sheets import ABSENT, Field, Sheet, make_sheets
+from bench.tables.marks import BOLD
 from bench.tables.model import Table
 
 GAP = 3
@@ -24,10 +25,15 @@ NARROWEST_LABEL = 16
 
 def print_table(table: Table, console: Console, *, intervals: bool = False) -> None:
     """Print every sheet of a table, then its notes."""
-    for sheet in make_sheets(table, intervals=intervals):
+    print_sheets(make_sheets(table, intervals=intervals), table.notes, console)
+
+
+def print_sheets(sheets: Sequence[Sheet], notes: Sequence[str], console: Console) -> None:
+    """Print sheets one below the other, then the notes."""
+    for sheet in sheets:
         print_sheet(sheet, console)
         console.print()
-    for note in table.notes:
+    for note in _select_notes(notes, console):
         text = fill(
             make_encodable(note, console.encoding),
             width=console.width,
@@ -39,11 +45,21 @@ def print_table(table: Table, console: Console, *, intervals: bool = False) -> N
         console.print(Text(text), style="dim", soft_wrap=True)
 
 
+def _select_notes(notes: Sequence[str], console: Console) -> list[str]:
+    """Without the note on bold where the output has none, as in a pipe or a log."""
+    return [note for note in notes if console.is_terminal or not note.startswith(BOLD)]
+
+
 def to_text(table: Table, *, intervals: bool = False) -> str:
     """What `print_table` prints where the width has no limit and there are no colours."""
+    return sheets_to_text(make_sheets(table, intervals=intervals), table.notes)
+
+
+def sheets_to_text(sheets: Sequence[Sheet], notes: Sequence[str]) -> str:
+    """What `print_sheets` prints where the width has no limit and there are no colours."""
     out = io.StringIO()
     console = Console(file=out, width=NO_LIMIT, force_terminal=False, no_color=True)
-    print_table(table, console, intervals=intervals)
+    print_sheets(sheets, notes, console)
     return out.getvalue()
 
 

@@ -60,6 +60,11 @@ def shipped_settings() -> Table:
     return reduce(merge, reversed([read_toml(file) for file in files]), {})
 
 
+def load_shipped() -> Settings:
+    """The settings of a user who has none."""
+    return Settings.model_validate(expand_trainings(shipped_settings()))
+
+
 def read_toml(path: Path) -> Table:
     """A TOML file, with or without a byte order mark. Raises ConfigError."""
     path = expand_home(path)

@@ -127,7 +127,8 @@ class ScoringSettings(_Strict):
     Attributes:
         unparsed, aggregator: the scoring rules, see `Scoring`.
         evaluate: the metrics that modules of `evaluate` compute, by name.
-        confidence, resamples: level and size of the bootstrap over users.
+        confidence, resamples: level of intervals and tests, and random sign patterns of a
+            permutation test.
     """
 
     unparsed: Unparsed = DEFAULT_SCORING.unparsed

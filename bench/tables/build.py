@@ -1,36 +1,43 @@
 """Builds the table of a grid from what is stored."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from bench import store
-from bench.grid import Grid
+from bench.grid import Grid, is_seeded
 from bench.records import CellScores
-from bench.rows import CONTROL
 from bench.settings import ScoringSettings, Settings, Suite
-from bench.statistics import Interval, difference, interval
+from bench.tables.comparing import CONTROL_SUFFIX, Comparing, correct_entries
 from bench.tables.model import Column, Entry, Row, RowKey, Table
 from bench.tables.notes import write_notes
 from bench.tables.stored import Results, add_cell, average_costs, average_known
+from bench.tables.terms import find_unequal_terms
 from methods.core.controls import SEPARATOR
 from tasks import Task
-from tasks.common.errors import StorageError
+from tasks.common.errors import ConfigError, StorageError
 from tasks.metrics import choose, create, find_rules
 from tasks.scoring import Scoring
 
-CONTROL_SUFFIX = f"{SEPARATOR}{CONTROL}"
+R = TypeVar("R")
 
 
-def build(settings: Settings, grid: Grid, *, all_metrics: bool = False) -> Table:
+def build(
+    settings: Settings, grid: Grid, *, all_metrics: bool = False, allow_unequal: bool = False
+) -> Table:
     """The table of a grid from what is stored; absent and failed cells are marked as such.
 
     Args:
         all_metrics: show every metric of each task, not only the primary one.
+        allow_unequal: also show cells in which an LLM ran under different terms, and say so.
 
-    Raises StorageError where a stored file is damaged.
+    Raises:
+        ConfigError: cells of unequal terms.
+        StorageError: a stored file is damaged.
     """
     _, suite = settings.suite(grid.suite)
-    results = _read(grid)
+    results = read_results(settings, grid)
+    unequal = check_terms(results, allow=allow_unequal)
     columns: list[Column] = []
     entries: dict[RowKey, dict[Column, Entry]] = {key: {} for key in results}
     for place, task in {cell.place: cell.task for cell in grid.cells}.items():
@@ -69,7 +76,7 @@ def build(settings: Settings, grid: Grid, *, all_metrics: bool = False) -> Table
         suite.instruction_only if has_instruction_only else None,
         tuple(columns),
         tuple(rows),
-        tuple(write_notes(settings, grid, columns, rows)),
+        tuple(write_notes(settings, grid, columns, rows, unequal)),
     )
 
 
@@ -78,13 +85,38 @@ def _make_title(grid: Grid) -> str:
     return f"{grid.suite}: {done} of {len(grid.cells)} cells"
 
 
-def _read(grid: Grid) -> dict[RowKey, dict[str, Results]]:
-    """Row → place (task, and data source where there are several) → results."""
+def read_results(settings: Settings, grid: Grid) -> dict[RowKey, dict[str, Results]]:
+    """Row → place (task, and data source where there are several) → results.
+
+    Raises StorageError where a stored file is damaged.
+    """
     results: dict[RowKey, dict[str, Results]] = {}
     for cell in grid.cells:
         of_row = results.setdefault(RowKey.of(cell), {})
-        add_cell(of_row.setdefault(cell.place, Results(bound=cell.method.bound)), cell)
+        if cell.place not in of_row:
+            seeded = is_seeded(settings, cell.method, cell.llm)
+            of_row[cell.place] = Results(bound=cell.method.bound, seeded=seeded)
+        add_cell(of_row[cell.place], cell)
     return results
+
+
+def check_terms(
+    results: Mapping[RowKey, Mapping[str, Results]], *, allow: bool = False
+) -> list[str]:
+    """In what terms an LLM's cells differ, in words. Raises ConfigError unless `allow`."""
+    unequal = find_unequal_terms(
+        {
+            key: [terms for found in of_row.values() for terms in found.terms]
+            for key, of_row in results.items()
+        }
+    )
+    if unequal and not allow:
+        raise ConfigError(
+            f"cells ran on unequal terms, so their scores don't compare: {'; '.join(unequal)}",
+            hint="Run them alike (`bench plan --cells` lists them), or ask for the table all the "
+            "same: --unequal-terms",
+        )
+    return unequal
 
 
 def _build_column(
@@ -96,8 +128,43 @@ def _build_column(
     scoring: ScoringSettings,
 ) -> tuple[Column, dict[RowKey, Entry]]:
     """One metric of one task: the column, and the entry of every row in `results`."""
+    comparing = prepare_column(place, metric_name, task, results, scoring)
+    entries: dict[RowKey, Entry] = {}
+    for key, found in results.items():
+        stored = [scores.metrics[metric_name] for scores in found.scores]
+        entries[key] = Entry(
+            interval=comparing.estimate(key),
+            to_reference=comparing.compare(key, find_row(results, suite.reference, key)),
+            to_control=comparing.compare(key, find_control(results, key)),
+            to_instruction_only=comparing.compare(
+                key, find_row(results, suite.instruction_only, key)
+            ),
+            by_seed=tuple(score.value for score in stored),
+            n=comparing.n,
+            n_users=comparing.n_users,
+            n_failed=sum(score.n_failed for score in stored),
+            n_unparsed=sum(score.n_unparsed for score in stored),
+            seeded=found.seeded,
+            query_read=average_known([totals.query_read_mean for totals in found.totals]),
+            queries_cut=sum(totals.queries_cut or 0 for totals in found.totals),
+        )
+    column = Column(place, metric_name, comparing.higher_is_better, comparing.n)
+    competing = [key for key, found in results.items() if not found.bound]
+    return column, comparing.mark_best(correct_entries(entries), competing)
+
+
+def prepare_column(
+    place: str,
+    metric_name: str,
+    task: type[Task],
+    results: Mapping[RowKey, Results],
+    scoring: ScoringSettings,
+) -> Comparing:
+    """The rows of one metric of one task, ready to be compared.
+
+    Raises StorageError unless all cells were scored alike, on the same examples.
+    """
     first = next(iter(results.values())).scores[0]
-    users, ids = first.users, first.ids
     rules = find_rules(task(), scoring.rules)
     for key, found in results.items():
         for scores in found.scores:
@@ -106,49 +173,7 @@ def _build_column(
     # Resampling LaMP's bootstrap median would be a bootstrap in a bootstrap: the mean it estimates
     # is resampled instead, and the stored value shown.
     metric = create(metric_name, task(), replace(scoring.rules, aggregator="mean"))
-    confidence, resamples = scoring.confidence, scoring.resamples
-
-    def compare(ours: Results, theirs: Results | None) -> Interval | None:
-        if theirs is None or theirs is ours:
-            return None
-        our_rows, their_rows = ours.arrays(metric_name), theirs.arrays(metric_name)
-        if our_rows is None or their_rows is None:
-            return Interval(ours.mean(metric_name) - theirs.mean(metric_name), None, None)
-        return difference(
-            our_rows,
-            their_rows,
-            users,
-            metric.reduce,
-            confidence=confidence,
-            resamples=resamples,
-        )
-
-    entries: dict[RowKey, Entry] = {}
-    for key, found in results.items():
-        stored = [scores.metrics[metric_name] for scores in found.scores]
-        rows, value = found.arrays(metric_name), found.mean(metric_name)
-        resampled = (
-            Interval(value, None, None)
-            if rows is None
-            else interval(rows, users, metric.reduce, confidence=confidence, resamples=resamples)
-        )
-        entries[key] = Entry(
-            interval=replace(resampled, value=value),
-            to_reference=compare(found, _find_method(results, suite.reference, key)),
-            to_control=compare(
-                found, results.get(key._replace(method=f"{key.method}{CONTROL_SUFFIX}"))
-            ),
-            to_instruction_only=compare(found, _find_method(results, suite.instruction_only, key)),
-            by_seed=tuple(score.value for score in stored),
-            n=len(ids),
-            n_failed=sum(score.n_failed for score in stored),
-            n_unparsed=sum(score.n_unparsed for score in stored),
-            query_read=average_known([totals.query_read_mean for totals in found.totals]),
-            queries_cut=sum(totals.queries_cut or 0 for totals in found.totals),
-        )
-    column = Column(place, metric_name, metric.higher_is_better, len(ids))
-    competing = [key for key, found in results.items() if not found.bound]
-    return column, _mark_best(entries, competing, metric.higher_is_better)
+    return Comparing.of(results, metric_name, metric, first.users, scoring)
 
 
 def _check_alike(
@@ -164,8 +189,14 @@ def _check_alike(
         )
 
 
-def _find_method(results: dict[RowKey, Results], method: str, key: RowKey) -> Results | None:
-    """A method's results with the LLM (and the encoder, if possible) of `key`; else its only ones.
+def find_method(results: Mapping[RowKey, R], method: str, key: RowKey) -> R | None:
+    """The results of a method's row that `find_row` finds."""
+    row = find_row(results, method, key)
+    return None if row is None else results[row]
+
+
+def find_row(results: Mapping[RowKey, R], method: str, key: RowKey) -> RowKey | None:
+    """A method's row with the LLM (and the encoder, if possible) of `key`; else its only one.
 
     Prompt budgets are never mixed: a row without one, because it uses no LLM, is compared with the
     method's first budget. None where the table doesn't have the method, or has it with several
@@ -180,28 +211,11 @@ def _find_method(results: dict[RowKey, Results], method: str, key: RowKey) -> Re
     same_llm = [other for other in candidates if other.llm in (key.llm, None)]
     if same_llm:
         chosen = next((other for other in same_llm if other.encoder == key.encoder), same_llm[0])
-        return candidates[chosen]
-    return next(iter(candidates.values())) if len(candidates) == 1 else None
+        return chosen
+    return next(iter(candidates)) if len(candidates) == 1 else None
 
 
-def _mark_best(
-    entries: dict[RowKey, Entry], competing: Sequence[RowKey], higher_is_better: bool
-) -> dict[RowKey, Entry]:
-    """The entries, with the best of the `competing` ones marked; ties at four digits share it.
-
-    Rows compete with those of their own prompt budget and with those that have none. A row without
-    a budget is the best where no row of any budget is better.
-    """
-    rounded = {key: round(entries[key].interval.value, 4) for key in competing}
-
-    def is_best(key: RowKey) -> bool:
-        rivals = [
-            value
-            for other, value in rounded.items()
-            if None in (key.budget, other.budget) or other.budget == key.budget
-        ]
-        return rounded[key] == (max if higher_is_better else min)(rivals)
-
-    return {
-        key: replace(entry, best=key in rounded and is_best(key)) for key, entry in entries.items()
-    }
+def find_control(results: Mapping[RowKey, R], key: RowKey) -> RowKey | None:
+    """The row of the same method given another user's history; None where there is none."""
+    control = key._replace(method=f"{key.method}{CONTROL_SUFFIX}")
+    return control if control in results else None

@@ -4,6 +4,7 @@ from dataclasses import asdict, fields
 
 import pandas as pd
 
+from bench.statistics import Comparison
 from bench.tables.model import Entry, RowCost, Table
 
 GAPS = {
@@ -12,13 +13,17 @@ GAPS = {
     "instruction_only_difference": "to_instruction_only",
 }
 """Column of the frame → field of `Entry`."""
-BOUNDS = ("_low", "_high")
+PARTS = {"_low": "low", "_high": "high", "_p": "p_adjusted", "_relative": "relative"}
+"""Ending of a difference's columns → field of `Comparison`."""
 COLUMNS = [
     *("task", "metric", "method", "llm", "encoder", "value", "low", "high"),
-    *(f"{gap}{end}" for gap in GAPS for end in ("", *BOUNDS)),
-    *("by_seed", "n", "n_failed", "n_unparsed", "seeds", "higher_is_better"),
+    *(f"{gap}{end}" for gap in GAPS for end in ("", *PARTS, "_verdict")),
+    *("by_seed", "n", "n_users", "n_failed", "n_unparsed", "seeds", "few_seeds", "withheld"),
+    *("best", "higher_is_better"),
     *("max_input_tokens", "budget_rule", "query_read", "queries_cut"),
 ]
+NUMBERS = ["low", "high", *(f"{gap}{end}" for gap in GAPS for end in ("", *PARTS))]
+"""Columns that may be empty, also of a table where they are throughout."""
 
 
 COSTS = [field.name for field in fields(RowCost) if field.name not in COLUMNS]
@@ -44,9 +49,13 @@ def to_frame(table: Table, *, costs: bool = False) -> pd.DataFrame:
             **_flatten_differences(entry),
             "by_seed": " ".join(f"{value:.6f}" for value in entry.by_seed),
             "n": entry.n,
+            "n_users": entry.n_users,
             "n_failed": entry.n_failed,
             "n_unparsed": entry.n_unparsed,
             "seeds": entry.seeds,
+            "few_seeds": entry.few_seeds,
+            "withheld": entry.interval.withheld,
+            "best": entry.best,
             "higher_is_better": column.higher_is_better,
             **({} if row.cost is None else asdict(row.cost)),
             "max_input_tokens": None if row.budget is None else row.budget.tokens,
@@ -58,15 +67,18 @@ def to_frame(table: Table, *, costs: bool = False) -> pd.DataFrame:
         for column, entry in row.entries.items()
     ]
     frame = pd.DataFrame(lines, columns=[*COLUMNS, *(COSTS if costs else [])])
-    bounds = [name for name in COLUMNS if name in {"low", "high"} or name.endswith(BOUNDS)]
-    frame = frame.astype(dict.fromkeys(bounds, "float64"))
+    frame = frame.astype(dict.fromkeys(NUMBERS, "float64"))
     return frame.astype({"max_input_tokens": "Int64", "queries_cut": "Int64"})
 
 
-def _flatten_differences(entry: Entry) -> dict[str, float | None]:
-    columns: dict[str, float | None] = {}
+def _flatten_differences(entry: Entry) -> dict[str, float | str | None]:
+    columns: dict[str, float | str | None] = {}
     for name, field in GAPS.items():
-        gap = getattr(entry, field)
-        parts = (None, None, None) if gap is None else (gap.value, gap.low, gap.high)
-        columns |= zip((name, f"{name}_low", f"{name}_high"), parts, strict=True)
+        gap: Comparison | None = getattr(entry, field)
+        columns[name] = None if gap is None else gap.difference
+        columns |= {
+            f"{name}{end}": None if gap is None else getattr(gap, part)
+            for end, part in PARTS.items()
+        }
+        columns[f"{name}_verdict"] = None if gap is None else gap.verdict
     return columns

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from bench.grid import Cell
-from bench.statistics import Interval
+from bench.statistics import FEWEST_SEEDS, Comparison, Interval
 from tasks.budget import Budget
 
 
@@ -40,31 +40,34 @@ class Entry:
     """One score of one row.
 
     Attributes:
-        interval: user-clustered bootstrap interval of the score, averaged over seeds.
-        to_reference: interval of the difference to the reference method; None in its own row.
-        to_control: Δuser, the interval of the difference to the same method given a shuffled
-            user's history; None where the table has no such control.
-        to_instruction_only: interval of the difference to the suite's instruction-only method;
-            None in its own row, and where the table has none.
+        interval: of the score, averaged over seeds; over users and seeds.
+        to_reference: comparison with the reference method; None in its own row.
+        to_control: Δuser, the comparison with the same method given a shuffled user's history; None
+            where the table has no such control.
+        to_instruction_only: comparison with the suite's instruction-only method; None in its own
+            row, and where the table has none.
         by_seed: the score of each seed, in the suite's order.
-        n: examples of one seed.
+        n, n_users: examples of one seed, and the users whose they are.
         n_failed, n_unparsed: examples without an answer or with an unreadable one, summed over
             seeds.
-        best: the best value of its column among the rows of one prompt budget; bounds don't
-            compete.
+        best: not separable from the best of its column among the rows of one prompt budget; bounds
+            don't compete. Nothing is the best where nothing could be tested.
+        seeded: whether another seed can change the score.
         query_read: mean share of a query's tokens that the LLM read; None without an LLM.
         queries_cut: queries of which the LLM did not read all, summed over seeds.
     """
 
     interval: Interval
-    to_reference: Interval | None
-    to_control: Interval | None
-    to_instruction_only: Interval | None
+    to_reference: Comparison | None
+    to_control: Comparison | None
+    to_instruction_only: Comparison | None
     by_seed: tuple[float, ...]
     n: int
     n_failed: int
     n_unparsed: int
+    n_users: int = 0
     best: bool = False
+    seeded: bool = False
     query_read: float | None = None
     queries_cut: int = 0
 
@@ -72,6 +75,13 @@ class Entry:
     def seeds(self) -> int:
         """How many seeds the score is the mean of."""
         return len(self.by_seed)
+
+    @property
+    def few_seeds(self) -> str:
+        """Such as "1 seed", where a seed can change the score and too few were run; else empty."""
+        if not self.seeded or self.seeds >= FEWEST_SEEDS:
+            return ""
+        return f"{self.seeds} seed{'s' * (self.seeds != 1)}"
 
 
 @dataclass(frozen=True)

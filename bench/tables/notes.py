@@ -6,30 +6,39 @@ from collections.abc import Iterator, Sequence
 from bench import store
 from bench.grid import Grid
 from bench.settings import Settings, Suite
-from bench.statistics import Interval
+from bench.statistics import Comparison, Interval
 from bench.tables.data_notes import write_data_notes
 from bench.tables.effort import state_effort
+from bench.tables.marks import explain_marks
 from bench.tables.model import Column, Row
+from bench.tables.options import describe_changed_options
 from bench.tables.stored import NO_GOLDS
 from bench.tables.trust import state_trust
 from tasks.scoring import EVALUATE, EvaluateModule
 
 
 def write_notes(
-    settings: Settings, grid: Grid, columns: Sequence[Column], rows: Sequence[Row]
+    settings: Settings,
+    grid: Grid,
+    columns: Sequence[Column],
+    rows: Sequence[Row],
+    unequal: Sequence[str] = (),
 ) -> Iterator[str]:
     """All notes, in the order in which they are shown."""
     _, suite = settings.suite(grid.suite)
+    yield from explain_marks(settings, suite, columns, rows)
     yield from _state_terms(settings, suite)
     yield from state_effort(suite, rows)
-    yield from _explain_marks(settings, suite)
+    if unequal:
+        yield f"UNEQUAL TERMS, shown because asked for: {'; '.join(unequal)}"
+    yield from describe_changed_options(grid)
     if grid.inapplicable:
         yield f"not applicable: {_group(grid.inapplicable)}"
     for name in dict.fromkeys(llm for _, llm in grid.without_weights):
         rows_left_out = ", ".join(row for row, llm in grid.without_weights if llm == name)
         yield f"not applicable to {name}: needs weights, and it is served: {rows_left_out}"
     yield from _explain_missing_tasks(columns, rows)
-    yield from _state_modules(grid, columns, rows)
+    yield from _state_modules(grid, columns)
     yield from _state_cut_queries(columns, rows)
     yield from write_data_notes(grid, columns, rows)
     yield from _state_task_gaps(suite, columns, rows)
@@ -40,7 +49,7 @@ def _state_terms(settings: Settings, suite: Suite) -> Iterator[str]:
     """What is the same for every row."""
     tokens, rules = suite.max_input_tokens, suite.budget_rule
     yield (
-        f"{suite.split} split, {suite.train} → {suite.evaluate}, "
+        f"{suite.split} split, {suite.train} → {suite.evaluate}{_describe_limits(suite)}, "
         f"seeds {', '.join(map(str, suite.seeds))}, "
         f"prompt budget{'s' * (len(suite.budgets) > 1)} {', '.join(map(str, tokens))} tokens "
         f"({', '.join(rules)}), unparsed={settings.scoring.unparsed}, "
@@ -63,20 +72,11 @@ def _state_terms(settings: Settings, suite: Suite) -> Iterator[str]:
         yield f"encoder {name}: {settings.encoder(name).model}"
 
 
-def _explain_marks(settings: Settings, suite: Suite) -> Iterator[str]:
-    scoring = settings.scoring
-    column = "its column" if len(suite.budgets) == 1 else "its column within one prompt budget"
-    yield (
-        f"bold: best of {column} (bounds don't compete); *: the {scoring.confidence:.0%} "
-        f"interval of the difference to {suite.reference} excludes 0 (bootstrap over users, "
-        f"{scoring.resamples} resamples, not corrected for multiple rows); ↓: lower is better, so "
-        "a negative difference is an improvement; f failed, u unparsed: both count as wrong"
-    )
-    if len(suite.seeds) > 1:
-        yield (
-            "methods that no seed can change run with the first seed only; other scores are means "
-            "over seeds. Intervals cover users, not seeds: see the standard deviation over seeds"
-        )
+def _describe_limits(suite: Suite) -> str:
+    """Such as " (train_limit=100)", where a suite takes only the first queries of a set."""
+    names = ("train_limit", "evaluate_limit")
+    limits = [f"{name}={n}" for name in names if (n := getattr(suite, name)) is not None]
+    return f" ({', '.join(limits)})" if limits else ""
 
 
 def _explain_missing_tasks(columns: Sequence[Column], rows: Sequence[Row]) -> Iterator[str]:
@@ -114,8 +114,8 @@ def _state_cut_queries(columns: Sequence[Column], rows: Sequence[Row]) -> Iterat
         )
 
 
-def _state_modules(grid: Grid, columns: Sequence[Column], rows: Sequence[Row]) -> Iterator[str]:
-    """What computed the metrics that come from modules of `evaluate`, and which lack intervals."""
+def _state_modules(grid: Grid, columns: Sequence[Column]) -> Iterator[str]:
+    """What computed the metrics that come from modules of `evaluate`."""
     shown = {(c.task, c.metric) for c in columns if c.metric.startswith(EVALUATE)}
     stated: dict[str, None] = {}
     for cell in grid.cells if shown else ():
@@ -124,17 +124,6 @@ def _state_modules(grid: Grid, columns: Sequence[Column], rows: Sequence[Row]) -
             if (cell.place, module.metric) in shown:
                 stated[_describe_module(module)] = None
     yield from stated
-    without = {
-        column.metric
-        for column in columns
-        for row in rows
-        if column in row.entries and row.entries[column].interval.low is None
-    }
-    if without:
-        yield (
-            f"{', '.join(sorted(without))}: known for all examples together only, so there is "
-            "nothing to resample: no interval and no star"
-        )
 
 
 def _describe_module(module: EvaluateModule) -> str:
@@ -149,13 +138,6 @@ def _describe_module(module: EvaluateModule) -> str:
     if module.worst is not None:
         parts.append(f"failed and unparsed answers count {module.worst:g}")
     return ", ".join(parts)
-
-
-def format_bounds(interval: Interval, form: str) -> str:
-    """An interval's bounds in this number format, or what stands where there is none."""
-    if interval.low is None or interval.high is None:
-        return "[no interval]"
-    return f"[{interval.low:{form}}, {interval.high:{form}}]"
 
 
 def format_share(share: float) -> str:
@@ -173,11 +155,18 @@ def _state_task_gaps(suite: Suite, columns: Sequence[Column], rows: Sequence[Row
                 if entry is not None and entry.to_reference is not None:
                     gap = entry.to_reference
                     yield (
-                        f"Δtask on {task} = {row.method} − {suite.reference} = {gap.value:+.3f} "
-                        f"{format_bounds(gap, '+.3f')} {column.metric}"
+                        f"Δtask on {task} = {row.method} − {suite.reference} = "
+                        f"{gap.difference:+.3f} {format_bounds(gap, '+.3f')} {column.metric}"
                         + (f" with {row.llm}" if len(suite.llms) > 1 else "")
                         + (f" at {row.budget} tokens" if len(suite.budgets) > 1 else "")
                     )
+
+
+def format_bounds(interval: Interval | Comparison, form: str) -> str:
+    """An interval's bounds in this number format, or what stands where it is withheld."""
+    if interval.low is None or interval.high is None:
+        return "[no interval]"
+    return f"[{interval.low:{form}}, {interval.high:{form}}]"
 
 
 def _group(pairs: Sequence[tuple[str, str]]) -> str:

@@ -11,6 +11,7 @@ from bench import store
 from bench.grid import Cell
 from bench.records import CellRecord, CellScores, Totals
 from bench.tables.model import RowCost
+from bench.tables.terms import Terms, read_terms
 
 NO_GOLDS = "no golds"
 FAILED = "failed"
@@ -23,16 +24,22 @@ class Results:
 
     Attributes:
         scores: scores.json of each seed, in the suite's order.
+        seeds: the seed of each of `scores`.
+        seeded: whether another seed can change the scores.
         costs, totals: of each finished cell.
+        terms: what each cell's record says of the LLM that could make scores unequal.
         state: why a seed has no scores; empty if none lacks them.
         bound: whether the method is a bound, which never counts as the best.
     """
 
     scores: list[CellScores] = field(default_factory=list)
+    seeds: list[int] = field(default_factory=list)
     costs: list[RowCost] = field(default_factory=list)
     totals: list[Totals] = field(default_factory=list)
+    terms: list[Terms] = field(default_factory=list)
     state: str = ""
     bound: bool = False
+    seeded: bool = False
 
     def arrays(self, metric: str) -> list[NDArray[np.float64]] | None:
         """Per-example values [n, c] of each seed; None for a metric that has none."""
@@ -50,16 +57,19 @@ def add_cell(results: Results, cell: Cell) -> None:
         results.state = FAILED if store.error_file(cell.folder).is_file() else NOT_RUN
         return
     record = store.read_record(cell.folder)
-    results.costs.append(_read_cost(record))
+    results.costs.append(read_cost(record))
     results.totals.append(record.totals)
+    results.terms.append(read_terms(record))
     scores = store.read_scores(cell.folder)
     if scores is None:
         results.state = NO_GOLDS
     else:
         results.scores.append(scores)
+        results.seeds.append(cell.seed)
 
 
-def _read_cost(record: CellRecord) -> RowCost:
+def read_cost(record: CellRecord) -> RowCost:
+    """What one cell costs."""
     return RowCost(
         **asdict(record.cost),
         fit_seconds=record.fit.seconds,

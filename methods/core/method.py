@@ -164,6 +164,17 @@ class Method(ABC, Generic[C]):
         An example's prediction must not depend on the batch size or on the other examples.
         """
 
+    def weigh_history(
+        self,
+        examples: Sequence[Example],  # noqa: ARG002
+    ) -> list[dict[str, float]] | None:
+        """What each item of a history counted for in the answer: item id → weight, per example.
+
+        Called after `fit` or `load`, with examples to predict. It is stored for reports, and no
+        result depends on it. Default: None, for methods that don't weigh single items.
+        """
+        return None
+
     def save(self, folder: Path) -> None:
         """Write what `fit` learned (safetensors and JSON, never pickle). Default: nothing."""
 

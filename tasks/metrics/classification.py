@@ -10,6 +10,8 @@ from tasks.metrics.metric import Metric, Rows, as_column, mean, require_rows
 class LabelMetric(Metric):
     """A metric for answers from a closed set of labels."""
 
+    bounds = (0.0, 1.0)
+
     def __init__(self, labels: Sequence[str]) -> None:
         self.labels = tuple(labels)
         self._index = {label: index for index, label in enumerate(labels)}
@@ -26,6 +28,7 @@ class Accuracy(LabelMetric):
     """Fraction of answers that equal the gold label; rows [n, 1] of 0 and 1."""
 
     name = "accuracy"
+    is_mean = True
 
     def rows(self, predictions: Sequence[str | None], references: Sequence[str]) -> Rows:
         pairs = zip(predictions, references, strict=True)

@@ -35,8 +35,11 @@ class Rouge(Metric):
         words: "lamp" is rouge-score's own rule (runs of a–z and 0–9); "unicode" reads every script.
     """
 
+    bounds = (0.0, 1.0)
+
     def __init__(self, name: str, aggregator: Aggregator, words: WordRule = LAMP) -> None:
         self.name, self.aggregator, self.words = name, aggregator, words
+        self.is_mean = aggregator == "mean"
 
     @cached_property
     def _scorer(self) -> Any:
@@ -65,6 +68,8 @@ class Rouge(Metric):
 
 class SacreBleuMetric(Metric):
     """A corpus metric of sacrebleu in [0, 100]; rows are the sufficient statistics per segment."""
+
+    bounds = (0.0, 100.0)
 
     @cached_property
     def _metric(self) -> Any:
@@ -129,6 +134,8 @@ class Meteor(Metric):
     """
 
     name = "meteor"
+    is_mean = True
+    bounds = (0.0, 1.0)
 
     def __init__(self, wordnet: Any = None) -> None:
         """`wordnet`: a corpus reader to use instead of NLTK's installed one."""

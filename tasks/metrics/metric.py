@@ -1,5 +1,6 @@
 """The Metric interface: a row of statistics per example, and a reduction of rows to one value."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
@@ -21,10 +22,15 @@ class Metric(ABC):
     Attributes:
         name: the name in a task's `metrics`.
         higher_is_better: False for errors.
+        is_mean: whether `reduce` is the mean of the rows' single column; statistics then leave out
+            all users at once.
+        bounds: the lowest and the highest value it can have; intervals end there.
     """
 
     name: str
     higher_is_better: bool = True
+    is_mean: bool = False
+    bounds: tuple[float, float] = (-math.inf, math.inf)
 
     @abstractmethod
     def rows(self, predictions: Sequence[str | None], references: Sequence[str]) -> Rows:

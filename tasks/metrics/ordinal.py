@@ -27,6 +27,7 @@ class OrdinalMetric(Metric):
     """An error between the predicted and the gold number; rows [n, 1]."""
 
     higher_is_better = False
+    bounds = (0.0, math.inf)
 
     def __init__(self, labels: Sequence[str], unparsed: Unparsed) -> None:
         self.scale = sorted(float(label) for label in labels)
@@ -59,6 +60,7 @@ class MeanAbsoluteError(OrdinalMetric):
     """Mean absolute error."""
 
     name = "mae"
+    is_mean = True
 
     def rows(self, predictions: Sequence[str | None], references: Sequence[str]) -> Rows:
         return as_column(self.errors(predictions, references))

@@ -40,11 +40,43 @@ class Says(Method):
         return self.config.answers.get(example.id, "5")
 
 
+class SaysUnseeded(Says):
+    """Says the same whatever the seed, and declares it."""
+
+    name = "says-unseeded"
+    seeded = False
+
+
 class Bounds(Says):
     """Is a bound, no method."""
 
     name = "bounds"
     bound = True
+
+
+class Fixed(Says):
+    """Says the same under every seed."""
+
+    name = "fixed"
+    seeded = False
+
+
+class Reads(Fixed):
+    """Shows the two newest items of a history, and weighs the newest three to one."""
+
+    name = "reads"
+
+    def predict(self, examples):
+        return [
+            Prediction(e.id, self.answer(e), behaviors=tuple(b.id for b in e.history[:-3:-1]))
+            for e in examples
+        ]
+
+    def weigh_history(self, examples):
+        return [
+            dict(zip([b.id for b in e.history[:-3:-1]], [0.75, 0.25], strict=False))
+            for e in examples
+        ]
 
 
 class FileConfig(MethodConfig):

@@ -106,6 +106,13 @@ class Project:
         text = "\n".join([f"[methods.{name}]", f'method = "{PROBES}:{probe}"', *lines, ""])
         self.add(text)
 
+    def crowd(self, gold: str = "5") -> dict[str, str]:
+        """Replace the dev set by 12 users with one query each; returns id → gold."""
+        golds = {f"q{n:02}": gold for n in range(12)}
+        asked = [review(id, f"Review {id}.", items(f"u{id}", 2), user_id=f"u{id}") for id in golds]
+        write_set(self.root / "data" / "time" / "LaMP_3" / "dev", asked, golds)
+        return golds
+
     def load(self, *overrides: str, suite: str | None = None) -> Settings:
         return load_settings(self.config, overrides, suite)
 

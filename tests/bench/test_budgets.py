@@ -75,7 +75,7 @@ def test_the_table_of_several_budgets(project):
     assert rows["zero-shot", Budget(12)].entries[column].to_reference is None
     assert rows["zero-shot", Budget(300)].entries[column].to_reference is None
     own, reference = (rows[name, Budget(300)].entries[column] for name in ("bm25", "zero-shot"))
-    gap = own.to_reference.value
+    gap = own.to_reference.difference
     assert gap == pytest.approx(own.interval.value - reference.interval.value)
     short, long = (rows["zero-shot", Budget(n)] for n in (12, 300))
     assert (long.entries[column].query_read, long.entries[column].queries_cut) == (1.0, 0)

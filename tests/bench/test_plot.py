@@ -27,13 +27,42 @@ def test_a_picture_of_every_row_and_source(project, bench):
 
 
 @pytest.mark.parametrize(
+    ("kind", "view", "shown"),
+    [
+        ("forest", None, "gain in mae saved: better"),
+        ("pareto", "prompt tokens a query", "mae"),
+        ("cold-start", None, "items in the history"),
+    ],
+)
+def test_every_figure_of_the_report_is_a_file_too(project, bench, kind, view, shown):
+    assert bench("run").code == 0
+    choice = () if view is None else ("--view", view)
+    done = bench("plot", "--kind", kind, *choice, "--out", "figure.svg")
+    assert done.code == 0, done.err
+    assert f"<!-- {shown}" in (project.root / "figure.svg").read_text()
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "one data source"),
-        (BOTH, "no cell of suite"),
+        ((), "no cell of suite"),
+        (("--kind", "forrest"), "Did you mean 'forest'"),
     ],
 )
 def test_nothing_to_plot_is_said(project, bench, arguments, said):
+    done = bench("plot", *arguments)
+    assert (done.code, said in done.err) == (2, True), done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--kind", "dial"), "one data source"),
+        (("--kind", "pareto", "--view", "euros"), "no view 'euros'"),
+    ],
+)
+def test_a_figure_that_the_suite_lacks_is_named(project, bench, arguments, said):
+    bench("run")
     done = bench("plot", *arguments)
     assert (done.code, said in done.err) == (2, True), done.err
 

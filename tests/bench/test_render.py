@@ -20,6 +20,7 @@ from bench.render import (
     to_markdown,
     to_text,
 )
+from bench.tables.marks import BOLD
 from tests.bench.support import GOLDS
 
 AWKWARD = "50%_of|a&b#1$~^{x}"
@@ -28,10 +29,13 @@ TEX_ESCAPES = re.compile(r"\\[%_&#$~^{}\\]|\\text\w+(\{\})?|\\[A-Za-z]+")
 
 @pytest.fixture
 def table(project):
-    """wrong (the reference), right (best, clearly different), a broken method, an awkward name."""
-    project.says("wrong", dict.fromkeys(GOLDS, "3"))
-    project.says("right", dict(GOLDS))
-    project.add(f"[methods.'{AWKWARD}']\nmethod = 'tests.bench.probes:Says'\nfailed = ['d1']\n")
+    """wrong (the reference, by 2 and 3), right (best), a broken method, an awkward name."""
+    golds = project.crowd()
+    wrong = {id: "2" if n % 2 else "3" for n, id in enumerate(golds)}
+    project.says("wrong", wrong, probe="SaysUnseeded")
+    project.says("right", golds, probe="SaysUnseeded")
+    probe = "tests.bench.probes:SaysUnseeded"
+    project.add(f"[methods.'{AWKWARD}']\nmethod = '{probe}'\nfailed = ['q00', 'q01']\n")
     project.probe("broken", "Fails", file=project.root / "no")
     project.suite("wrong", "right", AWKWARD, "broken", more='reference = "wrong"')
     project.run()
@@ -61,14 +65,14 @@ def draw(table, width=200, encoding="utf-8", **options):
 def test_the_terminal_table(table):
     text = to_text(table)
     assert "mae ↓" in text
-    assert "n=4" in text
+    assert "n=12" in text
     assert "0.000*" in find_row(text, "right")
-    assert "1.500" in find_row(text, "wrong")
+    assert "2.500" in find_row(text, "wrong")
     assert "*" not in find_row(text, "wrong")
-    assert "f1" in find_row(text, AWKWARD)
+    assert "f2" in find_row(text, AWKWARD)
     assert "failed" in find_row(text, "broken")
     for note in table.notes:
-        assert f"- {note}" in text.splitlines()
+        assert (f"- {note}" in text.splitlines()) != note.startswith(BOLD)
 
 
 def test_the_best_are_bold_in_a_terminal(table):
@@ -76,20 +80,21 @@ def test_the_best_are_bold_in_a_terminal(table):
     print_table(table, console)
     text = console.file.getvalue()
     assert re.search(r"\x1b\[1m *0\.000\*\x1b\[0m", text)
-    assert not re.search(r"\x1b\[1m *1\.500", text)
+    assert not re.search(r"\x1b\[1m *2\.500", text)
+    assert BOLD in text  # a pipe has none, and its notes don't promise it
 
 
 def test_intervals_are_printed_when_asked_for(table):
     for render in (to_text, to_markdown, to_latex):
-        assert "[1.500, 1.500]" not in render(table)
-        assert "[1.500, 1.500]" in render(table, intervals=True)
+        assert "[2.168, 2.832]" not in render(table)  # 2.5 ± 2.201 · (3/11/12)^½
+        assert "[2.168, 2.832]" in render(table, intervals=True)
 
 
 def test_the_markdown_table(table):
     text = to_markdown(table)
     lines = [line for line in scores_of(text).splitlines() if line.startswith("|")]
     assert len(lines) == 2 + 4
-    assert lines[0] == "| method | LaMP-3 mae ↓ n=4 | LaMP-3 rmse ↓ n=4 |"
+    assert lines[0] == "| method | LaMP-3 mae ↓ n=12 | LaMP-3 rmse ↓ n=12 |"
     assert lines[1] == "| --- | ---: | ---: |"
     assert "| right | **0.000*** | **0.000*** |" in lines
     assert "| broken | failed | failed |" in lines
@@ -221,8 +226,23 @@ def test_a_sheet_of_differences_to_each_opponent(project):
 
 def test_a_difference_and_its_interval(table):
     assert "right" in to_text(table)
-    (line,) = [li for li in to_markdown(table).splitlines() if "-1.500*" in li and "right" in li]
-    assert line == "| right | -1.500* [-1.500, -1.500] |"
+    (line,) = [li for li in to_markdown(table).splitlines() if "-2.500*" in li and "right" in li]
+    assert line == "| right | -2.500* [-2.832, -2.168] |"
+
+
+def test_relative_gains_are_positive_where_an_error_falls(table):
+    text = to_text(table)
+    lines = text[text.index("gain over wrong in % of its score") :].splitlines()
+    assert next(line.split() for line in lines if line.startswith("right")) == ["right", "+100.0*"]
+
+
+def test_one_seed_is_marked(project):
+    project.says("trained", dict.fromkeys(project.crowd(), "5"))
+    project.suite("trained", more='reference = "trained"')
+    project.run()
+    built = tables.build(project.load(), project.plan())
+    line = next(line for line in to_text(built).splitlines() if line.startswith("trained "))
+    assert line.split() == ["trained", "0.000", "1", "seed"]
 
 
 MANY = """

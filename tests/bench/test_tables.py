@@ -1,9 +1,11 @@
 """The table model of stored cells, against scores computed by hand."""
 
 import json
+import math
 import shutil
 
 import pytest
+from scipy.stats import t
 
 from bench import store, tables
 from tasks.common.errors import ConfigError, StorageError
@@ -56,27 +58,92 @@ def test_values_and_columns(project):
     assert entries(table, "rmse")["wrong"].interval.value == pytest.approx(2.5**0.5)
 
 
-def test_the_lowest_error_is_best_and_ties_share_it(project):
+@pytest.fixture
+def crowd(project):
+    """12 users whose gold is 5; "wrong" errs by 2 for all, "half" for 6, "near" for 4."""
+    golds = project.crowd()
+    for name, n_wrong in (("c-right", 0), ("c-near", 4), ("c-half", 6), ("c-wrong", 12)):
+        answers = {id: "3" if n < n_wrong else "5" for n, id in enumerate(golds)}
+        project.says(name, answers, probe="SaysUnseeded")
+    project.says("c-trained", dict.fromkeys(golds, "5"))
+    return project
+
+
+def run_crowd(project, *rows, more=""):
+    project.suite(*rows, more=f'reference = "c-wrong"\n{more}')
+    project.run()
+    return build(project)
+
+
+def test_what_the_best_does_not_exceed_is_best_too(crowd):
+    """The best errs for none: p is 2/64 for "half" and 2/16 for "near", which doubles the former."""
+    run_crowd(crowd, "c-wrong", "c-right", "c-near", "c-half")
+
+    def best(*rows):
+        found = entries(build(crowd, f"methods={json.dumps(rows)}"))
+        return {row for row, entry in found.items() if entry.best}
+
+    assert best("c-wrong", "c-right", "c-half") == {"c-right"}
+    assert best("c-wrong", "c-right", "c-half", "c-near") == {"c-right", "c-half", "c-near"}
+
+
+def test_a_bound_is_never_the_best(crowd):
+    crowd.says("limit", dict.fromkeys(crowd.crowd(), "5"), probe="Bounds")
+    found = entries(run_crowd(crowd, "c-wrong", "c-half", "limit", "limit@shuffled-user"))
+    assert found["limit"].interval.value < found["c-half"].interval.value
+    assert found["limit@shuffled-user"].interval.value < found["c-half"].interval.value
+    assert {row for row, entry in found.items() if entry.best} == {"c-half"}
+
+
+def test_of_few_users_nothing_is_claimed(project):
+    """Fault 18: two users with equal scores have no star, no interval and no best."""
     found = entries(run(project, "wrong", "right", "same", "worse"))
-    assert {row for row, entry in found.items() if entry.best} == {"right", "same"}
-
-
-def test_a_bound_is_never_the_best(project):
-    project.says("limit", RIGHT, probe="Bounds")
-    found = entries(run(project, "wrong", "worse", "limit", "limit@shuffled-user"))
-    assert found["limit"].interval.value < found["wrong"].interval.value
-    assert found["limit@shuffled-user"].interval.value < found["wrong"].interval.value
-    assert {row for row, entry in found.items() if entry.best} == {"wrong"}
+    gap = found["right"].to_reference
+    assert (gap.low, gap.high, gap.significant, gap.withheld) == (
+        None, None, False, "2 users, of 10 needed",
+    )  # fmt: skip
+    assert found["right"].interval.withheld == gap.withheld
+    assert not any(entry.best for entry in found.values())
+    assert "no interval: 2 users, of 10 needed" in build(project).notes
 
 
 def test_differences_to_the_reference(project):
     found = entries(run(project, "wrong", "right", "worse"))
     assert found["wrong"].to_reference is None
-    # Both users have a mean error of 1.5, so every resample gives the same difference.
     better = found["right"].to_reference
-    assert (better.value, better.low, better.high) == (-1.5, -1.5, -1.5)
+    assert (better.difference, better.gain, better.relative) == (-1.5, 1.5, 100)
     worse = found["worse"].to_reference  # 9 for 5, 4, 1, 2: errors 4, 5 and 8, 7
-    assert (worse.value, worse.low, worse.high) == (4.5, 3.0, 6.0)
+    assert (worse.difference, worse.relative) == (4.5, -300)
+
+
+def test_differences_have_intervals_and_tests(crowd):
+    """−2 for 6 of 12 users: mean −1, variance 12/11; all 6 have one sign: p 2/64, Holm's 3/64."""
+    found = entries(run_crowd(crowd, "c-wrong", "c-half", "c-right", "c-near"))
+    gap = found["c-half"].to_reference
+    half = t.ppf(0.975, 11) / 11**0.5
+    assert (gap.difference, gap.low, gap.high) == pytest.approx((-1, -1 - half, -1 + half))
+    assert gap.p == pytest.approx(2 / 2**6)
+    assert found["c-right"].to_reference.p == pytest.approx(2 / 2**12)
+    assert found["c-near"].to_reference.p == pytest.approx(2 / 2**8)
+    assert gap.p_adjusted == pytest.approx(2 / 2**6)  # the largest of three is left as it is
+    assert found["c-near"].to_reference.p_adjusted == pytest.approx(2 * 2 / 2**8)
+    assert gap.verdict == "better"
+    detectable = (t.ppf(0.975, 11) + t.ppf(0.8, 11)) / 11**0.5
+    assert gap.detectable == pytest.approx(detectable)
+
+
+def test_one_seed_of_a_trained_row_is_marked_and_proves_nothing(crowd):
+    table = run_crowd(crowd, "c-wrong", "c-half", "c-trained")
+    found = entries(table)["c-trained"]
+    assert (found.few_seeds, found.to_reference.unproven) == ("1 seed", "1 seed")
+    assert found.to_reference.p < 0.01
+    assert not found.to_reference.significant
+    assert entries(table)["c-half"].few_seeds == ""
+    (note,) = [note for note in table.notes if note.startswith("1 seed: ")]
+    assert note.endswith("seeds of trained rows of LaMP-mini lay up to 0.06 mae apart")
+    crowd.run("seeds=[0, 1, 2]")
+    again = entries(build(crowd, "seeds=[0, 1, 2]"))["c-trained"]
+    assert (again.few_seeds, again.to_reference.verdict) == ("", "better")
 
 
 def test_denominators(project):
@@ -143,7 +210,9 @@ def test_a_control_shows_what_is_personal(project):
     project.probe("learns", "Learns", file=project.root / "fits")
     table = run(project, "wrong", "learns", more="controls = true")
     found = entries(table)
-    assert found["learns"].to_control.value == 0  # neither answer is a score: both are farthest
+    assert (
+        found["learns"].to_control.difference == 0
+    )  # neither answer is a score: both are farthest
     assert found["learns@shuffled-user"].to_control is None
     assert found["wrong"].to_control is None
     assert (table.instruction_only, found["learns"].to_instruction_only) == (None, None)
@@ -155,7 +224,7 @@ def test_the_instruction_only_method_is_a_control_too(project):
     assert table.instruction_only == "worse"
     assert found["worse"].to_instruction_only is None
     gap = found["right"].to_instruction_only  # both users: 0 for (4 + 5) / 2 and (8 + 7) / 2
-    assert (gap.value, gap.low, gap.high) == (-6.0, -7.5, -4.5)
+    assert (gap.difference, gap.by_user.wins) == (-6.0, 2)
 
 
 def test_one_primary_metric_a_task_and_all_on_request(project):
@@ -193,7 +262,9 @@ def test_the_frame_carries_denominators_and_intervals(project):
     row = frame[(frame.method == "unreadable") & (frame.metric == "mae")].iloc[0]
     assert (row.value, row.n, row.n_failed, row.n_unparsed, row.seeds) == (1.75, 4, 1, 1, 1)
     right = frame[(frame.method == "right") & (frame.metric == "mae")].iloc[0]
-    assert (right.difference, right.difference_low, right.difference_high) == (-1.5, -1.5, -1.5)
+    assert (right.difference, right.difference_relative, right.n_users) == (-1.5, 100, 2)
+    assert (right.difference_verdict, right.withheld) == ("unclear", "2 users, of 10 needed")
+    assert math.isnan(right.difference_low)
     assert len(frame) == 6
 
 
@@ -237,3 +308,40 @@ def test_a_suite_over_several_sources_has_a_column_for_each(project):
     values = {c.task: e.interval.value for c, e in row.entries.items() if c.metric == "mae"}
     assert values == {"LaMP-3 tiny": 0, "LaMP-3 other": (4 + 3 + 0 + 1) / 4}
     assert len(project.plan(both).cells) == 2 * len(project.plan().cells) == 4
+
+
+def test_changed_options_of_a_row_are_stated(project):
+    """Of a shipped variant those that differ, of one's own all that differ from the method's."""
+    project.add("[methods.bm25]\nk = 3\n[methods.mine]\nmethod = 'bm25'\nk = 2\n")
+    project.suite("bm25", "mine", "zero-shot", "bm25@shuffled-user")
+
+    def notes(*overrides):
+        return [note for note in build(project, *overrides).notes if "options of its own" in note]
+
+    assert notes() == ["bm25 has options of its own: k=3", "mine has options of its own: k=2"]
+    assert notes("methods.bm25.k=4") == ["mine has options of its own: k=2"]
+    own = 'options.bm25.per_task."LaMP-3".k=7'
+    assert notes(own)[0] == "bm25 has options of its own: k=7"
+
+
+def test_limits_are_part_of_the_terms(project):
+    project.suite("right")
+    assert any(
+        "train → dev (evaluate_limit=2)" in n for n in build(project, "evaluate_limit=2").notes
+    )
+
+
+def test_cells_of_unequal_terms_are_refused_unless_asked_for(project):
+    """Half of a suite was run on another device in another precision."""
+    project.suite("zero-shot", "recency")
+    project.run()
+    assert build(project).rows
+    path = project.cells()["recency"].folder / store.RECORD
+    record = json.loads(path.read_text())
+    record["models"]["llm"] |= {"dtype": "bfloat16", "device": "cuda:0"}
+    path.write_text(json.dumps(record))
+    with pytest.raises(ConfigError, match="dtype of LLM t5 is float32 for zero-shot, bfloat16 for"):
+        build(project)
+    table = tables.build(project.load(), project.plan(), allow_unequal=True)
+    (note,) = [note for note in table.notes if note.startswith("UNEQUAL TERMS")]
+    assert "device of LLM t5 is cpu for zero-shot, cuda for recency" in note

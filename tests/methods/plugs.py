@@ -146,8 +146,23 @@ class ByHand:
         config, items = self.config, self.used(example)
         if not items:
             return torch.zeros(config.n_tokens * self.table.shape[1], dtype=torch.float64)
-        texts = [f"{b.text} {b.response}" if config.labels_in_history else b.text for b in items]
-        hs = [self.stored(text) for text in texts]
+        hs, shares = self.vectors(items), self.attention(example)
+        if self.config.whiten:
+            mean, matrix = self.weights["whitening.mean"], self.weights["whitening.matrix"]
+            hs = [(h - mean) @ matrix for h in hs]
+        projected = [mlp(self.weights, "projector", h) for h in hs]
+        weighted = [share * p for share, p in zip(shares, projected, strict=True)]
+        return sum(weighted) * self.scale
+
+    def vectors(self, items):
+        """h of each item."""
+        labels = self.config.labels_in_history
+        return [self.stored(f"{b.text} {b.response}" if labels else b.text) for b in items]
+
+    def attention(self, example):
+        """w of each item that counts."""
+        config, items = self.config, self.used(example)
+        hs = self.vectors(items)
         logits = [torch.zeros(()).double() for _ in items]
         if config.attention and config.encoder_trainable:
             x = encoded(self.folder, f"ask: {example.subject}", self.weights)
@@ -159,12 +174,7 @@ class ByHand:
             math.exp(logit - config.time_decay * n / len(items))
             for logit, n in zip(logits, newer, strict=True)
         ]
-        if self.config.whiten:
-            mean, matrix = self.weights["whitening.mean"], self.weights["whitening.matrix"]
-            hs = [(h - mean) @ matrix for h in hs]
-        projected = [mlp(self.weights, "projector", h) for h in hs]
-        weighted = [s / sum(shares) * p for s, p in zip(shares, projected, strict=True)]
-        return sum(weighted) * self.scale
+        return [share / sum(shares) for share in shares]
 
     def inputs(self, example):
         """X = [I; P; Emb(x)]."""

@@ -69,6 +69,22 @@ def test_soft_tokens_are_the_formulas(folder, options):
             equal(method.prefix(method._batch([example])), expected[row : row + 1])
 
 
+@pytest.mark.parametrize(
+    "options", [o for o in VARIANTS if o.get("attention", True) and o.get("user", True)], ids=str
+)
+def test_weights_of_the_history_are_the_formula(folder, options):
+    method = in_float64(folder, "t5", **options)
+    hand = ByHand(method, folder)
+    for example, found in zip(EXAMPLES, method.weigh_history(EXAMPLES), strict=True):
+        items = [item.id for item in hand.used(example)]
+        assert found == pytest.approx(dict(zip(items, hand.attention(example), strict=True)))
+
+
+@pytest.mark.parametrize("options", [{"attention": False}, {"user": False}], ids=str)
+def test_without_attention_nothing_is_weighed(folder, options):
+    assert in_float64(folder, "t5", **options).weigh_history(EXAMPLES) is None
+
+
 def test_the_projector_reads_whitened_vectors(folder):
     method = in_float64(folder, "t5", whiten=True)
     whitening = method.plug.whitening
@@ -254,6 +270,8 @@ def test_loss_falls_and_dev_loss_is_watched(tmp_path):
 )
 def test_bytes_per_user_are_those_of_the_train_users(folder, options, expected):
     method = pplug(folder, **options)
+    method.runtime.population = ()
+    assert method.mean_history == 0
     method.runtime.population = EXAMPLES
     assert method.cost().bytes_per_user == pytest.approx(expected)
     method.predict(EXAMPLES[:1])

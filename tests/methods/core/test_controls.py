@@ -9,7 +9,15 @@ import torch
 from bench.conformance import check
 from bench.conformance.tiny_runtime import tiny_runtimes
 from methods.bm25 import BM25
-from methods.core.controls import CLOSEST, OWN_ITEMS, SWAPS, OwnRandom, RandomProfile, ShuffledUser
+from methods.core.controls import (
+    CLOSEST,
+    OWN_ITEMS,
+    SHORTER,
+    SWAPS,
+    OwnRandom,
+    RandomProfile,
+    ShuffledUser,
+)
 from methods.core.controls import make_control as under
 from methods.pplug import PPlug
 from methods.recency import Recency
@@ -67,6 +75,19 @@ def test_a_shuffled_user_is_one_other_user_of_about_the_length():
         assert abs(owner - size) <= CLOSEST
         newest = [f"w{owner}.{i}" for i in range(owner)][-size:]
         assert [b.id for b in given.history] == newest  # in order
+
+
+@pytest.mark.parametrize("spread", [lambda n: 1 + n, lambda n: 1 + n * n, lambda n: 1 + n // 7])
+def test_the_closest_users_are_those_of_a_search_through_all(spread):
+    """Dense, sparse and tied lengths: all others no farther away than the 10th closest."""
+    population = [e for n in range(25) for e in user(f"c{n}", size=spread(n))]
+    swap = ShuffledUser(population, SEEDS)
+    for size in (1, 2, 3, 4, 8, 15, 24, 40, 290, 576, 700):
+        asked = dataclasses.replace(user("me", size)[0], user_id="c3")
+        others = [e for e in population if e.user_id != "c3"]
+        distances = sorted(abs(len(e.history) - size) for e in others)
+        within = {e.id for e in others if abs(len(e.history) - size) <= distances[CLOSEST - 1]}
+        assert {e.id for e in swap._closest(asked, size)} == within
 
 
 def test_equal_lengths_are_matched_exactly_and_all_of_them_serve():
@@ -219,3 +240,12 @@ def surroundings(tmp_path_factory):
 def test_a_method_under_a_control_conforms(surroundings, name, options):
     results = check(f"{__name__}:{name}", options, **surroundings)
     assert not [f"{r.name}: {r.detail}" for r in results if not r.passed]
+
+
+def test_a_shorter_history_is_noted_and_no_other(tmp_path):
+    """The only other user has 3 items: fewer than 5, as many as 3, and cut to 2."""
+    method = build(under(Recency, "shuffled-user"), tmp_path, llm=EchoLLM())
+    population = tuple(user("other", 3))
+    method.runtime = dataclasses.replace(method.runtime, population=population)
+    asked = [user(name, size)[0] for name, size in (("a", 5), ("b", 3), ("c", 2))]
+    assert [p.note for p in method.predict(asked)] == [SHORTER, None, None]

@@ -36,6 +36,33 @@ def test_forced_and_suppressed_tokens_stay_and_penalties_go():
     assert not set(found[1:]) & set(written)
 
 
+def test_beams_are_ranked_by_their_mean_over_tokens():
+    """A bigram model: its short answer has log-probability ln .5, of 2 tokens, its long one ln .4.
+
+    By the mean over tokens (length_penalty 1), ln .4 / 3 = −.31 beats ln .5 / 2 = −.35; by the sum
+    (length_penalty 0), the short one would win.
+    """
+    prompt, short, long, more = 5, 6, 7, 8
+    made = model("llama")
+    bigrams = torch.full((made.config.vocab_size,) * 2, 1e-9)
+    for before, after, probability in (
+        (prompt, short, 0.5), (prompt, long, 0.4), (short, 1, 1.0), (long, more, 1.0), (more, 1, 1.0),
+    ):  # fmt: skip
+        bigrams[before, after] = probability
+
+    def bigram_logits(_module, _arguments, keywords, output):
+        output.logits = bigrams.log()[keywords["input_ids"]]
+        return output
+
+    made.register_forward_hook(bigram_logits, with_kwargs=True)
+    made.generation_config.length_penalty = 0.0
+    config = LLMConfig(model="tiny", decoding={"num_beams": 2})
+    tiny = LanguageModel(made, tokenizer("llama"), config, name="tiny")
+    assert tiny.model.generation_config.length_penalty == 1
+    found = tiny.model.generate(torch.tensor([[prompt]]), max_new_tokens=4)[0].tolist()
+    assert found[:4] == [prompt, long, more, 1]
+
+
 def test_the_first_token_of_an_answer_may_be_forced_to_its_last():
     assert make(forced_eos_token_id=1).model.generation_config.forced_eos_token_id == 1
 

@@ -124,6 +124,28 @@ def test_one_step_is_the_gradient_of_the_mean_over_tokens_of_the_whole_batch(tmp
     assert report.curve[0]["loss"] == pytest.approx((nll.sum() / tokens.sum()).item(), rel=1e-5)
 
 
+@pytest.mark.parametrize("micro", [1, 2, None])
+@pytest.mark.parametrize(("most", "seen"), [(100.0, 1.5), (1.0, 1.0)])
+def test_a_steps_gradient_is_that_of_a_token(tmp_path, monkeypatch, micro, most, seen):
+    """By hand: d/dw (4w + 8w) over 2 + 6 tokens is 12 / 8 = 1.5; only then is it clipped.
+
+    AdamW hardly depends on the gradient's scale, so its weights alone would not show the divisor.
+    """
+    module = nn.Linear(1, 1, bias=False)
+    slopes, tokens = torch.tensor([4.0, 8.0]), torch.tensor([2, 6])
+    data = TrainingData(
+        ["a", "b"], [2, 6], lambda rows, _: (slopes[rows] * module.weight.squeeze(), tokens[rows])
+    )
+    gradients = []
+    monkeypatch.setattr(
+        torch.optim.AdamW, "step", lambda self, *_: gradients.append(module.weight.grad.item())
+    )
+    config = TrainingConfig(batch_size=2, epochs=1, max_grad_norm=most, micro_batch_size=micro)
+    report = fit(module, tmp_path, config, data=data)
+    assert gradients == pytest.approx([seen], rel=1e-5)
+    assert report.curve[0]["loss"] == pytest.approx(1.5 * module.weight.item())
+
+
 @pytest.mark.parametrize("micro", [1, 3, 8])
 def test_micro_batches_change_nothing(tmp_path, micro):
     whole, parts = Net().double(), Net().double()
@@ -239,6 +261,34 @@ def test_a_loss_that_is_not_finite_names_step_and_ids(tmp_path):
         ModelError, match=rf"loss is not finite at step 3, .* ids .*q{order[2][0]}\b"
     ):
         fit(net, tmp_path, config, data=data_for(net, poison=order[2][0]))
+
+
+def test_a_gradient_that_is_not_finite_names_step_and_ids(tmp_path):
+    """√0 is finite and its slope is not; the second step is the first that has it."""
+    module = nn.Linear(1, 1, bias=False)
+    steps = []
+
+    def nll(rows, _epoch):
+        steps.append(rows)
+        factor = torch.sqrt(module.weight.squeeze() * 0) if len(steps) == 2 else module.weight.sum()
+        return factor * torch.ones(len(rows)), torch.ones(len(rows))
+
+    config = TrainingConfig(batch_size=1, epochs=1)
+    with pytest.raises(ModelError, match=r"gradient is not finite at step 2, .* ids [ab]\b"):
+        fit(module, tmp_path, config, data=TrainingData(["a", "b"], [1, 1], nll))
+
+
+def test_a_dev_loss_is_that_of_the_first_epochs_view(tmp_path):
+    """Data that differ by epoch, as augmented histories do, are the same at every evaluation."""
+    net, seen = Net(), []
+    inner = data_for(net)
+
+    def nll(rows, epoch):
+        seen.append(epoch)
+        return inner.nll(rows, epoch)
+
+    fit(net, tmp_path, dev=TrainingData(inner.ids, inner.lengths, nll))
+    assert set(seen) == {0}
 
 
 @pytest.mark.parametrize(("evaluations", "points"), [(5, 5), (7, 7), (10, 10), (50, 12), (1, 1)])

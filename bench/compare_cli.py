@@ -1,0 +1,42 @@
+"""`bench compare`: one row against another, in words and numbers."""
+
+from typing import Annotated
+
+import typer
+
+from bench.output import echo
+from bench.settings_cli import CONFIG, Config
+
+
+def compare(
+    ours: Annotated[str, typer.Argument(metavar="A", help="A method, of the suite or not.")],
+    theirs: Annotated[str, typer.Argument(metavar="B", help="The method that A is compared with.")],
+    suite: Annotated[
+        str | None,
+        typer.Argument(help="A suite (see `bench list suites`); the default one if omitted."),
+    ] = None,
+    task: Annotated[
+        list[str], typer.Option("-t", "--task", help="Only this task (repeatable).")
+    ] = [],  # noqa: B006  typer's way to declare a repeatable option
+    set: Annotated[
+        list[str],
+        typer.Option("--set", help="Override a key, as for the run whose results are compared."),
+    ] = [],  # noqa: B006
+    unequal_terms: Annotated[
+        bool, typer.Option("--unequal-terms", help="Also where an LLM ran under other terms.")
+    ] = False,
+    config: Config = CONFIG,
+) -> None:
+    """Say whether A is better than B on stored results: difference, interval, p, sample needed.
+
+    One pair alone is not corrected for the other rows of its table; several tasks are corrected for
+    each other.
+    """
+    from bench.compare import compare_methods, describe_pairs
+    from bench.grid import plan
+    from bench.settings import load_settings
+
+    settings = load_settings(config, set, suite)
+    grid = plan(settings, suite, methods=[ours, theirs], tasks=task)
+    pairs = compare_methods(settings, grid, ours, theirs, allow_unequal=unequal_terms)
+    echo(describe_pairs(pairs))
