@@ -46,7 +46,7 @@ class RandomEncoder(LetterEncoder):
 
     dimension = DIMENSION
 
-    def encode(self, texts: list[str], *, side: str) -> np.ndarray:  # noqa: ARG002
+    def encode(self, texts: list[str], *, side: str) -> np.ndarray:
         return np.random.default_rng(len(texts)).normal(size=(len(texts), DIMENSION)).astype("f4")
 
 
