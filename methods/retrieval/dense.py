@@ -1,6 +1,7 @@
 """Dense retrieval by a frozen sentence encoder."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -12,8 +13,11 @@ if TYPE_CHECKING:
     from methods.models.embedding_store import EmbeddingStore
     from methods.models.encoder import Encoder
 
-_rankings: "WeakKeyDictionary[Encoder, Rankings]" = WeakKeyDictionary()
-"""The rankings of this process, as long as their encoder is open."""
+_rankings: "WeakKeyDictionary[Encoder, dict[Path, Rankings]]" = WeakKeyDictionary()
+"""The rankings of this process by encoder, as long as it is open, and by folder of vectors.
+
+An empty folder is filled as if nothing had been ranked, so that a fit takes the same steps again.
+"""
 
 
 class DenseRetriever(UserRetriever):
@@ -24,7 +28,8 @@ class DenseRetriever(UserRetriever):
     """
 
     def __init__(self, embeddings: "EmbeddingStore") -> None:
-        super().__init__(_rankings.setdefault(embeddings.encoder, Rankings()))
+        of_encoder = _rankings.setdefault(embeddings.encoder, {})
+        super().__init__(of_encoder.setdefault(embeddings.folder.absolute(), Rankings()))
         self.embeddings = embeddings
 
     def prepare(self, examples: Sequence[Example]) -> None:

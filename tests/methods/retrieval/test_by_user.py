@@ -126,18 +126,19 @@ class TestDense:
                 alone = DenseRetriever(EmbeddingStore(RandomEncoder(), tmp_path))
                 assert alone.scores(one).tolist() == expected.tolist()
 
-    def test_methods_share_rankings_as_long_as_the_encoder_is_open(self, tmp_path):
+    def test_methods_share_rankings_of_an_open_encoder_and_a_folder(self, tmp_path):
         encoder, asked = LetterEncoder(), [example("q", "ab", [behavior("1", "b")])]
-        first = DenseRetriever(EmbeddingStore(encoder, tmp_path / "a"))
-        first.prepare(asked)
-        second = DenseRetriever(EmbeddingStore(encoder, tmp_path / "b"))
-        assert second.rankings is first.rankings
-        second.prepare(asked)
-        assert second.rank(asked[0]) == [0]
-        assert not (tmp_path / "b" / "letters" / "vectors.f32").exists()
-        assert DenseRetriever(EmbeddingStore(LetterEncoder(), tmp_path)).rankings is not (
-            first.rankings
+        first, second, elsewhere = (
+            DenseRetriever(EmbeddingStore(encoder, tmp_path / name)) for name in "aab"
         )
+        first.prepare(asked)
+        assert second.rankings is first.rankings
+        second.embeddings = None  # known rankings need no vectors
+        assert second.rank(asked[0]) == [0]
+        elsewhere.prepare(asked)
+        assert len(elsewhere.embeddings.matrix) == 2
+        reopened = DenseRetriever(EmbeddingStore(LetterEncoder(), tmp_path / "a"))
+        assert reopened.rankings is not first.rankings
 
 
 class TestRankings:
