@@ -171,14 +171,15 @@ def _check_names(settings: Settings, suite: Suite, name: str) -> None:
     for variant in settings.methods:
         find_method(settings, variant)  # --set methods.bm52.k=2
     rows = [row.partition(SEPARATOR)[0] for row in suite.methods]
-    for variant in suite.options:
-        try:
-            find_method(settings, variant)
-        except ConfigError as error:
-            raise ConfigError(
-                f"suite {name!r} has options for {variant!r}, which is no method",
-                hint=did_you_mean(variant, rows),
-            ) from error
+    for what, table in (("options for", suite.options), ("trials of", suite.trials)):
+        for variant in table:
+            try:
+                find_method(settings, variant)
+            except ConfigError as error:
+                raise ConfigError(
+                    f"suite {name!r} has {what} {variant!r}, which is no method",
+                    hint=did_you_mean(variant, rows),
+                ) from error
     for key in ("reference", "instruction_only"):
         row = getattr(suite, key)
         if key in suite.model_fields_set and row not in {*rows, *suite.methods}:

@@ -125,6 +125,8 @@ class Suite(_Strict):
         train_limit, evaluate_limit: take only the first N queries (a smoke test).
         validation_share: share of the train queries held out for the dev loss where the evaluated
             set is "dev", so that no method ever sees the golds it is scored on.
+        trials: method → how many settings of it were compared beforehand to choose the suite's; the
+            table shows them. Changes no result.
         workers: processes that share the cells, each with cores ÷ workers threads: for models so
             small that one process can't keep all cores busy.
         reference: the method that differences are taken to.
@@ -149,6 +151,7 @@ class Suite(_Strict):
     train_limit: PositiveInt | None = None
     evaluate_limit: PositiveInt | None = None
     validation_share: float = Field(0.05, ge=0, lt=1)
+    trials: dict[str, NonNegativeInt] = {}
     workers: PositiveInt = 1
     reference: str = "zero-shot"
     instruction_only: str = "pplug-instruction-only"

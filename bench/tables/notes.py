@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from bench import store
 from bench.grid import Grid
 from bench.settings import Settings, Suite
+from bench.tables.effort import state_effort
 from bench.tables.model import Column, Row
 from bench.tables.stored import NO_GOLDS
 
@@ -15,6 +16,7 @@ def write_notes(
     """All notes, in the order in which they are shown."""
     _, suite = settings.suite(grid.suite)
     yield from _state_terms(settings, suite)
+    yield from state_effort(suite, rows)
     yield from _explain_marks(settings, suite)
     if grid.inapplicable:
         yield f"not applicable: {_group(grid.inapplicable)}"

@@ -174,7 +174,7 @@ def test_show_says_which_suites_have_a_task(bench):
     error = bench("show", "LaMP-2").err
     assert error.startswith("error: suite 's' does not have task 'LaMP-2'. Give --suite NAME, one")
     assert "mini" in error
-    assert "Add it to the `tasks` of a suite" in bench("show", "LaMP-6").err
+    assert "real" in bench("show", "LaMP-6").err
 
 
 @pytest.mark.usefixtures("garden")

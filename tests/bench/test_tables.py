@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from bench import store, tables
-from tasks.common.errors import StorageError
+from tasks.common.errors import ConfigError, StorageError
 from tests.bench.support import GOLDS
 from tests.tasks.support import review, write_set
 
@@ -173,6 +173,15 @@ def test_notes_state_the_equal_terms(project):
     for term in ("time split", "train → dev", "77 tokens", "unparsed=lamp", "aggregator=mean"):
         assert term in text
     assert "2 beams" in text
+
+
+def test_notes_state_how_many_settings_were_compared_beforehand(project):
+    what = "settings compared beforehand to choose those of this suite"
+    table = run(project, "wrong", "right", "right@shuffled-user")
+    assert what not in "\n".join(table.notes)
+    assert f"{what}: 3 of right; none of wrong" in build(project, "suites.s.trials={right=3}").notes
+    with pytest.raises(ConfigError, match="trials of 'rihgt', which is no method"):
+        build(project, "suites.s.trials={rihgt=3}")
 
 
 def test_inapplicable_methods_are_noted(project):
