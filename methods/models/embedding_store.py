@@ -61,7 +61,8 @@ class EmbeddingStore:
 
     def rows(self, texts: Sequence[str], *, side: Side) -> npt.NDArray[np.int64]:
         """Rows of `texts` in `matrix`: [N]. Encodes and raises as `get` does."""
-        keys = [self._key(text, side) for text in texts]
+        key_of = {text: self._key(text, side) for text in dict.fromkeys(texts)}
+        keys = [key_of[text] for text in texts]
         rows = self._intact(keys)
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in rows}
         if missing:
@@ -71,7 +72,7 @@ class EmbeddingStore:
 
     def add(self, texts: Iterable[str], *, side: Side) -> None:
         """Encode texts that aren't stored, without reading the others. Raises as `get` does."""
-        wanted = {self._key(text, side): text for text in texts}
+        wanted = {self._key(text, side): text for text in dict.fromkeys(texts)}
         with self._transaction() as index:
             missing = {key: text for key, text in wanted.items() if _place(index, key) is None}
         self._encode(missing, side)

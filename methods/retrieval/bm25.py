@@ -1,14 +1,18 @@
 """BM25 as in LaMP (methods.md §3a)."""
 
-import numpy as np
-from rank_bm25 import BM25Okapi
+from collections.abc import Callable, Sequence
+from functools import cache
 
-from methods.retrieval.retriever import Scores, ScoringRetriever
+from methods.retrieval.by_user import Rankings, UserRetriever
+from methods.retrieval.okapi import OkapiHistory, OkapiIndex
+from methods.retrieval.retriever import Scores
 from tasks.common.words import LAMP, WordRule, split_words
 from tasks.example import Example
 
+Split = Callable[[str], Sequence[str]]
 
-class BM25Retriever(ScoringRetriever):
+
+class BM25Retriever(UserRetriever):
     """rank_bm25's BM25Okapi with its defaults.
 
     Equal scores are ordered by recency; `BM25Okapi.get_top_n` orders them arbitrarily. Every
@@ -19,11 +23,24 @@ class BM25Retriever(ScoringRetriever):
     """
 
     def __init__(self, words: WordRule = LAMP) -> None:
-        self.split = str.split if words == LAMP else split_words
+        split: Split = str.split if words == LAMP else split_words
+        super().__init__(_open_rankings(split))
+        self.split = split
 
-    def scores(self, example: Example) -> Scores:
-        corpus = [self.split(behavior.text) for behavior in example.history]
-        if not any(corpus):
-            return np.zeros(len(corpus))
-        scores: Scores = BM25Okapi(corpus).get_scores(self.split(example.query))
-        return scores
+    def score_user(self, examples: Sequence[Example]) -> list[Scores]:
+        texts = (behavior.text for example in examples for behavior in example.history)
+        index = OkapiIndex(texts, self.split)
+        opened: dict[tuple[str, ...], OkapiHistory] = {}
+        found = []
+        for example in examples:
+            history = tuple(behavior.text for behavior in example.history)
+            if history not in opened:
+                opened[history] = index.open_history(history)
+            found.append(opened[history].score(self.split(example.query)))
+        return found
+
+
+@cache
+def _open_rankings(split: Split) -> Rankings:  # noqa: ARG001
+    """The rankings of this process under one way to split texts."""
+    return Rankings()

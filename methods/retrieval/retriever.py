@@ -39,4 +39,9 @@ class ScoringRetriever(Retriever):
 
 def best_first(history: Sequence[Behavior], scores: Scores) -> list[int]:
     """Indices into `history` by descending score, equal scores newest first."""
-    return sorted(newest_first(history), key=lambda i: -scores[i])
+    undated = not any(behavior.date for behavior in history)
+    newest = np.array(
+        range(len(history) - 1, -1, -1) if undated else newest_first(history), np.int64
+    )
+    order: list[int] = newest[np.argsort(-scores[newest], kind="stable")].tolist()
+    return order
