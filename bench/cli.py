@@ -23,6 +23,7 @@ from bench.output import (
 from bench.report.command import plot, report
 from bench.results_cli import archive, remove, submission, verify
 from bench.settings_cli import CONFIG, Config, init, list_names
+from bench.threads import wait_passively
 from tasks.common.errors import BenchError, ConfigError
 from tasks.common.paths import expand_argument
 
@@ -83,6 +84,7 @@ class Format(StrEnum):
 def main() -> None:
     """Entry point: a user's mistake is one message and exit code 2, never a traceback."""
     os.environ.setdefault("TQDM_DISABLE", "1")  # libraries' bars would break ours
+    wait_passively()
     prepare_streams()
     try:
         app(args=[expand_argument(argument) for argument in sys.argv[1:]])
@@ -126,11 +128,14 @@ def run(
     To compute cells again, remove them first: `bench remove`. Exit code 1 if a cell failed.
     """
     from bench import render, tables
+    from bench.announcing import announce
     from bench.cell import Outcome, State
     from bench.engine import run_grid
 
-    settings, grid = _plan(suite, method, task, set, config)
     log = make_console(stderr=True)
+    log.print("planning …", soft_wrap=True)
+    settings, grid = _plan(suite, method, task, set, config)
+    file = announce(settings, grid, log)
 
     def report(outcome: Outcome) -> None:
         if outcome.state != "kept":
@@ -138,7 +143,7 @@ def run(
             line = f"{outcome.state}  {outcome.cell.title}  {reason}".rstrip()
             log.print(line, style="red" if outcome.state == "failed" else "", soft_wrap=True)
 
-    outcomes = run_grid(settings, grid, log, report)
+    outcomes = run_grid(settings, grid, log, report, log=file)
     states = [outcome.state for outcome in outcomes]
     table = tables.build(settings, grid, all_metrics=all_metrics, allow_unequal=True)
     render.print_table(table, make_console())

@@ -1,27 +1,32 @@
 """Runs the cells of a grid: one after the other in this process, or in several of this machine."""
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from rich.console import Console
 
 from bench import store, workers
-from bench.cell import Outcome, run_cell
+from bench.cell import Outcome, State, run_cell
 from bench.data import Data, open_sources
 from bench.grid import Cell, Grid
 from bench.models import Models
 from bench.progress import Bars
 from bench.scoring import check_modules
-from bench.settings import Settings
+from bench.settings import Settings, Suite
+from bench.threads import set_threads
 
 OnOutcome = Callable[[Outcome], None]
 
 
-def run_grid(settings: Settings, grid: Grid, console: Console, report: OnOutcome) -> list[Outcome]:
+def run_grid(
+    settings: Settings, grid: Grid, console: Console, report: OnOutcome, *, log: Path | None = None
+) -> list[Outcome]:
     """Run every cell that isn't done. A failed cell is recorded, and the others still run.
 
     Args:
-        console: for progress bars.
+        console: for progress.
         report: called with each outcome as it comes.
+        log: a file that gets a line for each cell and phase.
 
     Returns:
         The outcomes, in the order of the grid's cells.
@@ -48,19 +53,20 @@ def run_grid(settings: Settings, grid: Grid, console: Console, report: OnOutcome
     for source, task in {(cell.source, cell.task): None for cell in left}:
         evaluated = datas[source].load(task, suite.evaluate)
         check_modules(task(), evaluated, settings.scoring.rules)
-    with Bars(console, len(grid.cells)) as bars:
+    with Bars(console, len(left), log=log) as bars:
 
         def on_outcome(outcome: Outcome) -> None:
             report(outcome)
-            bars.cell_done()
+            if outcome.state != State.KEPT:
+                bars.cell_done(f"{outcome.state}  {outcome.cell.title}")
 
         elsewhere: dict[int, Outcome] = {}
         number = min(suite.workers, len(left))
         if number > 1:
-            elsewhere = workers.run(settings, grid, number, on_outcome)
+            elsewhere = workers.run(settings, grid, number, bars, on_outcome)
         # What a worker left undone, perhaps because it was killed, runs here.
         rest = [cell for index, cell in enumerate(grid.cells) if index not in elsewhere]
-        here = _run_here(rest, settings, datas, bars, on_outcome)
+        here = _run_here(rest, settings, suite, suite.workers, datas, bars, on_outcome)
         return [elsewhere.get(index) or next(here) for index in range(len(grid.cells))]
 
 
@@ -74,12 +80,18 @@ def _report_warnings(cells: Sequence[Cell], datas: dict[str, Data], console: Con
 def _run_here(
     cells: Sequence[Cell],
     settings: Settings,
+    suite: Suite,
+    number: int,
     datas: dict[str, Data],
     bars: Bars,
     on_outcome: OnOutcome,
 ) -> Iterator[Outcome]:
-    models = Models(settings, bars)
+    set_threads(settings, suite, number)
+    reporter = bars.reporter(0)
+    models = Models(settings, reporter)
     for cell in cells:
-        outcome = run_cell(cell, settings, datas[cell.source], models, bars)
+        if not store.is_done(cell.folder):
+            reporter.start_cell(cell.title)
+        outcome = run_cell(cell, settings, datas[cell.source], models, reporter)
         on_outcome(outcome)
         yield outcome

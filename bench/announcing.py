@@ -1,0 +1,44 @@
+"""What `bench run` says before it starts: what it will do, about how long, and where its log is."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from bench import store
+from bench.estimate import estimate_time_left
+from bench.grid import Grid
+from bench.render.plan import summarize
+from bench.settings import Settings
+from tasks.common.parts import create_folder
+
+LOGS = ".logs"
+"""The hidden folder of log files, next to the suites' folders."""
+
+
+def announce(settings: Settings, grid: Grid, console: Console) -> Path | None:
+    """Print the cells left and the time they will take; returns the run's log file.
+
+    None where nothing is left to run. The log holds times, names of cells and their phases: no
+    text of the data, no answers.
+
+    Raises StorageError where the runs' folder can't be written.
+    """
+    left = sum(not store.is_done(cell.folder) for cell in grid.cells)
+    workers = min(settings.suite(grid.suite)[1].workers, max(1, left))
+    text = summarize(grid, estimate_time_left(grid, workers), workers)
+    console.print(f"suite {grid.suite}: {text}", soft_wrap=True)
+    if not left:
+        return None
+    store.require_writable(settings.store.runs)
+    started = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    folder = settings.store.runs / LOGS
+    try:
+        create_folder(folder)
+        file = folder / f"{grid.suite}-{started}-{os.getpid()}.log"
+        file.write_text(f"suite {grid.suite}: {text}\n", encoding="utf-8")
+    except OSError as error:
+        raise store.storage_error(folder, error) from error
+    console.print(f"log  {file}", soft_wrap=True)
+    return file
