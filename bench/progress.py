@@ -68,7 +68,7 @@ class _Worker:
     def update(self, doing: Doing) -> None:
         if (doing.title, doing.what) != (self.doing.title, self.doing.what):
             self.since, self.first = time.monotonic(), None
-        elif self.first is None and self.doing.done:
+        elif self.first is None and doing.done:
             self.since, self.first = time.monotonic(), doing.done
         self.doing = doing
 
