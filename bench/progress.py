@@ -61,7 +61,7 @@ class Reporter(Progress):
 class _Worker:
     """A worker's phase, since when it lasts, and its step then (a resumed one starts late)."""
 
-    doing: Doing = field(default_factory=lambda: Doing("starting"))
+    doing: Doing = field(default_factory=lambda: Doing(""))
     since: float = field(default_factory=time.monotonic)
     first: int | None = None
 
