@@ -78,7 +78,11 @@ def test_plan_is_a_grid_of_methods_and_tasks(bench):
 def test_run_reports_counts_and_prints_the_table(done, bench):
     again = bench("run")
     assert again.code == 0
-    assert again.err.strip() == "0 done, 3 kept, 0 failed"
+    assert again.err.splitlines() == [
+        "planning …",
+        "suite s: 3 cells: 3 done, 0 failed, 0 left",
+        "0 done, 3 kept, 0 failed",
+    ]
     assert "s: 3 of 3 cells" in again.out
     assert "\nright " in again.out
     assert "rmse" not in again.out
