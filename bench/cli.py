@@ -28,6 +28,7 @@ from tasks.common.errors import BenchError, ConfigError
 from tasks.common.paths import expand_argument
 
 if TYPE_CHECKING:
+    from bench.engine import Engine as RunCells
     from bench.grid import Grid
     from bench.settings import Settings
 
@@ -68,8 +69,22 @@ UnequalTerms = Annotated[
 Set = Annotated[
     list[str], typer.Option("--set", help="Override a key, e.g. methods.bm25.k=2 or seeds=[0,1].")
 ]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        help="With --engine ray: HOST:PORT of the cluster's head, or auto for the cluster that "
+        "this machine belongs to. Without it, Ray is started on this machine."
+    ),
+]
 INTERRUPTED = 130
 """Exit code of typer after Ctrl-C."""
+
+
+class Engine(StrEnum):
+    """What runs a grid's cells: this machine's own processes, or Ray."""
+
+    LOCAL = "local"
+    RAY = "ray"
 
 
 class Format(StrEnum):
@@ -114,6 +129,21 @@ def _plan(
     return settings, plan(settings, suite, methods=methods, tasks=tasks)
 
 
+def _choose_engine(name: Engine, address: str | None) -> "RunCells | None":
+    """What runs the cells; None: this machine's own processes."""
+    if name is Engine.LOCAL:
+        if address is not None:
+            raise ConfigError("--address is of a Ray cluster", hint="Add --engine ray")
+        return None
+    from functools import partial
+
+    from bench.cluster.connection import check_engine
+    from bench.cluster.engine import run
+
+    check_engine(address)
+    return partial(run, address=address)
+
+
 @app.command()
 def run(
     suite: Suite = None,
@@ -121,6 +151,8 @@ def run(
     task: Tasks = [],  # noqa: B006
     set: Set = [],  # noqa: B006
     all_metrics: AllMetrics = False,
+    engine: Annotated[Engine, typer.Option(help="What runs the cells.")] = Engine.LOCAL,
+    address: Address = None,
     config: Config = CONFIG,
 ) -> None:
     """Run a suite's cells that are not done yet, store every prediction, print the table.
@@ -132,6 +164,7 @@ def run(
     from bench.cell import Outcome, State
     from bench.engine import run_grid
 
+    run_cells = _choose_engine(engine, address)
     log = make_console(stderr=True)
     log.print("planning …", soft_wrap=True)
     settings, grid = _plan(suite, method, task, set, config)
@@ -143,7 +176,7 @@ def run(
             line = f"{outcome.state}  {outcome.cell.title}  {reason}".rstrip()
             log.print(line, style="red" if outcome.state == "failed" else "", soft_wrap=True)
 
-    outcomes = run_grid(settings, grid, log, report, log=file)
+    outcomes = run_grid(settings, grid, log, report, log=file, engine=run_cells)
     states = [outcome.state for outcome in outcomes]
     table = tables.build(settings, grid, all_metrics=all_metrics, allow_unequal=True)
     render.print_table(table, make_console())

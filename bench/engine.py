@@ -16,10 +16,18 @@ from bench.settings import Settings, Suite
 from bench.threads import set_threads
 
 OnOutcome = Callable[[Outcome], None]
+Engine = Callable[[Settings, Grid, Bars, Console, OnOutcome], dict[int, Outcome]]
+"""Runs the cells of a grid that aren't done; returns their outcomes by index in the grid."""
 
 
 def run_grid(
-    settings: Settings, grid: Grid, console: Console, report: OnOutcome, *, log: Path | None = None
+    settings: Settings,
+    grid: Grid,
+    console: Console,
+    report: OnOutcome,
+    *,
+    log: Path | None = None,
+    engine: Engine | None = None,
 ) -> list[Outcome]:
     """Run every cell that isn't done. A failed cell is recorded, and the others still run.
 
@@ -27,6 +35,7 @@ def run_grid(
         console: for progress.
         report: called with each outcome as it comes.
         log: a file that gets a line for each cell and phase.
+        engine: runs the cells instead of this machine's own processes.
 
     Returns:
         The outcomes, in the order of the grid's cells.
@@ -62,7 +71,9 @@ def run_grid(
 
         elsewhere: dict[int, Outcome] = {}
         number = min(suite.workers, len(left))
-        if number > 1:
+        if engine is not None and left:
+            elsewhere = engine(settings, grid, bars, console, on_outcome)
+        elif number > 1:
             elsewhere = workers.run(settings, grid, number, bars, on_outcome)
         # What a worker left undone, perhaps because it was killed, runs here.
         rest = [cell for index, cell in enumerate(grid.cells) if index not in elsewhere]

@@ -1,0 +1,79 @@
+"""What `bench.cluster` uses of Ray, in this process: each answer is computed when it is asked for."""
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+
+class ActorDiedError(Exception):
+    """As Ray's RayActorError."""
+
+
+@dataclass(eq=False)
+class Answer:
+    actor: Any
+    name: str
+    arguments: tuple
+    options: dict
+
+
+class FakeRay:
+    """A cluster of these nodes.
+
+    Args:
+        deadly: index of a cell → how many workers it ends; "start" → how many end at the start.
+        vanishing: with its first lost worker, the cluster loses all nodes.
+    """
+
+    exceptions = SimpleNamespace(RayActorError=ActorDiedError)
+
+    def __init__(self, *nodes, deadly=(), vanishing=False):
+        self.resources, self.deadly, self.vanishing = list(nodes), dict(deadly), vanishing
+        self.options, self.killed, self.ran = [], [], []
+
+    @contextmanager
+    def connect(self, address):
+        yield self
+
+    def nodes(self):
+        return [{"Alive": True, "Resources": resources} for resources in self.resources]
+
+    def put(self, value):
+        return value
+
+    def remote(self, **options):
+        return lambda cls: SimpleNamespace(options=lambda **options: self._make(cls, options))
+
+    def _make(self, cls, options):
+        self.options.append(options)
+        return SimpleNamespace(remote=lambda: Actor(cls()))
+
+    def wait(self, answers, timeout):
+        found = [answer for answer in answers if self.resources or answer.name != "start"]
+        return found[:1], found[1:]
+
+    def get(self, answer):
+        dying = answer.arguments[0] if answer.name == "run" else answer.name
+        if self.deadly.get(dying, 0):
+            self.deadly[dying] -= 1
+            if self.vanishing:
+                self.resources.clear()
+            raise ActorDiedError("The actor died.\nIts process has ended.")
+        if answer.name == "run":
+            self.ran.append(dying)
+        return getattr(answer.actor, answer.name)(*answer.arguments, **answer.options)
+
+    def kill(self, actor):
+        self.killed.append(actor)
+
+
+class Actor:
+    def __init__(self, worker):
+        self._worker = worker
+
+    def __getattr__(self, name):
+        def remote(*arguments, **options):
+            return Answer(self._worker, name, arguments, options)
+
+        return SimpleNamespace(remote=remote, options=lambda **_: SimpleNamespace(remote=remote))
