@@ -17,8 +17,8 @@ ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """Without it, Ray replaces the loopback address by the machine's own and listens to the network."""
 JOINING = {"RAY_NUM_REDIS_GET_RETRIES": "1"}
 """Attempts of 40 s to reach the cluster's head, where something else listens at its address."""
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1"}
-"""No statistics to Ray's makers; and a worker that takes no GPU sees none."""
+QUIET = {"RAY_USAGE_STATS_ENABLED": "0"}
+"""No statistics to Ray's makers."""
 
 
 class ClusterError(BenchError):

@@ -92,7 +92,7 @@ class Driver:
         row.worker = self._actor.options(**options, scheduling_strategy="SPREAD").remote()
         row.node, row.llm = "", None
         self._bars.show(row.number, Doing("waiting", "for a node with room"))
-        self._ask(row, row.worker.start.remote(self._job, row.needs.cpus), self._on_start)
+        self._ask(row, row.worker.start.remote(self._job, row.needs), self._on_start)
 
     def _end(self, row: Row) -> None:
         """Stop the row's worker, whatever it does."""
@@ -112,7 +112,9 @@ class Driver:
         row, take = self._answers.pop(answer)
         try:
             found = self._ray.get(answer)
-        except self._ray.exceptions.RayActorError as error:
+        except self._ray.exceptions.RayTaskError:  # a fault of this package, with its traceback
+            raise
+        except self._ray.exceptions.RayError as error:  # whatever ended the worker
             self._lose(row, " ".join(str(error).split()))
             return
         if isinstance(found, Fault):

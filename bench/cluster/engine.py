@@ -20,6 +20,7 @@ from bench.cluster.connection import connect
 from bench.cluster.driver import Driver, Row, list_nodes
 from bench.cluster.needs import Needs, Resources, find_needs
 from bench.cluster.worker import Job, digest_cells
+from bench.estimate import estimate_time_left, format_duration
 from bench.grid import Grid
 from bench.progress import Bars
 from bench.settings import Settings
@@ -53,7 +54,8 @@ def run(
     """
     left = [index for index, cell in enumerate(grid.cells) if not store.is_done(cell.folder)]
     _, suite = settings.suite(grid.suite)
-    bars.write("connecting to Ray")
+    doing = "starts on this machine" if address is None else f"connecting to {address}"
+    console.print(f"ray  {doing} …", soft_wrap=True)
     with connect(address) as ray, _write_tokens(settings) as tokens:
         nodes = list_nodes(ray)
         needs = find_needs([grid.cells[index] for index in left], settings, suite, nodes)
@@ -63,6 +65,8 @@ def run(
         )  # fmt: skip
         rows = make_rows(dict(zip(left, needs, strict=True)), nodes)
         text = f"{len(nodes)} node{'s' * (len(nodes) > 1)}, room for {_describe(rows)}"
+        if (expected := estimate_time_left(grid, len(rows))).seconds:
+            text += f"; about {format_duration(expected.seconds)} with all of them"
         console.print(f"ray  {text}", soft_wrap=True)
         bars.write(f"Ray: {text}")
         driver = Driver(ray, grid, set(left), settings.store.cache, bars, console, report)

@@ -12,6 +12,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
+from bench.cluster.needs import Needs
 from bench.progress import Doing, Reporter
 from bench.threads import wait_passively
 from tasks.common.errors import BenchError, ConfigError, StorageError
@@ -92,15 +93,17 @@ class Worker:
         """What the worker does now."""
         return self._doing
 
-    def start(self, job: Job, threads: int) -> "str | Fault":
+    def start(self, job: Job, needs: Needs) -> "str | Fault":
         """Plan the grid and open its data; returns the node's name, or what is wrong with it."""
         wait_passively()
+        if not needs.gpus:  # Ray hides no GPU from a worker that takes none
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""
         os.environ.setdefault("TQDM_DISABLE", "1")
         sys.path.extend(path for path in job.paths if path not in sys.path)
         with suppress(OSError):  # relative paths of settings are absolute by now
             os.chdir(job.folder)
         try:
-            self._open(job, threads)
+            self._open(job, needs.cpus)
         except BenchError as error:
             return Fault.of(error)
         return socket.gethostname()

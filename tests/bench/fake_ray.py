@@ -6,8 +6,12 @@ from types import SimpleNamespace
 from typing import Any
 
 
-class ActorDiedError(Exception):
-    """As Ray's RayActorError."""
+class RayError(Exception):
+    """As Ray's own: a worker is lost."""
+
+
+class RayTaskError(RayError):
+    """As Ray's own: a worker's method has raised an exception."""
 
 
 @dataclass(eq=False)
@@ -26,7 +30,7 @@ class FakeRay:
         vanishing: with its first lost worker, the cluster loses all nodes.
     """
 
-    exceptions = SimpleNamespace(RayActorError=ActorDiedError)
+    exceptions = SimpleNamespace(RayError=RayError, RayTaskError=RayTaskError)
 
     def __init__(self, *nodes, deadly=(), vanishing=False):
         self.resources, self.deadly, self.vanishing = list(nodes), dict(deadly), vanishing
@@ -59,7 +63,7 @@ class FakeRay:
             self.deadly[dying] -= 1
             if self.vanishing:
                 self.resources.clear()
-            raise ActorDiedError("The actor died.\nIts process has ended.")
+            raise RayError("The actor died.\nIts process has ended.")
         if answer.name == "run":
             self.ran.append(dying)
         return getattr(answer.actor, answer.name)(*answer.arguments, **answer.options)

@@ -121,13 +121,13 @@ class Waits(Fails):
 
 
 class Hangs(Waits):
-    """The first time, writes its parent's process id, then works until it is stopped."""
+    """The first time, writes the ids of its parent and itself, then works until it is stopped."""
 
     name = "hangs"
 
     def fit(self, train, dev):
         if not self.config.file.exists():
-            self.config.file.write_text(f"{os.getppid()}\n")
+            self.config.file.write_text(f"{os.getppid()} {os.getpid()}\n")
             time.sleep(600)
         return FitReport()
 

@@ -147,10 +147,11 @@ class Project:
         """The real command in a process of its own, which hears Ctrl-C even if the tests don't:
         a shell starts what it puts in the background deaf to it.
         """
+        paths = [str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
         return subprocess.Popen(
             [*command, *arguments],
             cwd=self.root,
-            env=os.environ | {"PYTHONPATH": str(REPOSITORY), "COLUMNS": "200"},
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths), "COLUMNS": "200"},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -28,6 +28,7 @@ NODE = {"CPU": 1.0, "memory": 8.0 * GIB}
 def on_ray(project, monkeypatch):
     """`bench run --engine ray` on a fake cluster; returns the outcomes and what was printed."""
     monkeypatch.chdir(project.root)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # set by workers
 
     def on_ray(ray, *overrides):
         monkeypatch.setattr(engine, "connect", ray.connect)
@@ -106,10 +107,11 @@ def test_a_lost_workers_cell_waits_until_it_has_ended(project, monkeypatch):
     """Its node may end it later; the lock on the cell says that it still runs."""
     project.suite("mean-score")
     monkeypatch.chdir(project.root)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     settings = project.load()
     (cell,) = plan(settings).cells
     started = Worker()
-    assert started.start(make_job(settings), 1) == socket.gethostname()
+    assert started.start(make_job(settings), Needs()) == socket.gethostname()
     lock = lock_cell(cell.folder, settings.store.cache)
     lock.__enter__()
     assert started.run(0, again=False).state == "busy"
@@ -125,12 +127,14 @@ def make_job(settings, tokens=(), cells=None):
 def test_a_node_must_share_the_store_and_plan_the_same_cells(project, monkeypatch):
     project.suite("mean-score")
     monkeypatch.setattr(worker, "LAG", 0)
+    monkeypatch.chdir(project.root)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     settings = project.load()
-    fault = Worker().start(make_job(settings, tokens=(project.root / "unseen",)), 1)
+    fault = Worker().start(make_job(settings, tokens=(project.root / "unseen",)), Needs())
     assert isinstance(fault, Fault)
     assert isinstance(fault.to_error(), StorageError)
     assert "all nodes share" in str(fault.to_error())
-    fault = Worker().start(make_job(settings, cells="others"), 1)
+    fault = Worker().start(make_job(settings, cells="others"), Needs())
     assert isinstance(fault.to_error(), ConfigError)
     assert "plans other cells" in fault.what
 

@@ -1,0 +1,139 @@
+"""Two Ray workers against one, and one Ray worker against a process of this machine.
+
+    python -m tests.perf.ray_speed                    # 8 cells of mini, on 2 cores: minutes
+    python -m tests.perf.ray_speed --queries 20       # a try
+
+Cells compute with one thread, and each run has a store of its own. Prints one line of JSON per run
+and one of ratios. `cpu` is seconds of all the run's processes, Ray's own too. `concurrency` is the
+cells' seconds divided by those of the span in which they ran: how many ran at a time, whatever else
+slows the machine down. A run of one cell that computes next to nothing shows what starting costs:
+ratios are of what the other runs take beyond it.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import psutil
+
+BENCH = Path(sys.executable).with_name("bench")
+LOOPBACK = "127.0.0.1"
+TASKS = ("LaMP-2", "LaMP-3")
+METHODS = ("zero-shot", "recency", "bm25", "random")
+NOTHING = ("mean-score",)
+
+
+@contextmanager
+def start_ray(nodes: int) -> Iterator[str | None]:
+    """The address of a cluster with as many nodes of one core; None without nodes."""
+    if not nodes:
+        yield None
+        return
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster()
+    for cpus in (0, *[1] * nodes):
+        cluster.add_node(node_ip_address=LOOPBACK, num_cpus=cpus, include_dashboard=False)
+    try:
+        yield cluster.address
+    finally:
+        cluster.shutdown()
+
+
+def run(folder: Path, methods: tuple[str, ...], queries: int, nodes: int) -> dict[str, float]:
+    """One `bench run` in a new folder; without nodes, in one process of this machine."""
+    folder.mkdir()
+    (folder / "bench.toml").write_text('[store]\nruns = "runs"\ncache = "cache"\n')
+    chosen = [f"--method={name}" for name in methods] + [f"--task={name}" for name in TASKS]
+    command = [str(BENCH), "run", "mini", *chosen]
+    command += ["--set=workers=1", f"--set=evaluate_limit={queries}"]
+    with start_ray(nodes) as address:
+        if address is not None:
+            command += ["--engine=ray", f"--address={address}"]
+        spent, started = CPU(), time.monotonic()
+        with (folder / "log").open("w") as log:
+            process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+            while process.poll() is None:
+                spent.update()
+                time.sleep(0.2)
+        seconds = time.monotonic() - started
+        assert process.returncode == 0, (folder / "log").read_text()
+    spans = [read_span(file) for file in folder.glob("runs/mini/*/*/*/cell.json")]
+    first, last = min(start for start, _ in spans), max(end for _, end in spans)
+    return {
+        "nodes": nodes,
+        "cells": len(spans),
+        "seconds": round(seconds, 1),
+        "cpu": round(spent.seconds(), 1),
+        "concurrency": round(sum(end - start for start, end in spans) / (last - first), 2),
+        "load": round(os.getloadavg()[0], 1),
+    }
+
+
+class CPU:
+    """CPU seconds of this process's descendants from now on, whether they still live or not."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[int, float], float] = {}
+        self.update()
+        self._before = sum(self._seen.values())
+
+    def update(self) -> None:
+        """Look again: what a process spends after the last look before its end isn't counted."""
+        for process in psutil.Process().children(recursive=True):
+            try:
+                times = process.cpu_times()
+                self._seen[process.pid, process.create_time()] = times.user + times.system
+            except psutil.Error:  # it has ended
+                continue
+
+    def seconds(self) -> float:
+        self.update()
+        return sum(self._seen.values()) - self._before
+
+
+def read_span(file: Path) -> tuple[float, float]:
+    """When a cell began and ended, in seconds."""
+    record = json.loads(file.read_text(encoding="utf-8"))
+    start = datetime.fromisoformat(record["started"]).timestamp()
+    return start, start + sum(record["seconds"].values())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--queries", type=int, default=150)
+    given = parser.parse_args()
+    os.environ |= {"OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0"}
+    os.environ |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # listens on loopback alone
+    with tempfile.TemporaryDirectory() as root:
+        runs = {}
+        for name, methods, nodes in (
+            ("local start", NOTHING, 0),
+            ("ray start", NOTHING, 1),
+            ("local", METHODS, 0),
+            ("one ray worker", METHODS, 1),
+            ("two ray workers", METHODS, 2),
+        ):
+            runs[name] = run(Path(root) / name, methods, given.queries, nodes)
+            print(json.dumps({"run": name, **runs[name]}), flush=True)
+
+    def beyond(name: str, start: str, what: str) -> float:
+        return runs[name][what] - runs[start][what]
+
+    one, two = (beyond(f"{n} ray worker{'s' * (n == 'two')}", "ray start", "seconds")
+                for n in ("one", "two"))  # fmt: skip
+    overhead = beyond("one ray worker", "ray start", "cpu") / beyond("local", "local start", "cpu")
+    ratios = {"two against one": one / two, "cpu of ray against local": overhead}
+    print(json.dumps({name: round(value, 2) for name, value in ratios.items()}))
+
+
+if __name__ == "__main__":
+    main()
