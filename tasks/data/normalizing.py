@@ -42,7 +42,7 @@ def normalize(
     """
     behaviors = list(behaviors)
     given = {behavior.date for behavior in behaviors} | {example.date for example in examples}
-    column = read_dates([*given, *_find_dates(rows)], dates)
+    column = read_dates([*given, *find_dates(rows)], dates)
     texts = {date: column.text(date) for date in given}
     labels = LabelReader(task.labels) if task.labels and task.history_has_labels else None
     changed = {
@@ -79,7 +79,7 @@ def describe_spelling(
     return Finding("info", "respelled-labels", set, what, ids)
 
 
-def _find_dates(rows: Iterable[Mapping[str, Any]]) -> Iterator[object]:
+def find_dates(rows: Iterable[Mapping[str, Any]]) -> Iterator[object]:
     """Every value of a field `date` in the rows of a questions file."""
     seen = set()
     for row in rows:

@@ -1,7 +1,7 @@
 """Checks and converts the rows of LaMP's files; every error names the file, the id and a fix."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tasks.common.errors import DataError
@@ -24,7 +24,7 @@ def read_questions(document: Document) -> dict[str, dict[str, Any]]:
         rows = rows["golds"]  # the format of LaMP's Avocado script for test questions
     if not isinstance(rows, list):
         raise document.error(f"the questions are {_type_name(rows)}, not a list")
-    return dict(_index_by_id(rows, document, "question"))
+    return dict(index_by_id(rows, document, "question"))
 
 
 def read_golds(document: Document, task: Task) -> dict[str, str]:
@@ -40,7 +40,7 @@ def read_golds(document: Document, task: Task) -> dict[str, str]:
         )
     golds = {}
     labels = LabelReader(task.labels)
-    for id, row in _index_by_id(value["golds"], document, "gold"):
+    for id, row in index_by_id(value["golds"], document, "gold"):
         gold = _read_text(row, "output", document, id)
         label = labels.read(gold) if task.labels else gold
         if label is None:
@@ -136,9 +136,10 @@ def _make_unique(raw: dict[str, Any], taken: set[str]) -> dict[str, Any]:
     return {**raw, "id": f"{id}#{number}"}
 
 
-def _index_by_id(
-    rows: list[Any], document: Document, what: str
+def index_by_id(
+    rows: Iterable[Any], document: Document, what: str
 ) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each row with its id, as it is read. Raises DataError for the first faulty one."""
     if not rows:
         raise document.error(f"the file contains no {what}")
     seen: set[str] = set()
