@@ -1,6 +1,6 @@
 """Loads files in LaMP's format as a Dataset."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +12,13 @@ from tasks.data.document import Document, read_json
 from tasks.data.finding import Finding
 from tasks.data.layout import SetFiles, SetName, SplitName, find_files, is_downloaded
 from tasks.data.normalizing import describe_spelling, normalize
-from tasks.data.validation import build_example, match_ids, read_golds, read_questions
+from tasks.data.validation import (
+    build_example,
+    match_ids,
+    read_golds,
+    read_history,
+    read_questions,
+)
 from tasks.example import Behavior, Dataset
 from tasks.task import Task
 
@@ -118,10 +124,15 @@ def read_set(
     if known_faults == "drop":
         rows = {id: row for id, row in rows.items() if id not in faulty}
     seen: dict[Behavior, Behavior] = {}
-    read = [
-        build_example(row, id, task, document, seen, corrupt=id in faulty)
-        for id, row in list(rows.items())[:limit]
-    ]
+
+    def read_item(raw: Mapping[str, Any]) -> tuple[str, Behavior]:
+        behavior = task.behavior(raw)
+        return behavior.id, seen.setdefault(behavior, behavior)
+
+    read = []
+    for id, row in list(rows.items())[:limit]:
+        history = read_history(row, document, id, read_item)
+        read.append(build_example(row, id, task, document, history, corrupt=id in faulty))
     normalized = normalize(task, set, read, seen, rows.values(), dates)
     examples = normalized.examples
     findings += normalized.findings

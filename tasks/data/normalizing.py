@@ -42,7 +42,7 @@ def normalize(
     """
     behaviors = list(behaviors)
     given = {behavior.date for behavior in behaviors} | {example.date for example in examples}
-    column = read_dates([*given, *find_dates(rows)], dates)
+    column = read_dates([*given, *_find_dates(rows)], dates)
     texts = {date: column.text(date) for date in given}
     labels = LabelReader(task.labels) if task.labels and task.history_has_labels else None
     changed = {
@@ -79,16 +79,22 @@ def describe_spelling(
     return Finding("info", "respelled-labels", set, what, ids)
 
 
-def find_dates(rows: Iterable[Mapping[str, Any]]) -> Iterator[object]:
+def _find_dates(rows: Iterable[Mapping[str, Any]]) -> Iterator[object]:
     """Every value of a field `date` in the rows of a questions file."""
     seen = set()
     for row in rows:
         profile = row.get("profile")
         for item in (row, *(profile if isinstance(profile, list) else ())):
-            date = item.get("date") if isinstance(item, dict) else None
-            if isinstance(date, str | int | float) and date not in seen:
+            date = read_date(item) if isinstance(item, dict) else None
+            if date is not None and date not in seen:
                 seen.add(date)
                 yield date
+
+
+def read_date(item: Mapping[str, Any]) -> str | float | None:
+    """The value of a row's or profile item's field `date`, if it can be one."""
+    date = item.get("date")
+    return date if isinstance(date, str | int | float) else None
 
 
 def _normalize_item(

@@ -1,7 +1,8 @@
 """Converts the files of a set into Arrow tables, if nothing about them needs to be reported."""
 
 import hashlib
-from collections.abc import Iterable
+import marshal
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -11,10 +12,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from tasks.data.document import Document
-from tasks.data.normalizing import find_dates, normalize
+from tasks.data.normalizing import normalize, read_date
 from tasks.data.stored.histories import BATCH, SCHEMA
 from tasks.data.stored.rows import UnevenError, stream_rows
-from tasks.data.validation import build_example, index_by_id, match_ids
+from tasks.data.validation import build_example, index_by_id, match_ids, read_history
 from tasks.example import Behavior, Example
 from tasks.task import Task
 
@@ -59,16 +60,17 @@ def convert(source: Source, folder: Path) -> None:
     histories: list[npt.NDArray[np.int32]] = []
     dates = _Dates(source)
     asked: dict[str, None] = {}
-    with _BehaviorFile(folder / BEHAVIORS) as behaviors:
+    with _BehaviorFile(folder / BEHAVIORS, source.task, dates) as behaviors:
         for id, row in rows:
             asked[id] = None
-            if id in source.known and not source.keep:
-                continue
             corrupt = id in source.known
-            example = build_example(row, id, source.task, source.questions, {}, corrupt=corrupt)
+            if corrupt and not source.keep:
+                continue
+            found = read_history(row, source.questions, id, behaviors.find)
+            histories.append(np.fromiter(found, np.int32))
+            example = build_example(row, id, source.task, source.questions, (), corrupt=corrupt)
             examples.append(tuple(getattr(example, name) for name in FIELDS))
-            histories.append(behaviors.add(example.history))
-            dates.add(example, row)
+            dates.add(row, example.date)
     if source.golds is not None:
         match_ids(source.questions, asked, source.golds)
     changed = dates.normalize()
@@ -93,11 +95,12 @@ class _Dates:
         self._pairs: dict[tuple[str | None, str | None], None] = {}
         self._raw: dict[object, None] = {}
 
-    def add(self, example: Example, row: dict[str, Any]) -> None:
-        self._pairs[example.date, None] = None
-        for item in example.history:
-            self._pairs[item.date, item.response if self._labels else None] = None
-        self._raw |= dict.fromkeys(find_dates([row]))
+    def add(self, raw: Mapping[str, Any], date: str | None, response: str | None = None) -> None:
+        """Note the date and label of a row or profile item, as they stand in the file and read."""
+        self._pairs[date, response if self._labels else None] = None
+        given = read_date(raw)
+        if given is not None:
+            self._raw[given] = None
 
     def normalize(self) -> dict[str | None, str | None]:
         """Date as given → in ISO 8601, where they differ.
@@ -118,28 +121,29 @@ class _Dates:
 
 
 class _BehaviorFile:
-    """Writes distinct behaviours in batches of `BATCH`."""
+    """Writes the distinct behaviours of a set in batches of `BATCH`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, task: Task, dates: _Dates) -> None:
         self._writer = pa.ipc.new_file(str(path), SCHEMA)
-        self._row_of: dict[bytes, int] = {}
+        self._task, self._dates = task, dates
+        self._known: dict[bytes, tuple[str, int]] = {}
         self._waiting: list[tuple[str | None, ...]] = []
 
-    def add(self, history: Iterable[Behavior]) -> npt.NDArray[np.int32]:
-        """The rows of a history's behaviours; new ones are written."""
-        return np.array([self._find(item) for item in history], np.int32)
-
-    def _find(self, item: Behavior) -> int:
-        content = None if item.content == item.text else item.content
-        values = (item.id, item.text, content, item.response, item.date)
-        key = hashlib.blake2b(repr(values).encode(), digest_size=16).digest()
-        row = self._row_of.get(key)
-        if row is None:
-            row = self._row_of[key] = len(self._row_of)
-            self._waiting.append(values)
+    def find(self, raw: Mapping[str, Any]) -> tuple[str, int]:
+        """The id and row of a profile item; one that is new is read and written."""
+        # Equal bytes are equal items. Not the reverse (a field's place counts): such an item is
+        # merely written twice. Version 0 is without references, which depend on what else lives.
+        key = hashlib.sha256(marshal.dumps(raw, 0)).digest()[:16]
+        known = self._known.get(key)
+        if known is None:
+            item = self._task.behavior(raw)
+            known = self._known[key] = item.id, len(self._known)
+            self._dates.add(raw, item.date, item.response)
+            content = None if item.content == item.text else item.content
+            self._waiting.append((item.id, item.text, content, item.response, item.date))
             if len(self._waiting) == BATCH:
                 self._flush()
-        return row
+        return known
 
     def _flush(self) -> None:
         columns = zip(*self._waiting, strict=True)
