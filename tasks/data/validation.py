@@ -105,7 +105,7 @@ def read_history(
     row: Mapping[str, Any],
     document: Document,
     id: str,
-    read: Callable[[Mapping[str, Any]], tuple[str, T]],
+    read: Callable[[dict[str, Any]], tuple[str, T]],
 ) -> Iterator[T]:
     """What `read` makes of each item of a row's profile; ids that repeat are numbered.
 

@@ -129,7 +129,7 @@ class _BehaviorFile:
         self._known: dict[bytes, tuple[str, int]] = {}
         self._waiting: list[tuple[str | None, ...]] = []
 
-    def find(self, raw: Mapping[str, Any]) -> tuple[str, int]:
+    def find(self, raw: dict[str, Any]) -> tuple[str, int]:
         """The id and row of a profile item; one that is new is read and written."""
         # Equal bytes are equal items. Not the reverse (a field's place counts): such an item is
         # merely written twice. Version 0 is without references, which depend on what else lives.

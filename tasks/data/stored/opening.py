@@ -137,8 +137,10 @@ def _read(folder: Path, limit: int | None) -> tuple[tuple[Example, ...], dict[st
     ).histories(len(taken))
     columns = taken.select(FIELDS).to_pydict()
     examples = tuple(
-        Example(*fields[:5], history=history, date=fields[5])
-        for history, fields in zip(histories, zip(*columns.values(), strict=True), strict=True)
+        Example(id, user_id, input, query, subject, history, date)
+        for history, (id, user_id, input, query, subject, date) in zip(
+            histories, zip(*columns.values(), strict=True), strict=True
+        )
     )
     if "gold" not in table.column_names:
         return examples, None
