@@ -114,9 +114,13 @@ def test_effects_of_a_small_table():
 
 
 def test_p_is_the_level_whose_interval_ends_at_zero():
-    found = estimate_effects(np.random.default_rng(1).normal(1, 1, size=(3, 20)))
-    p = found.find_p(1.0)
-    assert found.quantile(1 - p / 2) * found.error == pytest.approx(1)
+    seeds = np.array([[-0.5], [0.0], [0.5]])
+    found = estimate_effects(np.random.default_rng(1).normal(1, 1, size=(3, 20)) + seeds)
+    assert found.seed_share > 0.5
+    for difference in (0.5, 1.0, -1.0):
+        p = found.find_p(difference)
+        assert 0 < p < 0.5
+        assert found.quantile(1 - p / 2) * found.error == pytest.approx(abs(difference))
     alone = estimate_effects(np.random.default_rng(1).normal(1, 1, size=(1, 20)))
     assert alone.find_p(1.0) == pytest.approx(2 * t.sf(1 / alone.error, 19))
 
