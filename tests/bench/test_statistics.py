@@ -101,6 +101,22 @@ def test_a_comparison_of_few_users_claims_nothing():
     assert (found.by_user.wins, found.by_user.ties, found.by_user.losses) == (9, 0, 0)
 
 
+def test_ten_users_are_enough():
+    users = TWELVE[:10]
+    values = [1, 0] * 5
+    assert estimate(sample(values, users=users)).withheld == ""
+    assert compare(sample(values, users=users), sample(values[::-1], users=users)).p is not None
+
+
+def test_accuracy_is_tested_by_sums_over_each_users_queries():
+    """One user with four queries, nine with one: the user's four count four times as much."""
+    users = (*TWELVE[:10], *[TWELVE[0]] * 3)
+    ours = [1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1]
+    theirs = [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0]
+    found = compare(sample(ours, users=users), sample(theirs, users=users))
+    assert found.p == pytest.approx(enumerate_p([4, 1, 1, 1, 1, 1, -1]))
+
+
 def test_effects_of_a_small_table():
     """Mean squares: users 6.5, seeds 13.5, rest 1.5."""
     found = estimate_effects(np.array([[1.0, 2, 3], [3, 4, 8]]))
