@@ -22,7 +22,7 @@ def explain_marks(
     within = "" if len(suite.budgets) == 1 else " within one prompt budget"
     yield (
         f"{BOLD}not separable from the best of its column{within} (paired tests, Holm-corrected; "
-        "bounds don't compete)"
+        "bounds and controls don't compete)"
     )
     yield (
         f"*: differs from {suite.reference} (p < {1 - level:.2g}, Holm-corrected over the rows of "
