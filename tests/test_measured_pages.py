@@ -1,4 +1,4 @@
-"""Each number in the prose of docs/real_gpu.md and docs/on_a_gpu.md follows from stored outcomes."""
+"""Each number on docs/real.md, real_gpu.md and on_a_gpu.md follows from stored outcomes."""
 
 import json
 import re
@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
+REAL = REPOSITORY / "results/reference/real"
 REAL_GPU = REPOSITORY / "results/reference/real-gpu"
 SETS = ["LaMP-4", "LaMP-5", "LaMP-6"]
 PLUGS = ["pplug-paper", "pplug", "pplug-whitened", "embedding-to-prefix"]
@@ -135,6 +136,35 @@ def test_stored_seeds_match_the_scores(rows):
         assert row["seed_1"] == rows[row["method"], row["task"]]["value"]
 
 
+def test_what_three_seeds_on_real_authors_show():
+    page = read("real.md")
+    scores = pd.read_csv(REAL / "scores.csv").drop_duplicates(["task", "method"])
+    assert [set(scores[column]) for column in ("task", "n", "n_users")] == [{"LaMP-6"}, {80}, {40}]
+    rows = {row["method"]: row for row in scores.to_dict("records")}
+    methods = [name for name in rows if "@" not in name]
+    verdicts = {m: rows[m]["difference_verdict"] for m in methods if m != "zero-shot"}
+    assert {m: v for m, v in verdicts.items() if v != "unclear"} == {"pag": "worse"}
+    user = {m: rows[m]["control_difference"] for m in methods}
+    compared = [m for m in methods if not pd.isna(user[m])]
+    assert {rows[m]["control_difference_verdict"] for m in compared} == {"unclear"}
+    plugs = [rows[m]["control_difference_high"] for m in ("pplug", "pplug-whitened")]
+    seeds = rows["pplug-instruction-only"]["by_seed"].split()
+    assert max(methods, key=lambda m: rows[m]["value"]) == "copy-nearest-response"
+    claims = [
+        f"PAG is worse ({show(rows['pag']['difference'], signed=True)})",
+        f"costs `pplug` {show(user['pplug'])} and `pplug-whitened` {show(user['pplug-whitened'])}, "
+        f"and by their intervals at most {show(max(plugs))}.",
+        f"lose {show(user['bm25'])} and {show(user['dense'])} with another user's items",
+        f"PPlug with dense items {show(user['pplug-whitened-dense'])}.",
+        "score {}, {} and {}.".format(*(show(float(value)) for value in seeds)),
+        f"scores {show(rows['copy-nearest-response']['value'])}, the highest",
+    ]
+    assert [claim for claim in claims if claim not in page] == []
+    assert decimals(page) == set().union(*map(decimals, claims))
+    text = (REAL / "compare.txt").read_text(encoding="utf-8")
+    assert text.count("$ bench compare") == text.count("is statistically indistinguishable") == 2
+
+
 def test_the_numbers_measured_on_a_gpu():
     page = read("on_a_gpu.md")
     measured = json.loads((REPOSITORY / "results/reference/gpu/measured.json").read_text())
@@ -155,7 +185,7 @@ def test_the_numbers_measured_on_a_gpu():
 
 
 @pytest.mark.parametrize(
-    "file", [*REAL_GPU.iterdir(), *REAL_GPU.with_name("gpu").iterdir()], ids=str
+    "file", [*REAL.iterdir(), *REAL_GPU.iterdir(), *REAL_GPU.with_name("gpu").iterdir()], ids=str
 )
 def test_stored_outcomes_name_no_path_of_a_machine(file):
     assert not re.search(r'[" ]/(?!s\b)\w+/', file.read_text(encoding="utf-8"))

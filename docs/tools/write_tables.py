@@ -151,6 +151,11 @@ def write_real(task: str) -> str:
     return "\n".join(lines)
 
 
+def write_real_compare() -> str:
+    """What `bench compare` says of PPlug against retrieval."""
+    return f"```text\n{(REAL / 'compare.txt').read_text(encoding='utf-8').strip()}\n```"
+
+
 def _gap(row: dict[str, Any], gap: str) -> str:
     """A difference with its interval, in bold where a corrected test finds it."""
     if pd.isna(row[gap]):
@@ -306,7 +311,8 @@ def _interval(value: float, low: float, high: float) -> str:
 TABLES = {
     "headline": write_headline,
     "choice": write_choice,
-    **{f"real-{task}": partial(write_real, task) for task in ("LaMP-6", "LaMP-4", "LaMP-5")},
+    **{f"real-{task}": partial(write_real, task) for task in ("LaMP-6",)},
+    "real-compare": write_real_compare,
     "real-gpu": write_real_gpu,
     "real-seeds": write_real_seeds,
     "real-rates": write_real_rates,
