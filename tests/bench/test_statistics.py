@@ -117,6 +117,16 @@ def test_accuracy_is_tested_by_sums_over_each_users_queries():
     assert found.p == pytest.approx(enumerate_p([4, 1, 1, 1, 1, 1, -1]))
 
 
+@pytest.mark.parametrize(("reached", "separable"), [(2.5, False), (3.5, True)])
+def test_a_single_seed_counts_as_much_as_its_users(reached, separable):
+    """The error grows by √2: t is 2.5 or 3.5 by users alone, p .03 or .005; then .10 or .03."""
+    values = np.random.default_rng(0).normal(size=12)
+    values = (values - values.mean()) / values.std(ddof=1) + reached / 12**0.5
+    found = compare(sample(values, seeded=True), sample([0.0] * 12))
+    assert find_separable([found]) == [separable]
+    assert found.verdict == "unclear"
+
+
 def test_effects_of_a_small_table():
     """Mean squares: users 6.5, seeds 13.5, rest 1.5."""
     found = estimate_effects(np.array([[1.0, 2, 3], [3, 4, 8]]))
