@@ -101,8 +101,8 @@ def plan(
 ) -> Grid:
     """The grid of a suite, narrowed to some methods and tasks if given.
 
-    A method outside the suite runs on the suite's terms. Cells that share an adapted LLM are
-    neighbors, so that it is opened once.
+    A method outside the suite runs on the suite's terms. Cells that share an LLM are neighbors,
+    and among them those that share an adapted one, so that each is opened once.
 
     Raises:
         ConfigError: an unknown suite, task, method, LLM, encoder or option.
@@ -155,12 +155,17 @@ def plan(
             cells.setdefault((cell.place, cell.folder), cell)
     return Grid(
         name,
-        tuple(cells.values()),
+        tuple(sorted(cells.values(), key=lambda cell: _place_llm(suite, cell))),
         tuple(inapplicable),
         tuple(methods),
         tuple(tasks),
         tuple(without_weights),
     )
+
+
+def _place_llm(suite: Suite, cell: Cell) -> int:
+    """The LLM's place in the suite: an LLM that no task changes is loaded once for all its cells."""
+    return 0 if cell.llm is None else suite.llms.index(cell.llm)
 
 
 def _choose_tasks(wanted: Sequence[str], suite: Suite) -> list[str]:
