@@ -11,6 +11,7 @@ from bench.rows import Row, choose_rows, find_method, make_control_rows, resolve
 from bench.settings import Settings, Suite
 from methods import Method, MethodConfig
 from methods.core.controls import SEPARATOR
+from methods.core.runtime import require_labels
 from tasks import Task
 from tasks.budget import Budget
 from tasks.common.errors import ConfigError
@@ -123,6 +124,8 @@ def plan(
         rows = [resolve_row(settings, suite, method, task.name) for method in chosen_methods]
         rows += make_control_rows(suite, rows)
         _require_models(suite, name, [row.method for row in rows])
+        if any(row.method.uses_llm for row in rows):
+            _check_decoding(settings, suite, task)
         applicable = [row for row in rows if row.method.applicable(task)]
         inapplicable += [(row.name, task.name) for row in rows if row not in applicable]
         for source, seed, (llm, encoder, row, budget) in product(
@@ -202,6 +205,13 @@ def _require_models(suite: Suite, name: str, methods: Sequence[type[Method]]) ->
                 f"suite {name!r} names no {kind}, but {users[0]!r} needs one",
                 hint=f"Add {kind} = [...] to [suites.{name}], or give --set '{kind}=[...]'",
             )
+
+
+def _check_decoding(settings: Settings, suite: Suite, task: type[Task]) -> None:
+    """Raise ConfigError where an LLM answers by the likelihood of labels that the task lacks."""
+    for llm in suite.llms:
+        if settings.llm(llm).decoding.rule == "likelihood":
+            require_labels(task, llm)
 
 
 def _combine_terms(

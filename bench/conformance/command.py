@@ -108,7 +108,10 @@ def _load_source(settings: Settings, source: str, task: Task) -> tuple[Dataset, 
     """The first examples of a [data.*] table, in whichever split it has, "time" first."""
     _, suite = settings.suite(None)
     suite = suite.model_copy(update={"tasks": (task.name,), "split": "time"})
-    root = Data(settings, suite, source).root
+    try:
+        root = Data(settings, suite, source).root
+    except DataError as error:
+        raise _NoFilesError(error) from error
     splits: tuple[SplitName, ...] = ("time", "user")
     missing: list[DataError] = []
     for split in splits:
