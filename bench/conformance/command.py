@@ -16,7 +16,7 @@ from tasks import Dataset, Task
 from tasks.common.errors import DataError
 from tasks.data.layout import SplitName, find_files
 from tasks.data.loading import load_dataset
-from tasks.sample.grammar import has_sample
+from tasks.sample.grammars import has_sample
 from tasks.sample.writer import write_sample
 from tasks.table.task import TableTask
 

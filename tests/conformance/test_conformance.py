@@ -8,7 +8,7 @@ from bench.conformance.tiny_runtime import tiny_runtimes
 from methods import METHODS
 from tasks import TASKS
 from tasks.data.loading import load_dataset
-from tasks.sample.grammar import has_sample
+from tasks.sample.grammars import has_sample
 from tasks.sample.writer import write_sample
 
 CELLS = [
