@@ -24,8 +24,9 @@ EMBEDDED = "package:methods/embedded/weights/llm"
 
 @pytest.mark.parametrize("task_name", ["LaMP-2", "LaMP-3"])
 def test_prompts_read_once_against_once_a_label(tmp_path: Path, task_name: str) -> None:
+    torch.set_num_threads(1)  # threads that wait for each other count as CPU seconds
     llm = load_llm(EMBEDDED, cache=tmp_path, decoding={"num_beams": 1}).local
-    assert measure(llm, task_name, tmp_path / "data", queries=48, repeats=3) > 1
+    assert measure(llm, task_name, tmp_path / "data", queries=16, repeats=3) > 1
 
 
 def measure(llm: LanguageModel, task_name: str, data: Path, *, queries: int, repeats: int) -> float:
