@@ -96,7 +96,7 @@ def test_faults_name_file_and_row(files, tmp_path):
     good = lines.read_bytes()
     for bad in (b"{", '{"é": 1}'.encode("latin-1")):
         lines.write_bytes(good + bad)
-        with pytest.raises(DataError, match="train.jsonl: line 3 is not JSON"):
+        with pytest.raises(DataError, match=r"train\.jsonl: line 3 is not JSON"):
             convert_longlamp(files, out)
     lines.write_bytes(good)
     train.unlink()
