@@ -164,7 +164,7 @@ def plan(
 
 
 def _place_llm(suite: Suite, cell: Cell) -> int:
-    """The LLM's place in the suite: an LLM that no task changes is loaded once for all its cells."""
+    """The LLM's place in the suite: one that no task changes is loaded once for all its cells."""
     return 0 if cell.llm is None else suite.llms.index(cell.llm)
 
 

@@ -110,7 +110,15 @@ def _convert_set(
     task: LongLaMPTask, split: SplitName, set: SetName, files: list[Path], root: Path
 ) -> Converted:
     """Write questions and outputs of one set, row by row: a set may be larger than memory."""
-    done = Converted(task.name, split, set, {path.name: sha256_of(path) for path in files})
+    try:
+        sources = {path.name: sha256_of(path) for path in files}
+    except OSError as error:
+        raise DataError(
+            f"can't be read ({error.strerror or error})",
+            file=files[0],
+            hint="Make the files of the set readable",
+        ) from error
+    done = Converted(task.name, split, set, sources)
     folder = root / split / task.folder / set
     folder.mkdir(parents=True)
     with ExitStack() as stack:
@@ -211,16 +219,16 @@ def _read_parquet(path: Path) -> Iterator[Any]:
     try:
         for batch in ParquetFile(path).iter_batches(batch_size=64):
             yield from batch.to_pylist()
-    except (ArrowException, OSError) as error:
+    except (ArrowException, OSError, ValueError) as error:
         raise DataError(f"can't be read as Parquet ({error})", file=path, hint=WHERE) from error
 
 
 def _read_lines(path: Path) -> Iterator[Any]:
-    with path.open(encoding="utf-8") as lines:
+    with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             try:
                 yield json.loads(line)
-            except ValueError as error:
+            except ValueError as error:  # or not UTF-8
                 raise DataError(
                     f"line {number} is not JSON ({error})", file=path, hint=WHERE
                 ) from error

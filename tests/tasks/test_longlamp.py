@@ -101,7 +101,7 @@ def test_a_history_trains_on_the_tasks_own_inputs():
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("task", "own"), zip(ALL, (ABSTRACT, REVIEW, TOPIC), strict=True))
+@pytest.mark.parametrize(("task", "own"), [*zip(ALL, (ABSTRACT, REVIEW, TOPIC), strict=True)])
 def test_inputs_of_other_tasks_are_refused(task, own):
     headline = "Generate a headline for the following article: x"
     for input in {ABSTRACT, REVIEW, TOPIC, headline} - {own}:

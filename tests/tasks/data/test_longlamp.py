@@ -92,6 +92,13 @@ def test_faults_name_file_and_row(files, tmp_path):
         train.write_text(text)
         with pytest.raises(DataError, match=f"train.json: {message}.*Hugging Face"):
             convert_longlamp(files, out)
+    lines = files / "product_review_temporal/train.jsonl"
+    good = lines.read_bytes()
+    for bad in (b"{", '{"é": 1}'.encode("latin-1")):
+        lines.write_bytes(good + bad)
+        with pytest.raises(DataError, match=r"train\.jsonl: line 3 is not JSON"):
+            convert_longlamp(files, out)
+    lines.write_bytes(good)
     train.unlink()
     with pytest.raises(DataError, match="topic_writing_user: has no train set"):
         convert_longlamp(files, out)

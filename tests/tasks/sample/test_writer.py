@@ -43,7 +43,7 @@ def test_every_set_loads(root, name, split):
         assert len(loaded) == size
         assert (loaded.golds is None) == (set == "test")
         assert {0, 1} <= {*lengths}
-        assert max(lengths) >= 15
+        assert max(lengths) >= (10 if set == "test" else 15)  # of 20 queries, few are long
         assert all(len(b.text.split()) <= 40 for e in loaded.examples for b in e.history)
 
 
