@@ -65,7 +65,7 @@ def test_an_epoch_against_a_loop_that_pads_to_the_maxima(tmp_path: Path, task_na
         f"the LLM's tokens over {len(data.ids)} examples: {total:.1%} (prompts "
         f"{fill['prompt']:.1%}, responses {fill['response']:.1%})"
     )
-    assert slow / fast > 1
+    assert slow / fast >= 14
     assert total >= 0.85
 
 
