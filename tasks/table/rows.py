@@ -16,6 +16,8 @@ from tasks.templates.fields import is_encodable
 
 UNSAFE = re.compile(r"[%/\\\x00-\x1f\x7f]")
 WHOLE = re.compile(r"-?\d+")
+LARGEST = 1e15
+"""Numbers from here on are no answers on a scale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +132,15 @@ class AnswerReader:
 
 
 def read_number(text: str) -> float | None:
-    """The finite number that a text spells, also with a decimal comma; None for any other text."""
+    """The number that a text spells, also with a decimal comma; None for any other text.
+
+    Numbers of more than 15 digits are none, as in answers (`tasks.metrics.ordinal`).
+    """
     try:
         number = float(text.replace(",", ".") if "." not in text else text)
     except ValueError:
         return None
-    return number if math.isfinite(number) else None
+    return number if math.isfinite(number) and abs(number) < LARGEST else None
 
 
 def spell_number(number: float) -> str:
