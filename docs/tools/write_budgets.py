@@ -23,6 +23,7 @@ from bench.tables.notes import format_share
 from methods import METHODS
 from methods.core.method import MethodConfig
 from methods.core.runtime import Runtime
+from methods.models.config import LLMConfig
 from methods.models.encoder import Encoder
 from methods.models.generation import Generation
 from methods.models.tokenization import PromptTokenizer
@@ -55,12 +56,13 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
 class TokenizerOnly:
     """Stands in for an LLM: cuts and counts prompts as it would, and answers with their beginning.
 
-    `tokens`, `identity`, `name` and `prompt_overhead` are a LanguageModel's.
+    `tokens`, `config`, `identity`, `name` and `prompt_overhead` are a LanguageModel's.
     """
 
     tokens: PromptTokenizer
     identity: str = "a tokenizer alone"
     name: str = "a tokenizer alone"
+    config: LLMConfig = LLMConfig(model="a tokenizer alone")
 
     @property
     def prompt_overhead(self) -> int:
