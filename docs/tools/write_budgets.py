@@ -10,7 +10,7 @@ alone. PAG's summaries are stand-ins of full length, the beginning of what the s
 import argparse
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -62,7 +62,7 @@ class TokenizerOnly:
     tokens: PromptTokenizer
     identity: str = "a tokenizer alone"
     name: str = "a tokenizer alone"
-    config: LLMConfig = LLMConfig(model="a tokenizer alone")
+    config: LLMConfig = field(default_factory=lambda: LLMConfig(model="a tokenizer alone"))
 
     @property
     def prompt_overhead(self) -> int:
