@@ -40,7 +40,7 @@ METRICS = {"accuracy": "acc", "mae": "MAE", "rouge1": "R-1"}
 
 
 def write_headline() -> str:
-    """Primary metrics: a line per method, a column per task, the best method of each in bold."""
+    """Primary metrics: a line per method, a column per task; in bold what the best may be."""
     scores = pd.read_csv(OUTCOME / "scores.csv").drop_duplicates(["task", "method"])
     columns = list(scores.groupby("task", sort=False))
     heads = [
@@ -52,11 +52,9 @@ def write_headline() -> str:
     for method, label in METHODS.items():
         cells = []
         for _, group in columns:
-            values = group.set_index("method")["value"]
-            methods = values[[name for name, text in METHODS.items() if "*" not in text]]
-            best = methods.max() if group["higher_is_better"].iloc[0] else methods.min()
-            value = f"{values[method]:.3f}"
-            cells.append(f"**{value}**" if method in methods and values[method] == best else value)
+            row = group.set_index("method").loc[method]
+            value = f"{row['value']:.3f}"
+            cells.append(f"**{value}**" if row["best"] else value)
         lines.append(f"| {label} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
