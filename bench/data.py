@@ -146,6 +146,7 @@ class Data:
             limit=self._limit(set),
             known_faults=self.source.known_faults,
             dates=self.source.dates,
+            cache=self.settings.store.cache,
         )
 
     def _limit(self, set: SetName) -> int | None:

@@ -12,8 +12,8 @@ from bench.grid import Cell, Grid
 from bench.models import Models
 from bench.progress import Bars
 from bench.scoring import check_modules
-from bench.settings import Settings, Suite
-from bench.threads import set_threads
+from bench.settings import Settings
+from bench.threads import choose_threads
 
 OnOutcome = Callable[[Outcome], None]
 
@@ -46,6 +46,7 @@ def run_grid(
             store.check_cell(cell.folder)
     if left:
         store.require_writable(settings.store.runs)
+    threads = choose_threads(settings, suite, grid.methods)
     for cell in left:
         datas[cell.source].load(cell.task, suite.train)
         datas[cell.source].load(cell.task, suite.evaluate)
@@ -63,10 +64,10 @@ def run_grid(
         elsewhere: dict[int, Outcome] = {}
         number = min(suite.workers, len(left))
         if number > 1:
-            elsewhere = workers.run(settings, grid, number, bars, on_outcome)
+            elsewhere = workers.run(settings, grid, number, threads, bars, on_outcome)
         # What a worker left undone, perhaps because it was killed, runs here.
         rest = [cell for index, cell in enumerate(grid.cells) if index not in elsewhere]
-        here = _run_here(rest, settings, suite, suite.workers, datas, bars, on_outcome)
+        here = _run_here(rest, settings, threads, datas, bars, on_outcome)
         return [elsewhere.get(index) or next(here) for index in range(len(grid.cells))]
 
 
@@ -80,13 +81,14 @@ def _report_warnings(cells: Sequence[Cell], datas: dict[str, Data], console: Con
 def _run_here(
     cells: Sequence[Cell],
     settings: Settings,
-    suite: Suite,
-    number: int,
+    threads: int,
     datas: dict[str, Data],
     bars: Bars,
     on_outcome: OnOutcome,
 ) -> Iterator[Outcome]:
-    set_threads(settings, suite, number)
+    import torch
+
+    torch.set_num_threads(threads)
     reporter = bars.reporter(0)
     models = Models(settings, reporter)
     for cell in cells:

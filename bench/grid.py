@@ -11,6 +11,7 @@ from bench.rows import Row, choose_rows, find_method, make_control_rows, resolve
 from bench.settings import Settings, Suite
 from methods import Method, MethodConfig
 from methods.core.controls import SEPARATOR
+from methods.core.runtime import require_labels
 from tasks import Task
 from tasks.budget import Budget
 from tasks.common.errors import ConfigError
@@ -100,8 +101,8 @@ def plan(
 ) -> Grid:
     """The grid of a suite, narrowed to some methods and tasks if given.
 
-    A method outside the suite runs on the suite's terms. Cells that share an adapted LLM are
-    neighbors, so that it is opened once.
+    A method outside the suite runs on the suite's terms. Cells that share an LLM are neighbors,
+    and among them those that share an adapted one, so that each is opened once.
 
     Raises:
         ConfigError: an unknown suite, task, method, LLM, encoder or option.
@@ -123,6 +124,8 @@ def plan(
         rows = [resolve_row(settings, suite, method, task.name) for method in chosen_methods]
         rows += make_control_rows(suite, rows)
         _require_models(suite, name, [row.method for row in rows])
+        if any(row.method.uses_llm for row in rows):
+            _check_decoding(settings, suite, task)
         applicable = [row for row in rows if row.method.applicable(task)]
         inapplicable += [(row.name, task.name) for row in rows if row not in applicable]
         for source, seed, (llm, encoder, row, budget) in product(
@@ -152,12 +155,17 @@ def plan(
             cells.setdefault((cell.place, cell.folder), cell)
     return Grid(
         name,
-        tuple(cells.values()),
+        tuple(sorted(cells.values(), key=lambda cell: _place_llm(suite, cell))),
         tuple(inapplicable),
         tuple(methods),
         tuple(tasks),
         tuple(without_weights),
     )
+
+
+def _place_llm(suite: Suite, cell: Cell) -> int:
+    """The LLM's place in the suite: one that no task changes is loaded once for all its cells."""
+    return 0 if cell.llm is None else suite.llms.index(cell.llm)
 
 
 def _choose_tasks(wanted: Sequence[str], suite: Suite) -> list[str]:
@@ -202,6 +210,13 @@ def _require_models(suite: Suite, name: str, methods: Sequence[type[Method]]) ->
                 f"suite {name!r} names no {kind}, but {users[0]!r} needs one",
                 hint=f"Add {kind} = [...] to [suites.{name}], or give --set '{kind}=[...]'",
             )
+
+
+def _check_decoding(settings: Settings, suite: Suite, task: type[Task]) -> None:
+    """Raise ConfigError where an LLM answers by the likelihood of labels that the task lacks."""
+    for llm in suite.llms:
+        if settings.llm(llm).decoding.rule == "likelihood":
+            require_labels(task, llm)
 
 
 def _combine_terms(

@@ -23,7 +23,6 @@ from bench.grid import Grid, plan
 from bench.models import Models
 from bench.progress import Bars, Doing, Reporter
 from bench.settings import Settings
-from bench.threads import set_threads
 from tasks.common.errors import StorageError
 
 
@@ -61,11 +60,17 @@ Message = Ready | Finished | Unstorable | Working
 
 
 def run(
-    settings: Settings, grid: Grid, number: int, bars: Bars, report: Callable[[Outcome], None]
+    settings: Settings,
+    grid: Grid,
+    number: int,
+    threads: int,
+    bars: Bars,
+    report: Callable[[Outcome], None],
 ) -> dict[int, Outcome]:
     """Run a grid's cells in `number` workers.
 
     Args:
+        threads: of each worker.
         bars: shows what each worker does.
         report: called with each outcome as it comes.
 
@@ -88,7 +93,7 @@ def run(
             ours, theirs = context.Pipe()
             process: BaseProcess = context.Process(
                 target=_work,
-                args=(settings, grid.suite, grid.methods, grid.tasks, number, theirs),
+                args=(settings, grid.suite, grid.methods, grid.tasks, threads, theirs),
                 daemon=True,
             )
             process.start()
@@ -163,15 +168,17 @@ def _work(
     suite_name: str,
     methods: tuple[str, ...],
     tasks: tuple[str, ...],
-    number: int,
+    threads: int,
     connection: Connection,
 ) -> None:
     """A worker's main function: run the cells whose indices arrive, until None does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Ctrl-C, the parent terminates its workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    import torch
+
+    torch.set_num_threads(threads)
     try:
         _, suite = settings.suite(suite_name)
-        set_threads(settings, suite, number)
         cells = plan(settings, suite_name, methods=methods, tasks=tasks).cells
         datas = open_sources(settings, suite)
         reporter = Reporter(lambda doing: connection.send(Working(doing)))

@@ -31,7 +31,7 @@ class PPlugConfig(PrefixConfig):
         encoder_learning_rate: of the input encoder; None: the same as for all other parts, as in
             the paper. A pretrained encoder tolerates only lower rates than newly initialised parts.
         temperature: of the softmax; the paper has none (1).
-        history_top_k: only the k behaviours nearest to the input by the frozen encoder (Table 5).
+        history_top_k: only the k behaviours nearest to the input by the frozen encoder (Table 4).
         n_tokens: soft tokens of the user; the paper has one.
         whiten: Proj reads whitened history vectors, see `Whitening`; the paper doesn't whiten.
             Sentence vectors of one task mostly point in one direction, and topics explain most of

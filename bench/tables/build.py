@@ -149,7 +149,9 @@ def _build_column(
             queries_cut=sum(totals.queries_cut or 0 for totals in found.totals),
         )
     column = Column(place, metric_name, comparing.higher_is_better, comparing.n)
-    competing = [key for key, found in results.items() if not found.bound]
+    competing = [
+        key for key, found in results.items() if not found.bound and SEPARATOR not in key.method
+    ]
     return column, comparing.mark_best(correct_entries(entries), competing)
 
 

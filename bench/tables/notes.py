@@ -67,7 +67,10 @@ def _state_terms(settings: Settings, suite: Suite) -> Iterator[str]:
             yield f"LLM {name}: {source}, served ({served.dialect}), {template}, greedy"
             continue
         beams = llm.decoding.num_beams
-        yield f"LLM {name}: {source}, adapt={llm.adapt}, {beams} beam{'s' * (beams != 1)}"
+        rule = f"{beams} beam{'s' * (beams != 1)}"
+        if llm.decoding.rule == "likelihood":
+            rule = "answers are the likeliest label"
+        yield f"LLM {name}: {source}, adapt={llm.adapt}, {rule}"
     for name in suite.encoders:
         yield f"encoder {name}: {settings.encoder(name).model}"
 

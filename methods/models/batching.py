@@ -57,13 +57,18 @@ class BatchSize:
 
 
 def in_batches(
-    lengths: Sequence[int], size: BatchSize, forward: Callable[[Sequence[int]], Sequence[R]]
+    lengths: Sequence[int],
+    size: BatchSize,
+    forward: Callable[[Sequence[int]], Sequence[R]],
+    *,
+    copies: int = 1,
 ) -> list[R]:
     """Apply `forward` to all rows, longest first so that memory runs out early or never.
 
     Args:
         lengths: of the rows, in tokens.
         forward: row indices → one result per row, in that order.
+        copies: of each row that `forward` makes, so that a batch holds fewer rows.
 
     Returns:
         One result per row, in the order of `lengths`.
@@ -72,7 +77,12 @@ def in_batches(
     results: dict[int, R] = {}
     while len(results) < len(order):
         left = order[len(results) :]
-        rows, found = size.fit(lambda n, left=left: (left[:n], forward(left[:n])))  # type: ignore[misc]
+        rows, found = size.fit(
+            lambda n, left=left: (  # type: ignore[misc]
+                chosen := left[: max(1, n // copies)],
+                forward(chosen),
+            )
+        )
         results.update(zip(rows, found, strict=True))
     return [results[row] for row in range(len(lengths))]
 

@@ -15,6 +15,9 @@ from methods.models.encoder import Encoder, Side, Vectors
 from tasks.common.errors import StorageError
 from tasks.common.progress import Progress
 
+ENCODING_VERSION = 2
+"""Part of the folder's name; raised whenever `Encoder.encode` gives the same text other bits."""
+
 _CHUNK = 512  # texts encoded and committed together; a killed process loses at most one chunk
 _LOCK_SECONDS = 3600.0  # a process may have to wait while others encode their chunks
 _TABLE = """
@@ -26,10 +29,10 @@ create table if not exists vectors
 class EmbeddingStore:
     """One encoder's vectors, shared by all users, splits, methods, runs and processes.
 
-    The folder `folder`/<encoder identity>/ holds two files. `vectors.f32` has rows of D float32
-    values in the order of encoding and is memory-mapped. `index.sqlite` maps 16 bytes of a text's
-    SHA-256 (the text as the encoder reads it, prefix included) to its row and the row's CRC-32. The
-    texts themselves aren't stored.
+    The folder `folder`/<encoder identity>-<version of encoding>/ holds two files. `vectors.f32` has
+    rows of D float32 values in the order of encoding and is memory-mapped. `index.sqlite` maps 16
+    bytes of a text's SHA-256 (the text as the encoder reads it, prefix included) to its row and the
+    row's CRC-32. The texts themselves aren't stored.
 
     Rows are written and synced before the index refers to them, so a process killed at any point
     loses at most the current chunk. Writers take turns by SQLite's lock, so no two encode the same
@@ -42,7 +45,7 @@ class EmbeddingStore:
 
     def __init__(self, encoder: Encoder, folder: Path, progress: Progress | None = None) -> None:
         self.encoder = encoder
-        self.folder = folder / encoder.identity
+        self.folder = folder / f"{encoder.identity}-{ENCODING_VERSION}"
         self.progress = progress or Progress()
         self.healed = 0
         self._data = self.folder / "vectors.f32"

@@ -40,14 +40,15 @@ class Encoder:
     """Texts → vectors, with frozen weights.
 
     Texts longer than min(config.max_length, the model's own limit) tokens are cut. Each text gets
-    the prefix of its side, verbatim; prompts stored with the model are ignored. Batch composition
-    changes a vector only by the rounding of floats (about 1e-6 in float32).
+    the prefix of its side, verbatim; prompts stored with the model are ignored. A vector depends on
+    nothing but its text, to the last bit, on one device with one number of threads: see
+    `methods.models.encoding`.
 
     Attributes:
         identity: content key, see `identity_of`.
         dimension: D, the length of a vector.
         config: as given.
-        calls: number of texts encoded so far.
+        calls: number of distinct texts encoded so far.
     """
 
     def __init__(self, model: "SentenceTransformer", config: EncoderConfig, identity: str) -> None:
@@ -100,14 +101,11 @@ class Encoder:
         """Vectors of `texts`, float32 [N, D]. Raises ModelError where they aren't finite."""
         if not texts:
             return np.empty((0, self.dimension), np.float32)
-        vectors = self.model.encode(
-            [self.text(text, side) for text in texts],
-            prompt="",
-            batch_size=self.config.batch_size,
-            show_progress_bar=False,
-        )
-        self.calls += len(texts)
-        vectors = np.asarray(vectors, np.float32)
+        from methods.models.encoding import encode_texts
+
+        read = [self.text(text, side) for text in texts]
+        vectors = encode_texts(self.model, read, most_rows=self.config.batch_size)
+        self.calls += len(set(texts))
         if not np.isfinite(vectors).all():
             raise ModelError(
                 "produces vectors that are not finite",

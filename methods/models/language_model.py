@@ -12,6 +12,7 @@ from methods.models.batching import BatchSize, in_batches
 from methods.models.config import LLMConfig
 from methods.models.finite import check_logits, not_finite
 from methods.models.generation import Generation, fix_decoding, generate_batch
+from methods.models.labels import can_share, score_labels, score_labels_apart
 from methods.models.likelihood import sum_nll
 from methods.models.positions import check_positions
 from methods.models.quantization import count_parameters
@@ -79,6 +80,7 @@ class LanguageModel:
         self._batch_size = BatchSize(config.batch_size)
         self._embedding_scale: float | None = None
         self._embedding_norm: float | None = None
+        self._shares: bool | None = None
         beams, bos = config.decoding.num_beams, tokenizer.bos_token_id
         fix_decoding(self.model, self.tokens, num_beams=beams, bos=bos)
 
@@ -119,6 +121,7 @@ class LanguageModel:
             "batch_size": self._batch_size.size,
             "num_beams": self.config.decoding.num_beams,
             "early_stopping": False,
+            **self.config.decoding.rule_part,
         }
 
     def embedding_norm(self) -> float:
@@ -233,27 +236,70 @@ class LanguageModel:
         max_input_tokens: int,
         prefix: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """log P(label | prompt), summed over the label's tokens and the end of sequence: [N, L]."""
-        if not prompts:
-            return torch.empty(0, len(labels))
-        lengths = [len(prompt.ids) for prompt in self.tokens.encode(prompts, max_input_tokens)]
-        longest = max(self.tokens.count(label) for label in labels) + 1
+        """log P(label | prompt), summed over the label's tokens and the end of sequence: [N, L].
 
-        def score(pairs: Sequence[int]) -> list[torch.Tensor]:
-            rows = [pair // len(labels) for pair in pairs]
+        A prompt is read once for all labels, where the architecture's cache allows it
+        (`score_labels`); else once a label, which gives the same but for rounding.
+
+        Raises:
+            ModelError: as `generate`.
+        """
+        encoded = [prompt.ids for prompt in self.tokens.encode(prompts, max_input_tokens)]
+        targets = self._encode_labels(labels)
+        soft = 0 if prefix is None else prefix.shape[1]
+        lengths = [len(ids) for ids in encoded]
+        read = max(lengths, default=0) + soft
+        check_positions(self.model, read, max(map(len, targets)), self.name)
+        scale = 1.0 if prefix is None else self.embedding_scale()
+        score = score_labels if self._shares_prompts() else score_labels_apart
+
+        def answer(rows: Sequence[int]) -> list[torch.Tensor]:
             self.before_batch(rows)
-            nll, _ = self.loss(
-                [prompts[row] for row in rows],
-                [labels[pair % len(labels)] for pair in pairs],
-                max_input_tokens=max_input_tokens,
-                max_response_tokens=longest,
-                prefix=None if prefix is None else prefix[rows],
-            )
-            return list(-nll.cpu())
+            own = None if prefix is None else prefix[list(rows)]
+            ids = [encoded[row] for row in rows]
+            found = score(self.model, ids, targets, self.tokens.pad, own, scale=scale)
+            if not torch.isfinite(found).all():
+                raise not_finite(self.name, [prompts[row] for row in rows], own)
+            return list(found.cpu())
 
-        pair_lengths = [length for length in lengths for _ in labels]
-        scores = in_batches(pair_lengths, self._batch_size, score)
-        return torch.stack(scores).view(len(prompts), len(labels))
+        found = in_batches(lengths, self._batch_size, answer, copies=len(labels))
+        return torch.stack(found) if found else torch.empty(0, len(labels))
+
+    def choose_labels(
+        self,
+        prompts: Sequence[str],
+        labels: Sequence[str],
+        *,
+        max_input_tokens: int,
+        prefix: torch.Tensor | None = None,
+    ) -> list[Generation]:
+        """The likeliest label after each prompt, the first of equal ones; no token is generated.
+
+        Args and errors as `label_likelihoods`.
+        """
+        found = self.label_likelihoods(
+            prompts, labels, max_input_tokens=max_input_tokens, prefix=prefix
+        ).tolist()
+        return [
+            Generation(labels[scores.index(max(scores))], len(prompt.ids), prompt.truncated, 0)
+            for scores, prompt in zip(
+                found, self.tokens.encode(prompts, max_input_tokens), strict=True
+            )
+        ]
+
+    def _encode_labels(self, labels: Sequence[str]) -> list[list[int]]:
+        longest = max(self.tokens.count(label) for label in labels) + 1
+        return self.tokens.encode_responses(labels, longest)
+
+    def _shares_prompts(self) -> bool:
+        """Whether labels can be scored behind prompts that are read once; tried out once."""
+        if self._shares is None:
+            self.before_batch([0, 0])
+            first, room = PROBE.split()[0], self.prompt_overhead + len(PROBE)
+            probes = [prompt.ids for prompt in self.tokens.encode([PROBE, first], room)]
+            labels = self._encode_labels(["a", PROBE])
+            self._shares = can_share(self.model, probes, labels, self.tokens.pad)
+        return self._shares
 
     def checkpointed(self, enabled: bool = True) -> AbstractContextManager[None]:
         """Within, `loss` recomputes activations in the backward pass (`checkpoint_activations`)."""

@@ -115,10 +115,8 @@ class PromptMethod(Method[C]):
         """
         prompts = self.prompts(examples) if prompts is None else prompts
         answerable = [row for row, prompt in enumerate(prompts) if prompt.text is not None]
-        generations = self.runtime.llm.generate(
+        generations = self.runtime.ask(
             [prompts[row].text or "" for row in answerable],
-            max_new_tokens=self.task.max_new_tokens,
-            max_input_tokens=self.runtime.max_input_tokens,
             prefix=None if prefix is None else prefix[answerable],
         )
         answers = dict(zip(answerable, generations, strict=True))

@@ -91,11 +91,7 @@ class Feedback:
         distinct = sorted(set(prompts), key=lambda prompt: (-len(prompt), prompt))
 
         def ask(rows: Sequence[int]) -> list[str]:
-            generations = self.runtime.llm.generate(
-                [distinct[row] for row in rows],
-                max_new_tokens=self.runtime.task.max_new_tokens,
-                max_input_tokens=self.runtime.max_input_tokens,
-            )
+            generations = self.runtime.ask([distinct[row] for row in rows])
             return read_texts(generations, self.runtime.llm.name)
 
         keys = [_key(prompt) for prompt in distinct]

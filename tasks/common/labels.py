@@ -4,14 +4,18 @@ import math
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+UNSEEN = dict.fromkeys((0x200B, 0x200E, 0x200F, 0x2060, 0xFEFF, 0x00AD))
+"""Characters without width that editors leave in labels."""
+
 
 def fold_label(text: str) -> str:
     """The form in which spellings of one label are equal: "comedy " and "Comedy", "５" and "5.0".
 
-    Space is collapsed, case and full-width forms are dropped, and a number is written without a
-    needless fraction or sign.
+    Space is collapsed; case, full-width forms and characters without width are dropped; a number
+    is written without a needless fraction or sign.
     """
-    folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    seen = unicodedata.normalize("NFKC", text.translate(UNSEEN))
+    folded = " ".join(seen.casefold().split())
     try:
         number = float(folded)
     except ValueError:

@@ -55,7 +55,9 @@ def read_json(path: Path, *, official: bool = True) -> Document:
         raise DataError(
             f"can't be read ({error.strerror or error})", file=path, hint=readable
         ) from error
+    digest = hashlib.sha256(data).hexdigest()
     text = _decode(data, path, official)
+    del data  # a large file's text is not held twice while it is parsed
     if not text.strip("\0 \t\r\n"):
         raise DataError("the file is empty", file=path, hint=again)
     try:
@@ -70,7 +72,7 @@ def read_json(path: Path, *, official: bool = True) -> Document:
             file=path,
             hint=USE_OFFICIAL if official else "Write the number as text, in quotes",
         ) from error
-    return Document(path, value, hashlib.sha256(data).hexdigest(), hint)
+    return Document(path, value, digest, hint)
 
 
 def _decode(data: bytes, path: Path, official: bool) -> str:

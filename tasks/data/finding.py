@@ -19,6 +19,14 @@ FIXES = {
     "empty-gold": "Remove the question and its output: every answer scores 0",
     "huge-text": "Shorten the text: the prompt budget cuts it anyway",
     "duplicate-profile-ids": "Give each item of a profile an id of its own",
+    "unreadable-row": "Correct the row, or remove it",
+    "unreadable-time": "Correct the time, or set `dates` to the way in which all are written",
+    "output-is-no-number": 'Correct the output, or set kind = "classification"',
+    "repeated-id": "Give every row an id of its own, or leave `id` out",
+    **{
+        f"missing-{role}": "Fill the cell, or remove the row"
+        for role in ("user", "input", "output", "time", "id")
+    },
     "rouge-blind": 'Set words = "unicode" for the task: ROUGE and BLEU then read every script, and '
     "tables show chrF beside them",
     "bm25-blind": 'Set words = "unicode" for the task',

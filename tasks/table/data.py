@@ -6,6 +6,7 @@ from typing import Any
 
 from tasks.common.errors import DataError
 from tasks.common.files import content_key
+from tasks.common.instants import Instant
 from tasks.data.document import Document
 from tasks.data.layout import SetName, SplitName
 from tasks.data.validation import build_example, read_golds
@@ -125,7 +126,24 @@ class TableData:
         else:
             what = f"no user has {least} rows before a {set} query of {self.name}"
             hint = "Set dev, test or min_history lower, or name the column that tells users apart"
+            if self._lacks_times(least):
+                hint = (
+                    "Rows of one time are no history of each other: give times that differ, or "
+                    "leave `time` out where the rows stand in order"
+                )
         return DataError(what, file=self.config.file, hint=f"{hint} in [tasks.{self.name}]")
+
+    def _lacks_times(self, least: int) -> bool:
+        """Whether users have rows enough, but too few different times."""
+        times: dict[str, list[Instant]] = {}
+        for row in self.rows.rows:
+            times.setdefault(row.user, []).append(row.time)
+        enough = [of_user for of_user in times.values() if len(of_user) > least]
+        return (
+            self.config.time is not None
+            and bool(enough)
+            and all(len(set(of_user)) <= least for of_user in enough)
+        )
 
     def _require_known_labels(self, set: SetName, queries: tuple[Query, ...]) -> None:
         """Labels that only evaluated rows hold can't be inferred without looking at the golds."""

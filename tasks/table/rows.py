@@ -12,9 +12,12 @@ from tasks.common.labels import LabelReader
 from tasks.table.config import TableConfig
 from tasks.table.reading import RawRow, Table
 from tasks.task import Kind
+from tasks.templates.fields import is_encodable
 
 UNSAFE = re.compile(r"[%/\\\x00-\x1f\x7f]")
 WHOLE = re.compile(r"-?\d+")
+LARGEST = 1e15
+"""Numbers from here on are no answers on a scale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +132,15 @@ class AnswerReader:
 
 
 def read_number(text: str) -> float | None:
-    """The finite number that a text spells, also with a decimal comma; None for any other text."""
+    """The number that a text spells, also with a decimal comma; None for any other text.
+
+    Numbers of more than 15 digits are none, as in answers (`tasks.metrics.ordinal`).
+    """
     try:
         number = float(text.replace(",", ".") if "." not in text else text)
     except ValueError:
         return None
-    return number if math.isfinite(number) else None
+    return number if math.isfinite(number) and abs(number) < LARGEST else None
 
 
 def spell_number(number: float) -> str:
@@ -153,7 +159,7 @@ def _find_fault(raw: RawRow, config: TableConfig) -> RowFault | None:
         text = raw.cells.get(column)
         if text is None:
             return RowFault(raw.number, f"missing-{role}", f"has no {role} (column {column!r})")
-        if not _is_encodable(text):
+        if not is_encodable(text):
             what = f"has half a character (a lone surrogate) in column {column!r}"
             return RowFault(raw.number, "unreadable-row", what)
     return None
@@ -190,7 +196,7 @@ def _convert(
 
 def _read_attributes(cells: Mapping[str, str], config: TableConfig) -> Iterator[tuple[str, str]]:
     for name in config.attributes:
-        if name in cells and _is_encodable(cells[name]):
+        if name in cells and is_encodable(cells[name]):
             yield name, cells[name].strip()
 
 
@@ -199,11 +205,3 @@ def make_safe(name: str) -> str:
     name = name.strip()
     safe = UNSAFE.sub(lambda found: f"%{ord(found[0]):02X}", name)
     return safe if safe not in {".", ".."} else f"%2E{safe[1:]}"
-
-
-def _is_encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -293,14 +293,13 @@ def test_check_says_where_a_method_is_not_applicable(bench):
 
 
 @pytest.mark.usefixtures("garden")
-def test_check_skips_a_task_without_sample_data(bench):
-    skipped = "skip  garden  no sample data (give --data SOURCE)"
-    for arguments in [(), ("-t", "garden")]:
-        done = bench("check", "majority-label", *arguments)
-        assert (done.code, skipped in done.out.splitlines()) == (0, True), done.err
-        assert any(line.startswith("pass  LaMP-3") for line in done.out.splitlines()) is not bool(
-            arguments
-        )
+def test_check_skips_a_task_without_data_unless_it_is_named(bench):
+    done = bench("check", "majority-label")
+    assert (done.code, "skip  garden  no data" in done.out.splitlines()) == (0, True), done.err
+    assert any(line.startswith("pass  LaMP-3") for line in done.out.splitlines())
+    named = bench("check", "majority-label", "-t", "garden")
+    assert (named.code, named.out) == (2, "")
+    assert "no [data.*] table of bench.toml has a train and a dev set of garden" in named.err
 
 
 @pytest.mark.usefixtures("garden")

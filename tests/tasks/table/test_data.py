@@ -3,7 +3,11 @@
 import pytest
 
 from tasks.common.errors import DataError
+from tasks.common.labels import fold_label
 from tasks.table.auditing import audit_table
+from tasks.table.guessing import guess_roles
+from tasks.table.reading import read_table
+from tasks.table.rows import read_number
 from tasks.table.task import make_task
 from tests.tasks.table.support import declare, histories, make_data, write_rows
 
@@ -162,3 +166,35 @@ def test_a_right_answer_scores_1_in_every_script(tmp_path, text):
     scores = task().score([Prediction(id, gold) for id, gold in golds.items()], golds)
     assert scores["rouge1"].value == 1
     assert scores["chrf"].value == 100
+
+
+def test_a_column_of_dates_is_the_time_whatever_its_name(tmp_path):
+    """In German: who asks is one of 3, the day one of 12, and both recur."""
+    rows = [f"{n};Frau {n % 3};0{n % 9 + 1}.04.2024;Anliegen {n};{'ab'[n % 2]}" for n in range(24)]
+    path = write_rows(tmp_path / "t.csv", *rows, header="Nummer;Kundin;Datum;Anliegen;Team")
+    roles = guess_roles(read_table(path), {})
+    assert (roles["user"], roles["time"]) == ("Kundin", "Datum")
+
+
+def test_numbers_are_not_taken_for_dates(tmp_path):
+    rows = [f"ann,{2001 + n},text {n},{n % 3}" for n in range(9)]
+    path = write_rows(tmp_path / "t.csv", *rows, header="person,built,words,answer")
+    assert "time" not in guess_roles(read_table(path), {})
+
+
+@pytest.mark.parametrize("number", ["9" * 300, "1e15", "-1000000000000000"])
+def test_a_number_of_more_than_15_digits_is_no_answer(number):
+    assert read_number(number) is None
+    assert read_number("999999999999999") == 999_999_999_999_999
+
+
+def test_characters_without_width_make_no_other_label():
+    assert fold_label("come\u200bdy\ufeff") == fold_label("Comedy")
+    assert fold_label("👨‍👩‍👧") != fold_label("👨👩👧")  # joined by a character with a meaning
+
+
+def test_rows_of_one_time_are_named_as_the_cause_of_an_empty_set(tmp_path):
+    rows = [f"{n},u{n % 2},2024-01-01,text {n},{'ab'[n % 2]}" for n in range(12)]
+    task = make_task("mine", declare(write_rows(tmp_path / "t.csv", *rows)), "time")
+    with pytest.raises(DataError, match="Rows of one time are no history of each other"):
+        task.data.load(task(), "dev")
