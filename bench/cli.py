@@ -133,8 +133,8 @@ def run(
     from bench.engine import run_grid
 
     log = make_console(stderr=True)
-    log.print("planning …", soft_wrap=True)
-    settings, grid = _plan(suite, method, task, set, config)
+    with log.status("planning …"):  # in a terminal only
+        settings, grid = _plan(suite, method, task, set, config)
     file = announce(settings, grid, log)
 
     def report(outcome: Outcome) -> None:

@@ -13,7 +13,7 @@ from bench.models import Models
 from bench.progress import Bars
 from bench.scoring import check_modules
 from bench.settings import Settings
-from bench.threads import choose_threads
+from bench.threads import choose_threads, set_threads
 
 OnOutcome = Callable[[Outcome], None]
 
@@ -41,15 +41,16 @@ def run_grid(
     datas = open_sources(settings, suite)
     left = [cell for cell in grid.cells if not store.is_done(cell.folder)]
     # Damaged results, an unwritable folder and faulty data are reported before any computation.
-    for cell in grid.cells:
-        if store.is_done(cell.folder):
-            store.check_cell(cell.folder)
-    if left:
-        store.require_writable(settings.store.runs)
-    threads = choose_threads(settings, suite, grid.methods)
-    for cell in left:
-        datas[cell.source].load(cell.task, suite.train)
-        datas[cell.source].load(cell.task, suite.evaluate)
+    with console.status("checking results and data …"):  # in a terminal only
+        for cell in grid.cells:
+            if store.is_done(cell.folder):
+                store.check_cell(cell.folder)
+        if left:
+            store.require_writable(settings.store.runs)
+        threads = choose_threads(settings, suite, grid.methods) if left else 1
+        for cell in left:
+            datas[cell.source].load(cell.task, suite.train)
+            datas[cell.source].load(cell.task, suite.evaluate)
     _report_warnings(left, datas, console)
     for source, task in {(cell.source, cell.task): None for cell in left}:
         evaluated = datas[source].load(task, suite.evaluate)
@@ -86,13 +87,11 @@ def _run_here(
     bars: Bars,
     on_outcome: OnOutcome,
 ) -> Iterator[Outcome]:
-    import torch
-
-    torch.set_num_threads(threads)
     reporter = bars.reporter(0)
     models = Models(settings, reporter)
     for cell in cells:
         if not store.is_done(cell.folder):
+            set_threads(threads)
             reporter.start_cell(cell.title)
         outcome = run_cell(cell, settings, datas[cell.source], models, reporter)
         on_outcome(outcome)

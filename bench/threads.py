@@ -32,6 +32,14 @@ def wait_passively() -> None:
         os.environ.setdefault(name, value)
 
 
+def set_threads(number: int) -> None:
+    """Let an operation of torch use that many threads in this process."""
+    import torch
+
+    count_default_threads()  # which this number would hide
+    torch.set_num_threads(number)
+
+
 def choose_threads(settings: "Settings", suite: "Suite", methods: Sequence[str] = ()) -> int:
     """Threads of each process that runs cells of a suite.
 

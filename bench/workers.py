@@ -23,6 +23,7 @@ from bench.grid import Grid, plan
 from bench.models import Models
 from bench.progress import Bars, Doing, Reporter
 from bench.settings import Settings
+from bench.threads import set_threads
 from tasks.common.errors import StorageError
 
 
@@ -174,9 +175,7 @@ def _work(
     """A worker's main function: run the cells whose indices arrive, until None does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Ctrl-C, the parent terminates its workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    import torch
-
-    torch.set_num_threads(threads)
+    set_threads(threads)
     try:
         _, suite = settings.suite(suite_name)
         cells = plan(settings, suite_name, methods=methods, tasks=tasks).cells

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from transformers import GenerationConfig
 
 from methods.models.inputs import build_inputs
 from methods.models.tokenization import EncodedPrompt, PromptTokenizer
@@ -64,6 +63,8 @@ def fix_decoding(model: Any, tokens: PromptTokenizer, *, num_beams: int, bos: in
     if start is None:
         start = getattr(model.config, "decoder_start_token_id", None)
     ends = {tokens.eos} | (set() if eos is None else {eos} if isinstance(eos, int) else set(eos))
+    from transformers import GenerationConfig  # slow: imported with the first model
+
     model.generation_config = GenerationConfig(
         do_sample=False,
         num_beams=num_beams,

@@ -79,7 +79,6 @@ def test_run_reports_counts_and_prints_the_table(done, bench):
     again = bench("run")
     assert again.code == 0
     assert again.err.splitlines() == [
-        "planning …",
         "suite s: 3 cells: 3 done, 0 failed, 0 left",
         "0 done, 3 kept, 0 failed",
     ]
