@@ -131,11 +131,13 @@ def run(
     from bench.announcing import announce
     from bench.cell import Outcome, State
     from bench.engine import run_grid
+    from bench.estimate import expect_seconds
 
     log = make_console(stderr=True)
     with log.status("planning …"):  # in a terminal only
         settings, grid = _plan(suite, method, task, set, config)
-    file = announce(settings, grid, log)
+        expected = expect_seconds(grid)
+    file = announce(settings, grid, expected, log)
 
     def report(outcome: Outcome) -> None:
         if outcome.state != "kept":
@@ -143,7 +145,7 @@ def run(
             line = f"{outcome.state}  {outcome.cell.title}  {reason}".rstrip()
             log.print(line, style="red" if outcome.state == "failed" else "", soft_wrap=True)
 
-    outcomes = run_grid(settings, grid, log, report, log=file)
+    outcomes = run_grid(settings, grid, log, report, expected=expected, log=file)
     states = [outcome.state for outcome in outcomes]
     table = tables.build(settings, grid, all_metrics=all_metrics, allow_unequal=True)
     render.print_table(table, make_console())

@@ -1,6 +1,6 @@
 """Runs the cells of a grid: one after the other in this process, or in several of this machine."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -14,18 +14,26 @@ from bench.progress import Bars
 from bench.scoring import check_modules
 from bench.settings import Settings
 from bench.threads import choose_threads, set_threads
+from bench.time_left import TimeLeft
 
 OnOutcome = Callable[[Outcome], None]
 
 
 def run_grid(
-    settings: Settings, grid: Grid, console: Console, report: OnOutcome, *, log: Path | None = None
+    settings: Settings,
+    grid: Grid,
+    console: Console,
+    report: OnOutcome,
+    *,
+    expected: Mapping[str, float | None] | None = None,
+    log: Path | None = None,
 ) -> list[Outcome]:
     """Run every cell that isn't done. A failed cell is recorded, and the others still run.
 
     Args:
         console: for progress.
         report: called with each outcome as it comes.
+        expected: title of a cell to run → the seconds that it may take, for the time left.
         log: a file that gets a line for each cell and phase.
 
     Returns:
@@ -55,15 +63,16 @@ def run_grid(
     for source, task in {(cell.source, cell.task): None for cell in left}:
         evaluated = datas[source].load(task, suite.evaluate)
         check_modules(task(), evaluated, settings.scoring.rules)
-    with Bars(console, len(left), log=log) as bars:
+    number = min(suite.workers, len(left))
+    seconds = {cell.title: (expected or {}).get(cell.title) for cell in left}
+    with Bars(console, TimeLeft(seconds, number), log=log) as bars:
 
         def on_outcome(outcome: Outcome) -> None:
             report(outcome)
             if outcome.state != State.KEPT:
-                bars.cell_done(f"{outcome.state}  {outcome.cell.title}")
+                bars.cell_done(outcome.cell.title, outcome.state)
 
         elsewhere: dict[int, Outcome] = {}
-        number = min(suite.workers, len(left))
         if number > 1:
             elsewhere = workers.run(settings, grid, number, threads, bars, on_outcome)
         # What a worker left undone, perhaps because it was killed, runs here.
