@@ -259,7 +259,6 @@ def table(
 ) -> None:
     """Render a suite's stored results. CSV always has intervals and denominators."""
     from bench import render, slices, store, tables
-    from bench.published import make_section
 
     settings, grid = _plan(suite, method, task, set, config)
     others = store.count_cells(settings.store.runs, grid.suite)
@@ -280,6 +279,8 @@ def table(
         built = tables.build(settings, grid, all_metrics=all_metrics, allow_unequal=unequal_terms)
         sections.append((render.make_sheets(built, intervals=intervals), built.notes))
         if published:
+            from bench.published import make_section
+
             section = make_section(settings, grid, built, all_metrics=all_metrics)
             sections.append((section.sheets, section.notes))
     else:

@@ -82,7 +82,7 @@ class _Worker:
             phase, a late one), and its number.
     """
 
-    doing: Doing = field(default_factory=lambda: Doing(""))
+    doing: Doing = field(default_factory=lambda: Doing("", ""))
     began: dict[tuple[str, int], tuple[float, int]] = field(default_factory=dict)
 
     def update(self, doing: Doing) -> None:
