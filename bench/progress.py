@@ -203,10 +203,16 @@ class Bars:
         self.write(f"{how}  {title}")
 
     def write(self, text: str) -> None:
-        """A line of the log file, with the time."""
-        if self._log is not None:
+        """A line of the log file, with the time. A run goes on without its log, and says so."""
+        if self._log is None:
+            return
+        try:
             with self._log.open("a", encoding="utf-8") as file:
                 file.write(f"{datetime.now(UTC).isoformat(timespec='seconds')}  {text}\n")
+        except OSError as error:
+            problem = f"warning  no log from here on: {self._log} ({error.strerror or error})"
+            self._console.print(problem, style="yellow", soft_wrap=True)
+            self._log = None
 
     def __enter__(self) -> Self:
         self._bars.start()

@@ -52,6 +52,13 @@ def test_each_worker_is_shown_at_once_with_its_rate_and_the_time_left(clock, tmp
     ]
 
 
+def test_a_run_goes_on_without_its_log(clock, tmp_path):
+    bars, out = make_bars(TimeLeft({}, 1), log=tmp_path / "deleted" / "log")
+    for title in ("a", "b"):
+        bars.cell_done(title, "done")
+    assert out.getvalue().count("no log from here on") == 1
+
+
 def test_lines_become_rarer(clock):
     bars, out = make_bars(TimeLeft({}, 1))
     bars.start_worker(0)
