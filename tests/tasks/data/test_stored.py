@@ -235,12 +235,16 @@ class TestStream:
 
 @pytest.mark.parametrize("running", [True, False])
 def test_the_garbage_collector_is_left_as_it_was(running):
+    @pause_collector()
+    def fail():
+        assert not gc.isenabled()
+        raise UnevenError
+
     before = gc.isenabled()
     try:
         (gc.enable if running else gc.disable)()
-        with pytest.raises(UnevenError), pause_collector():
-            assert not gc.isenabled()
-            raise UnevenError
+        with pytest.raises(UnevenError):
+            fail()
         assert gc.isenabled() is running
     finally:
         (gc.enable if before else gc.disable)()
