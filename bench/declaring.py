@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from tasks import TASKS
 from tasks.common.errors import ConfigError, DataError
 from tasks.common.labels import find_spellings
+from tasks.common.numbering import count
 from tasks.table.config import TableConfig
 from tasks.table.data import TableData
 from tasks.table.guessing import guess_kind, guess_roles
@@ -132,7 +133,8 @@ def _choose_keys(data: TableData, file: Path) -> Iterator[tuple[str, tuple[Any, 
         why = "spellings that differ in case count as these" if variants else "train lacks some"
         yield "labels", (labels, why)
     if data.rows.faults:
-        comment = f"leaves out {len(data.rows.faults)} of {len(data.table.rows)} rows"
+        rows = count(len(data.table.rows), "row")
+        comment = f"leaves out {len(data.rows.faults)} of {rows}"
         yield "faulty_rows", ("drop", comment)
 
 

@@ -30,8 +30,12 @@ class Document:
     sha256: str
     hint: str = USE_OFFICIAL
 
-    def error(self, what: str, *, id: str | None = None, hint: str | None = None) -> DataError:
-        """A DataError that names this file."""
+    def error(
+        self, what: str, *, id: str | None = None, hint: str | None = None, shape: str | None = None
+    ) -> DataError:
+        """A DataError that names this file; `shape` is what a file of the user's own must be."""
+        if shape is not None and self.hint == CORRECT:
+            hint = f"Write {shape} to this file"
         return DataError(what, hint=hint or self.hint, file=self.path, id=id)
 
 
@@ -121,13 +125,14 @@ def _find_row(data: bytes) -> str | None:
 
 def _explain(error: json.JSONDecodeError, path: Path, again: str) -> DataError:
     """The error for a text that is not JSON."""
+    what = error.msg.removesuffix(" at")
     truncated = error.pos >= len(error.doc.rstrip()) or "Unterminated" in error.msg
     if error.msg == "Extra data" and error.doc[error.pos] == "{":
-        what = "holds one JSON object after the other (JSON Lines)"
-        return DataError(what, file=path, hint="Put the objects into one list: [{…}, {…}]")
+        lines = "holds one JSON object after the other (JSON Lines)"
+        return DataError(lines, file=path, hint="Put the objects into one list: [{…}, {…}]")
     return DataError(
         f"{'the JSON ends too early' if truncated else 'not JSON'} "
-        f"({error.msg} at line {error.lineno}, character {error.pos} of {len(error.doc)})",
+        f"({what} at line {error.lineno}, character {error.pos} of {len(error.doc)})",
         file=path,
         hint=again,
     )

@@ -1,8 +1,10 @@
 """Checks of texts: empty and huge ones, and scripts that ROUGE and BM25 don't see."""
 
+import re
 from collections.abc import Iterable, Iterator
 
 from tasks.common.labels import fold_label
+from tasks.common.numbering import count
 from tasks.common.words import LAMP, count_letters, split_words
 from tasks.data.finding import Finding, Severity
 from tasks.example import Dataset, Example
@@ -14,6 +16,8 @@ BLIND = 0.5
 """Share of dropped letters from which ROUGE counts as blind to a gold."""
 MUCH = 0.01
 """Share of dropped letters of all golds from which the finding is a warning."""
+CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
+"""Characters that no text shows; line breaks, tabs and form feeds are white space."""
 WORDS = 5
 """Least number of words of a text in which BM25 sees one."""
 
@@ -50,8 +54,9 @@ def check_texts(task: Task, dataset: Dataset) -> Iterator[Finding]:
     ]
     for severity, kind, what, ids in counted:
         if ids:
-            message = f"{what} ({len(ids)} of {len(dataset)} queries)"
+            message = f"{what} ({len(ids)} of {count(len(dataset), 'query', 'queries')})"
             yield Finding(severity, kind, dataset.set, message, tuple(ids))
+    yield from _check_controls(dataset)
     yield from _check_users(dataset)
     if task.words == LAMP:
         yield from _check_rouge(dataset, golds)
@@ -64,6 +69,33 @@ def _is_huge(example: Example, gold: str) -> bool:
     )
 
 
+def _check_controls(dataset: Dataset) -> Iterator[Finding]:
+    """Queries with a control character in their text, their gold or their profile."""
+    golds = dataset.golds or {}
+    known: dict[str, str] = {}
+    places: dict[str, str] = {}
+    for example in dataset.examples:
+        named = [("its input", example.input), ("its gold", golds.get(example.id, ""))]
+        named += [
+            (f"profile item {item.id}", text)
+            for item in example.history
+            for text in (item.text, item.content, item.response or "")
+        ]
+        for where, text in named:
+            if text not in known:
+                found = CONTROL.search(text)
+                known[text] = ascii(found[0]) if found else ""
+            if known[text]:
+                places.setdefault(example.id, f"{known[text]} in {where}")
+    if places:
+        first, place = next(iter(places.items()))
+        message = (
+            f"texts contain control characters, such as {place} of {first} ({len(places)} of "
+            f"{count(len(dataset), 'query', 'queries')})"
+        )
+        yield Finding("warning", "control-characters", dataset.set, message, tuple(places))
+
+
 def _check_users(dataset: Dataset) -> Iterator[Finding]:
     """Users that are probably one."""
     spellings: dict[str, dict[str, None]] = {}
@@ -74,14 +106,16 @@ def _check_users(dataset: Dataset) -> Iterator[Finding]:
         concerned = {name for names in similar for name in names}
         ids = tuple(item.id for item in dataset.examples if item.user_id in concerned)
         names = " and ".join(map(repr, similar[0][:2]))
-        message = f"{len(similar)} users are written in several ways, e.g. {names}"
+        message = (
+            f"{count(len(similar), 'user is', 'users are')} written in several ways, e.g. {names}"
+        )
         yield Finding("warning", "similar-users", dataset.set, message, ids)
 
 
 def _check_rouge(dataset: Dataset, golds: dict[str, str]) -> Iterator[Finding]:
     """Golds of which rouge-score's own rule drops letters."""
     counts = {id: count_letters(gold) for id, gold in golds.items()}
-    total, dropped = (sum(count[i] for count in counts.values()) for i in (0, 1))
+    total, dropped = (sum(letters[i] for letters in counts.values()) for i in (0, 1))
     blind = [id for id, (letters, lost) in counts.items() if letters and lost >= BLIND * letters]
     if not dropped or not (blind or dropped >= MUCH * total):
         return

@@ -14,6 +14,9 @@ from tasks.templates.lamp_task import FormError
 
 T = TypeVar("T")
 UNSAFE = re.compile(r"[/\\\x00-\x1f\x7f]")
+QUESTIONS = '[{"id": …, "input": …, "profile": […]}, …]'
+OUTPUTS = '{"task": …, "golds": [{"id": …, "output": …}, …]}'
+SHAPES = {"question": QUESTIONS, "gold": OUTPUTS}
 LONGEST_SHOWN = 60
 """Characters of a value that a message shows."""
 
@@ -24,7 +27,7 @@ def read_questions(document: Document) -> dict[str, dict[str, Any]]:
     if isinstance(rows, dict) and isinstance(rows.get("golds"), list):
         rows = rows["golds"]  # the format of LaMP's Avocado script for test questions
     if not isinstance(rows, list):
-        raise document.error(f"the questions are {_type_name(rows)}, not a list")
+        raise document.error(f"the questions are {_type_name(rows)}, not a list", shape=QUESTIONS)
     return dict(index_by_id(rows, document, "question"))
 
 
@@ -32,7 +35,7 @@ def read_golds(document: Document, task: Task) -> dict[str, str]:
     """The gold outputs by id, in file order; labels are spelled as the task spells them."""
     value = document.value
     if not isinstance(value, dict) or not isinstance(value.get("golds"), list):
-        raise document.error('the outputs are not {"task": …, "golds": […]}')
+        raise document.error('the outputs are not {"task": …, "golds": […]}', shape=OUTPUTS)
     expected = task.official_name()
     if value.get("task") != expected:
         raise document.error(
@@ -148,7 +151,7 @@ def index_by_id(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each row with its id, as it is read. Raises DataError for the first faulty one."""
     if not rows:
-        raise document.error(f"the file contains no {what}")
+        raise document.error(f"the file contains no {what}", shape=SHAPES[what])
     seen: set[str] = set()
     for position, row in enumerate(rows):
         if not isinstance(row, dict):

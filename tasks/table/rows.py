@@ -159,6 +159,9 @@ def _find_fault(raw: RawRow, config: TableConfig) -> RowFault | None:
         text = raw.cells.get(column)
         if text is None:
             return RowFault(raw.number, f"missing-{role}", f"has no {role} (column {column!r})")
+        if "\0" in text:
+            what = f"has a null character in column {column!r}"
+            return RowFault(raw.number, "unreadable-row", what)
         if not is_encodable(text):
             what = f"has half a character (a lone surrogate) in column {column!r}"
             return RowFault(raw.number, "unreadable-row", what)
@@ -175,6 +178,8 @@ def _convert(
         instant, date = dates[cells[config.time]], dates.text(cells[config.time])
         if instant is None:
             what = f"has the time {cells[config.time]!r}, which is no date"
+            if config.dates is not None:
+                what += f" as dates = {config.dates!r} reads it: the likely cause is that setting"
             return RowFault(raw.number, "unreadable-time", what)
         time = instant
     try:

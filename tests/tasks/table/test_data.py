@@ -146,7 +146,7 @@ def test_verify_finds_labels_that_differ_in_case_and_targets_in_histories(tmp_pa
     rows = [f"{n},ann,2024-01-0{n},same,{'Sun' if n == 1 else 'sun'}" for n in range(1, 6)]
     report = audit_table("mine", declare(write_rows(tmp_path / "a.csv", *rows)), "time")
     kinds = {finding.kind for finding in report.findings if finding.severity == "warning"}
-    assert kinds >= {"labels-differ-by-case", "target-in-profile"}
+    assert kinds >= {"similar-labels", "target-in-profile"}
 
 
 def test_ids_that_no_file_name_holds_stay_apart(tmp_path):
