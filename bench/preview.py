@@ -103,7 +103,7 @@ def _describe_sets(data: TableData) -> Iterator[str]:
         history = f", histories of {_describe_range(lengths)}" if lengths else ""
         asked = count(len(queries), "query", "queries")
         yield f"{set:5}  {asked} of {count(users, 'user')}{history}"
-    if data.config.kind is not Kind.GENERATION:
+    if data.config.kind is not Kind.GENERATION and data.rows.rows:
         counts = Counter(row.output for row in data.rows.rows)
         labels = infer_labels(counts, data.config.kind)
         shown = ", ".join(f"{label} ({counts[label]})" for label in labels[:MOST_LABELS])

@@ -6,6 +6,7 @@ from typing import Literal
 Severity = Literal["error", "warning", "info"]
 
 FIXES = {
+    "missing": "Set the root to the folder that contains user/ and time/, or the JSON files",
     "target-in-profile": "Remove that item from the profile",
     "gold-in-query": "Remove the gold from the query's text, unless it is to be found there",
     "gold-in-profile-text": "Remove the gold from that item's text, or the item from the profile",

@@ -18,6 +18,8 @@ UNDATED = {
     "time": "the profile has no dates, so that its order counts as the order of time, oldest "
     f"first, as in LaMP's time-split files: {ORDERED} rely on it",
 }
+COUNTED = {"undated-items", "tied-dates"}
+"""Kinds of findings that count users too."""
 
 
 def check_times(dataset: Dataset, split: SplitName) -> Iterator[Finding]:
@@ -36,15 +38,13 @@ def check_times(dataset: Dataset, split: SplitName) -> Iterator[Finding]:
         (
             "warning",
             "undated-items",
-            f"items without a date count as older than all others: {ORDERED} may be wrong "
-            f"({_count_users(dataset, partly)})",
+            f"items without a date count as older than all others in {ORDERED}",
             partly,
         ),
         (
             "warning" if random else "info",
             "tied-dates",
-            f"items share a date: {ORDERED} then follow the order of the file "
-            f"({_count_users(dataset, tied)})",
+            f"items share a date: {ORDERED} then follow the order of the file",
             tied,
         ),
         ("warning", "date-after-query", "a profile item is later than the query", later),
@@ -57,7 +57,8 @@ def check_times(dataset: Dataset, split: SplitName) -> Iterator[Finding]:
     )
     for severity, kind, what, ids in checks:
         if ids:
-            message = f"{what} ({len(ids)} of {count(len(dataset), 'query', 'queries')})"
+            users = f"{_count_users(dataset, ids)}, " if kind in COUNTED else ""
+            message = f"{what} ({users}{len(ids)} of {count(len(dataset), 'query', 'queries')})"
             yield Finding(severity, kind, dataset.set, message, tuple(ids))
 
 

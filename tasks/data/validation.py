@@ -211,4 +211,5 @@ def shorten(text: str) -> str:
 
 
 def _type_name(value: Any) -> str:
-    return "missing" if value is None else type(value).__name__
+    names = {dict: "an object", list: "a list", str: "text", bool: "true or false"}
+    return "missing" if value is None else names.get(type(value), "a number")

@@ -124,7 +124,7 @@ class TableData:
             what = f"too few users for a {set} set of {self.name}"
             hint = 'Split by time (split = "time" in the suite), or set user_shares'
         else:
-            what = f"no user has {least} rows before a {set} query of {self.name}"
+            what = f"no user has {count(least, 'row')} before a {set} query of {self.name}"
             hint = "Set dev, test or min_history lower, or name the column that tells users apart"
             if self._lacks_times(least):
                 hint = (

@@ -52,6 +52,26 @@ def test_cp1252_is_an_error_that_names_the_row(tmp_path):
     assert "iconv -f cp1252" in error.value.hint
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("questions", "{}", r"are an object, not a list\. Write \[\{\"id\": …"),
+        ("questions", "[]", r"contains no question\. Write \[\{\"id\": …"),
+        ("outputs", "{}", r"Write \{\"task\": …, \"golds\""),
+        (
+            "questions",
+            '["abc',
+            r"too early \(Unterminated string starting at line 1, character 2 of",
+        ),
+    ],
+)
+def test_a_file_of_another_shape_says_which_it_should_have(tmp_path, name, text, message):
+    write(tmp_path, item("a"))
+    (tmp_path / f"dev_{name}.json").write_text(text)
+    with pytest.raises(DataError, match=message):
+        load(tmp_path)
+
+
 def test_json_lines_are_recognized(tmp_path):
     write(tmp_path)
     (tmp_path / "dev_questions.json").write_text('{"id": 1}\n{"id": 2}\n')
