@@ -24,6 +24,8 @@ FIXES = {
     "control-characters": "Remove them; a file read in a wrong encoding has such",
     "huge-text": "Shorten the text: the prompt budget cuts it anyway",
     "duplicate-profile-ids": "Give each item of a profile an id of its own",
+    "no-header": "Put a line with the columns' names before it",
+    "looks-missing": "Remove the row, or give the cell a text of its own",
     "unreadable-row": "Correct the row, or remove it",
     "unreadable-time": "Correct the time, or set `dates` to the way in which all are written",
     "output-is-no-number": 'Correct the output, or set kind = "classification"',

@@ -20,6 +20,8 @@ from tasks.task import Kind
 
 MANY_LABELS = 50
 """Distinct answers from which on a classification looks like a generation task."""
+NO_VALUE = frozenset({"nan", "<na>", "na", "n/a", "#n/a", "null", "\\n"})
+"""Texts in lower case that programs write where there is no value."""
 LONG_TEXT = 20_000
 """Characters of a cell that no usual prompt budget holds."""
 
@@ -97,11 +99,39 @@ def _check_rows(data: TableData) -> Iterator[Finding]:
         state = f"{are} left out" if dropped else "can't be used"
         message = f"{len(numbers)} of {total} {state}: row {numbers[0]} {first[kind]}"
         yield Finding(severity, kind, "", message, tuple(f"row {n}" for n in numbers))
+    yield from _check_header(data)
+    yield from _check_missing(data)
     long = [row for row in data.rows.rows if len(row.input) > LONG_TEXT]
     if long:
         have = count(len(long), "input has", "inputs have")
         message = f"{have} more than {LONG_TEXT:,} characters"
         yield Finding("info", "very-long-text", "", message, tuple(f"row {r.number}" for r in long))
+
+
+def _check_header(data: TableData) -> Iterator[Finding]:
+    """Columns that are called like a cell of theirs: the first line is probably a row."""
+    named = [
+        column
+        for column in data.config.columns.values()
+        if any(row.cells.get(column) == column for row in data.table.rows)
+    ]
+    if len(named) > 1:
+        columns = " and ".join(map(repr, named[:2]))
+        message = f"the first line looks like a row: cells below {columns} hold the same"
+        yield Finding("warning", "no-header", "", message)
+
+
+def _check_missing(data: TableData) -> Iterator[Finding]:
+    """Cells with a text that programs write for a missing one."""
+    for role in ("user", "input", "output"):
+        texts = {row.number: getattr(row, role) for row in data.rows.rows}
+        found = {number: text for number, text in texts.items() if text.lower() in NO_VALUE}
+        if found:
+            text = next(iter(found.values()))
+            where = f"the {role} of {count(len(found), 'row')}"
+            message = f"{where} is {text!r} or the like, as programs write a missing one"
+            rows = tuple(f"row {number}" for number in found)
+            yield Finding("warning", "looks-missing", "", message, rows)
 
 
 def _check_times(data: TableData) -> Iterator[Finding]:

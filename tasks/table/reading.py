@@ -5,8 +5,9 @@ import hashlib
 import io
 import json
 import math
+import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -20,9 +21,18 @@ FORMATS = {
     ".csv": "CSV", ".tsv": "TSV", ".jsonl": "JSONL", ".ndjson": "JSONL", ".parquet": "Parquet",
 }  # fmt: skip
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+UNNAMED = "column 1"
+"""What a first column without a name is called: pandas writes its index so."""
 BYTE_ORDER_MARKS = {
     b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16",
 }  # fmt: skip
+FOREIGN = {
+    b"PK\x03\x04": ("a ZIP archive or an Excel workbook", "Save the table as CSV"),
+    b"\xd0\xcf\x11\xe0": ("an old Excel workbook", "Save the table as CSV"),
+    b"\x1f\x8b": ("compressed by gzip", "Unpack the file"),
+    b"PAR1": ("Parquet", "Give the file the ending .parquet"),
+}  # fmt: skip
+"""First bytes of files of other formats: what they are, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +88,9 @@ def read_table(path: Path, encoding: str = "utf-8") -> Table:
             columns, rows = _read_jsonl(text)
             table = Table(path, columns, rows, digest, f"JSONL, {encoding}")
         else:
-            delimiter = "\t" if form == "TSV" else find_delimiter(text)
+            text, delimiter = _split_declaration(text)
+            if delimiter is None:
+                delimiter = "\t" if _has_tabs(text, form) else find_delimiter(text)
             columns, rows = _read_csv(path, text, delimiter)
             shown = f"{form} with {DELIMITERS[delimiter]}, {encoding}"
             table = Table(path, columns, rows, digest, shown)
@@ -90,6 +102,18 @@ def read_table(path: Path, encoding: str = "utf-8") -> Table:
 def sha256_of_table(path: Path) -> str:
     """The `sha256` of the Table that `read_table` returns, without parsing the file."""
     return hashlib.sha256(_read_bytes(path)).hexdigest()
+
+
+def _split_declaration(text: str) -> tuple[str, str | None]:
+    """The text without the line `sep=;` that Excel reads, and the delimiter that it names."""
+    first, end, rest = text.partition("\n")
+    found = re.fullmatch(r"\"?sep=(.)\"?\s*", first, re.IGNORECASE)
+    return (rest, found[1]) if found and end and found[1] in DELIMITERS else (text, None)
+
+
+def _has_tabs(text: str, form: str) -> bool:
+    """Whether a file is divided by tabs, as its ending says; some hold commas all the same."""
+    return form == "TSV" and "\t" in text.lstrip("\r\n").partition("\n")[0]
 
 
 def find_delimiter(text: str) -> str:
@@ -134,6 +158,9 @@ def _read_bytes(path: Path) -> bytes:
 def _decode(path: Path, data: bytes, encoding: str) -> tuple[str, str]:
     """The text without byte order mark, and the encoding that it was read in."""
     marked = next((name for mark, name in BYTE_ORDER_MARKS.items() if data.startswith(mark)), None)
+    for magic, (what, hint) in FOREIGN.items():
+        if data.startswith(magic):
+            raise DataError(f"is {what}, not text", file=path, hint=hint)
     try:
         text = data.decode(marked or encoding)
     except LookupError as error:
@@ -160,6 +187,7 @@ def _decode(path: Path, data: bytes, encoding: str) -> tuple[str, str]:
 
 def _read_csv(path: Path, text: str, delimiter: str) -> tuple[tuple[str, ...], tuple[RawRow, ...]]:
     csv.field_size_limit(sys.maxsize)  # a cell may be of any length
+    start = 1
     lines = csv.reader(
         io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True
     )
@@ -167,21 +195,40 @@ def _read_csv(path: Path, text: str, delimiter: str) -> tuple[tuple[str, ...], t
         header = next((line for line in lines if line), None)
         if header is None:
             raise DataError("is empty", file=path, hint="Export the table again, with a header")
+        first, start = lines.line_num + 1, lines.line_num + 1
+        rows = []
+        for row in lines:
+            rows.append(row)
+            start = lines.line_num + 1
+        unnamed = len(header) - len(_trim(header))
+        if unnamed and all(len(_trim(row)) <= len(header) - unnamed for row in rows):
+            header = _trim(header)
+        if len(header) > 1 and not header[0].strip():
+            header[0] = UNNAMED
         names = _check_header(path, header)
-        return names, tuple(_pair_cells(names, lines, lines.line_num + 1))
+        return names, tuple(_pair_cells(names, rows, first))
     except csv.Error as error:
         raise DataError(
-            f"can't be read as a table: {error} in the row that ends at line {lines.line_num}",
+            f"can't be read as a table: {error} in the row that begins at line {start}",
             file=path,
             hint="Quote cells that hold a delimiter, a quote or a line break, and double each "
             "quote in them",
         ) from error
 
 
-def _pair_cells(names: tuple[str, ...], lines: Iterator[list[str]], first: int) -> Iterator[RawRow]:
-    """Rows with their cells by name; empty lines are skipped, but counted."""
-    for number, line in enumerate(lines, first):
-        if not line:
+def _trim(cells: Sequence[str]) -> list[str]:
+    """The cells without empty ones at their end."""
+    kept = len(cells)
+    while kept and not cells[kept - 1].strip():
+        kept -= 1
+    return list(cells[:kept])
+
+
+def _pair_cells(names: tuple[str, ...], rows: Iterable[list[str]], first: int) -> Iterator[RawRow]:
+    """Rows with their cells by name; rows without any text are skipped, but counted."""
+    for number, row in enumerate(rows, first):
+        line = row if len(row) <= len(names) else [*row[: len(names)], *_trim(row[len(names) :])]
+        if not _trim(line):
             continue
         cells = dict(zip(names, map(to_text, line), strict=False))
         few_or_many = "fewer" if len(line) < len(names) else "more"

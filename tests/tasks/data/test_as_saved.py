@@ -61,7 +61,7 @@ def test_cp1252_is_an_error_that_names_the_row(tmp_path):
         (
             "questions",
             '["abc',
-            r"too early \(Unterminated string starting at line 1, character 2 of",
+            r"too early \(Unterminated string starting at line 1, character 1 of",
         ),
     ],
 )

@@ -233,6 +233,24 @@ def test_a_wrong_format_of_dates_is_named_as_the_cause(tmp_path):
     assert all("likely" not in fault.what for fault in make_data(path).rows.faults)
 
 
+def test_a_file_without_header_and_cells_that_look_missing_are_findings(tmp_path):
+    rows = [*ANN, "a6,ann,2024-03-01,six,N/A", "a7,ann,2024-03-02,nan,sun"]
+    path = write_rows(tmp_path / "a.csv", *rows)
+    found = {f.kind: f for f in audit_table("mine", declare(path), "time").findings}
+    assert "no-header" not in found
+    missing = [
+        f for f in audit_table("mine", declare(path), "time").findings if f.kind == "looks-missing"
+    ]
+    assert [(f.ids, f.message[:28]) for f in missing] == [
+        (("row 8",), "the input of 1 row is 'nan' "),
+        (("row 7",), "the output of 1 row is 'N/A'"),
+    ]
+    path = write_rows(tmp_path / "b.csv", *ANN[1:], header="a4,ann,2024-01-02,four,sun")
+    keys = {"id": None, "user": "ann", "time": "2024-01-02", "input": "four", "output": "sun"}
+    found = {f.kind: f for f in audit_table("mine", declare(path, **keys), "time").findings}
+    assert "cells below 'ann' and 'sun' hold the same" in found["no-header"].message
+
+
 def test_what_usable_rows_lack_is_no_finding_while_others_are_faulty(tmp_path):
     path = write_rows(tmp_path / "a.csv", *(f"1{row[2:]}" for row in ANN))
     kinds = {f.kind for f in audit_table("mine", declare(path), "time").findings}

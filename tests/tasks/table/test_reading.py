@@ -30,6 +30,32 @@ def test_one_row_in_many_forms(tmp_path, name, data, encoding):
     assert rows == [{"user": "ann", "text": 'é, "x"\n2'}]
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"user,text\nann,x\n,\n , \n",  # empty rows of a spreadsheet
+        b"user,text,,\nann,x,,\n",  # a delimiter at every line's end
+        b"user,text\nann,x,,\n",
+        b"sep=;\r\nuser;text\r\nann;x\r\n",
+        b'"sep=|"\nuser|text\nann|x\n',
+    ],
+)
+def test_what_spreadsheets_add_is_no_data(tmp_path, data):
+    table, rows = read(tmp_path / "a.csv", data)
+    assert rows == [{"user": "ann", "text": "x"}]
+    assert not table.rows[0].fault
+
+
+def test_the_index_that_pandas_writes_is_a_column(tmp_path):
+    _, rows = read(tmp_path / "a.csv", b",user,text\n0,ann,x\n")
+    assert rows == [{"column 1": "0", "user": "ann", "text": "x"}]
+
+
+def test_a_tsv_may_hold_commas(tmp_path):
+    assert read(tmp_path / "a.tsv", b"user,text\nann,x\n")[1] == [{"user": "ann", "text": "x"}]
+    assert read(tmp_path / "b.tsv", b"a,b,c\td\n1\t2\n")[1] == [{"a,b,c": "1", "d": "2"}]
+
+
 def test_parquet_keeps_ids_whole(tmp_path):
     pandas = pytest.importorskip("pandas")
     pytest.importorskip("pyarrow", reason="Parquet needs pyarrow")
@@ -69,7 +95,13 @@ def test_values_become_text(value, text):
         ("a.csv", b"a,b\n", "holds no rows"),
         ("a.csv", b"a,a\n1,2\n", "two columns are called 'a'"),
         ("a.csv", b"a,\n1,2\n", "a column has no name"),
-        ("a.csv", b'a,b\n1,"2\n', "can't be read as a table"),
+        (
+            "a.csv",
+            b'a,b\n1,2\n1,"2\n3,4\n',
+            "unexpected end of data in the row that begins at line 3",
+        ),
+        ("a.csv", b"PK\x03\x04\x14\x00", "is a ZIP archive or an Excel workbook, not text"),
+        ("a.jsonl", b"\x1f\x8b\x08", "is compressed by gzip, not text. Unpack the file"),
         ("a.csv", b"a,b\n1,\xe9\n", "is not utf-8 at byte 6 (line 2)"),
         ("a.csv", b"a\0,\0b\0", "null characters"),
         ("a.xlsx", b"a", "has the ending '.xlsx'"),
