@@ -9,8 +9,9 @@ from tasks.common.dates import DateColumn, read_dates
 from tasks.common.errors import DataError
 from tasks.common.instants import Instant
 from tasks.common.labels import LabelReader
+from tasks.table.cells import RawRow
 from tasks.table.config import TableConfig
-from tasks.table.reading import RawRow, Table
+from tasks.table.reading import Table
 from tasks.task import Kind
 from tasks.templates.fields import is_encodable
 
@@ -154,7 +155,7 @@ def _find_fault(raw: RawRow, config: TableConfig) -> RowFault | None:
         return RowFault(raw.number, "unreadable-row", raw.fault)
     for role, column in config.columns.items():
         if column in raw.nested:
-            what = f"holds a {raw.nested[column]} in column {column!r}, not text"
+            what = f"holds {raw.nested[column]} in column {column!r}, not text"
             return RowFault(raw.number, "unreadable-row", what)
         text = raw.cells.get(column)
         if text is None:
