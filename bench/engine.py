@@ -12,6 +12,7 @@ from bench.models import Models
 from bench.progress import Bars
 from bench.scoring import check_modules
 from bench.settings import Settings
+from tasks.metrics import find_withheld
 
 OnOutcome = Callable[[Outcome], None]
 
@@ -48,6 +49,9 @@ def run_grid(settings: Settings, grid: Grid, console: Console, report: OnOutcome
     for source, task in {(cell.source, cell.task): None for cell in left}:
         evaluated = datas[source].load(task, suite.evaluate)
         check_modules(task(), evaluated, settings.scoring.rules)
+        for metric, why in find_withheld(task(), settings.scoring.rules).items():
+            line = f"warning  {task.name}  {metric} will be withheld: {why}"
+            console.print(line, style="yellow", soft_wrap=True)
     with Bars(console, len(grid.cells)) as bars:
 
         def on_outcome(outcome: Outcome) -> None:
