@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from tasks.common.labels import fold_label
+from tasks.common.labels import UNSEEN, fold_label
 from tasks.common.numbering import count
 from tasks.common.words import LAMP, count_letters, split_words
 from tasks.data.finding import Finding, Severity
@@ -31,19 +31,19 @@ def check_texts(task: Task, dataset: Dataset) -> Iterator[Finding]:
             "warning",
             "empty-text-in-profile",
             "a profile item contains no text",
-            [i.id for i in examples if any(not item.text.strip() for item in i.history)],
+            [i.id for i in examples if any(_is_blank(item.text) for item in i.history)],
         ),
         (
             "warning",
             "empty-query",
             "the query is empty",
-            [item.id for item in examples if not item.query.strip()],
+            [item.id for item in examples if _is_blank(item.query)],
         ),
         (
             "warning",
             "empty-gold",
             "the gold is empty",
-            [id for id, gold in golds.items() if not gold.strip()],
+            [id for id, gold in golds.items() if _is_blank(gold)],
         ),
         (
             "info",
@@ -61,6 +61,10 @@ def check_texts(task: Task, dataset: Dataset) -> Iterator[Finding]:
     if task.words == LAMP:
         yield from _check_rouge(dataset, golds)
         yield from _check_bm25(dataset)
+
+
+def _is_blank(text: str) -> bool:
+    return not text.strip() or not text.translate(UNSEEN).strip()
 
 
 def _is_huge(example: Example, gold: str) -> bool:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from tasks.common.errors import DataError
 from tasks.common.labels import LabelReader
+from tasks.common.numbering import count
 from tasks.data.document import Document
 from tasks.example import Behavior, Example
 from tasks.task import Task
@@ -64,7 +65,7 @@ def match_ids(questions: Document, asked: Mapping[str, Any], golds: Mapping[str,
         if missing:
             verb = "has" if len(missing) == 1 else "have"
             raise questions.error(
-                f"{len(missing)} of {len(total)} {what}s {verb} no {other}",
+                f"{len(missing)} of {count(len(total), what)} {verb} no {other}",
                 id=missing[0],
                 hint="Put questions and outputs of the same set and split in one folder",
             )

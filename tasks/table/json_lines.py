@@ -2,9 +2,9 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 from tasks.common.errors import DataError
+from tasks.common.json_objects import KeyTwiceError, make_object
 from tasks.table.cells import RawRow, convert_row
 
 
@@ -19,8 +19,8 @@ def read_json_lines(path: Path, text: str) -> tuple[tuple[str, ...], tuple[RawRo
         if not line.strip():
             continue
         try:
-            value = json.loads(line, object_pairs_hook=_pair_keys)
-        except _KeyTwiceError as error:
+            value = json.loads(line, object_pairs_hook=make_object)
+        except KeyTwiceError as error:
             rows.append(RawRow(number, {}, str(error)))
             continue
         except (ValueError, RecursionError) as error:
@@ -41,16 +41,3 @@ def read_json_lines(path: Path, text: str) -> tuple[tuple[str, ...], tuple[RawRo
             hint="Write one object per line (`jq -c '.[]'` does for a list)",
         )
     return tuple(columns), tuple(rows)
-
-
-class _KeyTwiceError(ValueError):
-    """An object with a key that stands twice, of which json keeps the last."""
-
-
-def _pair_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise _KeyTwiceError(f"holds the key {twice!r} twice")
-    return found

@@ -44,7 +44,7 @@ def test_planted_faults_of_a_set(tmp_path):
     questions = [
         review("source", "Ok, good!", [item("a", "ok good")]),
         review("label", "B b.", [item("a", score="9")]),
-        review("blank", "C c.", [item("a", " ")]),
+        review("blank", "C c.", [item("a", " \u200b")]),
         review("ids", "D d.", [item("a"), item("a", "z")]),
         review("later", "E e.", [item("a", date="2020-01-02")], date="2020-01-01"),
         review("same-day", "F f.", [item("a", date="2020-01-01")], date="2020-01-01"),
