@@ -129,7 +129,7 @@ FAULTS = {
     "duplicate id": ([review("1"), review(1)], {"1": "5"}, "two questions share this id", "1"),
     "question without output": ([review("1"), review("2")], {"1": "5"}, "1 of 2 questions has no output", "2"),
     "output without question": ([review("1")], {"1": "5", "2": "5"}, "1 of 2 outputs has no question", "2"),
-    "id mismatch": ([review("1")], {"2": "5"}, "1 of 1 questions has no output", "1"),
+    "id mismatch": ([review("1")], {"2": "5"}, "1 of 1 question has no output", "1"),
     "unknown label": ([review("1")], {"1": "6"}, "unknown label '6'", "1"),
     "output of a wrong type": ([review("1")], {"1": None}, "field 'output' is missing", "1"),
     "outputs of another task": ([review("1")], {"task": "LaMP_4", "golds": [{"id": "1", "output": "5"}]}, "task 'LaMP_4', not of 'LaMP_3'", None),
