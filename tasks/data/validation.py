@@ -38,6 +38,11 @@ def read_golds(document: Document, task: Task) -> dict[str, str]:
     if not isinstance(value, dict) or not isinstance(value.get("golds"), list):
         raise document.error('the outputs are not {"task": …, "golds": […]}', shape=OUTPUTS)
     expected = task.official_name()
+    if "task" not in value:
+        raise document.error(
+            "the outputs don't say of which task they are",
+            hint=f'Write {{"task": "{expected}", "golds": […]}} to this file',
+        )
     if value.get("task") != expected:
         raise document.error(
             f"these are outputs of task {value.get('task')!r}, not of {expected!r}",

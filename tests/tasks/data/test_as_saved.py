@@ -57,6 +57,7 @@ def test_cp1252_is_an_error_that_names_the_row(tmp_path):
     [
         ("questions", "{}", r"are an object, not a list\. Write \[\{\"id\": …"),
         ("questions", "[]", r"contains no question\. Write \[\{\"id\": …"),
+        ("outputs", '{"golds": []}', r"don't say of which task.* Write \{\"task\": \"LaMP_3\""),
         ("outputs", "{}", r"Write \{\"task\": …, \"golds\""),
         (
             "questions",
