@@ -18,10 +18,9 @@ def check_targets(task: Task, dataset: Dataset) -> Iterator[Finding]:
     """Findings about golds, or texts that are asked about, which are given away."""
     golds = dataset.golds or {}
     generates = task.kind is Kind.GENERATION
-    in_query = [item.id for item in dataset.examples if _query_holds(item, golds.get(item.id))]
+    in_query = _find_golds_in_queries(dataset, golds)
     if not generates:
-        labels = {label: f" {normalize_text(label)} " for label in {*task.labels, *golds.values()}}
-        in_query = _find_only_labels(dataset, golds, labels)
+        in_query = _keep_only_labels(task, dataset, golds, in_query)
     in_text = [
         item.id for item in dataset.examples if generates and _text_holds(item, golds.get(item.id))
     ]
@@ -61,23 +60,37 @@ def _weigh(ids: list[str], dataset: Dataset) -> Severity:
     return "warning" if len(ids) >= MUCH * len(dataset) else "info"
 
 
-def _query_holds(example: Example, gold: str | None) -> bool:
-    words = normalize_text(gold or "")
-    return bool(words) and f" {words} " in f" {normalize_text(example.query)} "
+def _find_golds_in_queries(dataset: Dataset, golds: Mapping[str, str]) -> list[str]:
+    return [
+        example.id
+        for example in dataset.examples
+        if (words := _pad(golds.get(example.id, ""))).strip() and words in _pad(example.query)
+    ]
 
 
-def _find_only_labels(
-    dataset: Dataset, golds: Mapping[str, str], labels: Mapping[str, str]
+def _keep_only_labels(
+    task: Task, dataset: Dataset, golds: Mapping[str, str], found: list[str]
 ) -> list[str]:
-    """Ids of the queries that hold their own label and no other one, where most queries do."""
-    found = []
-    for example in dataset.examples:
-        gold = golds.get(example.id)
-        text = f" {normalize_text(example.query)} "
-        held = [label for label, words in labels.items() if words.strip() and words in text]
-        if gold is not None and held == [gold]:
-            found.append(example.id)
-    return found if len(labels) > 1 and len(found) >= MUCH * len(dataset) else []
+    """The queries that hold no label but their own, where those are most of the queries."""
+    if len(found) < MUCH * len(dataset):
+        return []
+    labels = {label: _pad(label) for label in (*task.labels, *golds.values())}
+    texts = {example.id: _pad(example.query) for example in dataset.examples}
+    kept = [
+        id
+        for id in found
+        if not any(
+            words.strip() and words in texts[id]
+            for label, words in labels.items()
+            if label != golds[id]
+        )
+    ]
+    return kept if len(labels) > 1 and len(kept) >= MUCH * len(dataset) else []
+
+
+def _pad(text: str) -> str:
+    """The words of a text with a space around each."""
+    return f" {normalize_text(text)} "
 
 
 def _text_holds(example: Example, gold: str | None) -> bool:
