@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from tasks.common.labels import UNSEEN, fold_label
+from tasks.common.labels import UNSEEN, fold_label, show_label
 from tasks.common.numbering import count
 from tasks.common.words import LAMP, count_letters, split_words
 from tasks.data.finding import Finding, Severity
@@ -109,7 +109,7 @@ def _check_users(dataset: Dataset) -> Iterator[Finding]:
     if similar:
         concerned = {name for names in similar for name in names}
         ids = tuple(item.id for item in dataset.examples if item.user_id in concerned)
-        names = " and ".join(map(repr, similar[0][:2]))
+        names = " and ".join(map(show_label, similar[0][:2]))
         message = (
             f"{count(len(similar), 'user is', 'users are')} written in several ways, e.g. {names}"
         )

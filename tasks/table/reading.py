@@ -100,18 +100,18 @@ def _decode(path: Path, data: bytes, encoding: str) -> tuple[str, str]:
             raise DataError(f"is {what}, not text", file=path, hint=hint)
     try:
         text = data.decode(marked or encoding)
-    except LookupError as error:
-        raise DataError(
-            f"the encoding {encoding!r} is unknown",
-            file=path,
-            hint='Name one that Python knows, such as "utf-8" or "cp1252"',
-        ) from error
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise DataError(
             f"is not {marked or encoding} at byte {error.start} (line {line})",
             file=path,
             hint='Save it as UTF-8, or name its encoding, such as encoding = "cp1252"',
+        ) from error
+    except (LookupError, ValueError) as error:
+        raise DataError(
+            f"the encoding {encoding!r} is unknown",
+            file=path,
+            hint='Name one that Python knows, such as "utf-8" or "cp1252"',
         ) from error
     if "\0" in text:
         raise DataError(

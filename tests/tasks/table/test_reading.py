@@ -150,6 +150,12 @@ def test_a_damaged_file_is_an_error_that_names_it(tmp_path, name, data, message)
     assert str(path) in str(error.value)
 
 
+@pytest.mark.parametrize("encoding", ["utf-9", "hex", "undefined", "a\0b", ""])
+def test_an_encoding_that_is_none_is_named(tmp_path, encoding):
+    with pytest.raises(DataError, match=r"the encoding .* is unknown"):
+        read(tmp_path / "a.csv", b"user,text\nann,x\n", encoding=encoding)
+
+
 def test_what_is_no_file_is_an_error(tmp_path):
     os.mkfifo(tmp_path / "pipe.csv")
     for name, message in (
