@@ -99,7 +99,8 @@ def _choose_official(names: list[str] | None, declared: Collection[str]) -> "lis
         task = None if name in declared else TASKS.get(name)()
         if task is None or not is_official(task):
             raise ConfigError(
-                f"{name} is not one of LaMP's tasks, so there is nothing to download",
+                f"{task.name if task else name} is not one of LaMP's tasks, so there is nothing to "
+                "download",
                 hint=f"Known: {', '.join(task.name for task in ALL)}",
             )
         chosen.append(task)

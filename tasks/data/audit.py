@@ -123,7 +123,7 @@ def check_labels(task: Task) -> Iterator[Finding]:
     """A warning for labels that are probably one: an answer of the other spelling is wrong."""
     for group in find_spellings(task.labels):
         labels = ", ".join(map(show_label, group))
-        message = f"labels differ only in {describe_spellings(group)}: {labels}"
+        message = f"labels differ only in {describe_spellings(group)}: {labels}; keep one"
         yield Finding("warning", "similar-labels", "", message)
 
 

@@ -160,8 +160,11 @@ def _check_labels(data: TableData) -> Iterator[Finding]:
     for group in find_spellings([*counts, *data.config.labels]):
         shown = (f"{show_label(label)}: {count(counts[label], 'row')}" for label in group)
         message = f"labels differ only in {describe_spellings(group)} ({', '.join(shown)})"
-        if not data.config.labels:
-            message += "; correct them, or list `labels`, which then count as equal"
+        message += (
+            "; list one of them in `labels`"
+            if data.config.labels
+            else "; correct them, or list `labels`, which then count as equal"
+        )
         yield Finding("warning", "similar-labels", "", message)
 
 

@@ -64,6 +64,7 @@ def test_verify_list_and_check_know_declared_tasks(declared, bench):
     assert done.code == 0, done.out
     assert done.out.startswith("plants (time split)\n  train 6 queries, 3 users")
     assert "plants" in bench("list", "tasks").out
+    assert "plants is not one of LaMP's tasks" in bench("data", "download", "plants").err
     done = bench("check", "majority-label", "-t", "plants")
     assert (done.code, "pass  plants" in done.out) == (0, True), done.out + done.err
 
