@@ -10,6 +10,8 @@ from tasks.task import Kind, Task
 
 MUCH = 0.5
 """Share of the queries from which golds in texts are a warning: fewer may stand there by chance."""
+MOST = 0.8
+"""Share of the queries from which labels in them are a warning: a label is a common word."""
 LONG = 3
 """Words of a gold that isn't found within the profile's texts by chance."""
 
@@ -71,8 +73,8 @@ def _find_golds_in_queries(dataset: Dataset, golds: Mapping[str, str]) -> list[s
 def _keep_only_labels(
     task: Task, dataset: Dataset, golds: Mapping[str, str], found: list[str]
 ) -> list[str]:
-    """The queries that hold no label but their own, where those are most of the queries."""
-    if len(found) < MUCH * len(dataset):
+    """The queries that hold no label but their own, where those are nearly all."""
+    if len(found) < MOST * len(dataset):
         return []
     labels = {label: _pad(label) for label in (*task.labels, *golds.values())}
     texts = {example.id: _pad(example.query) for example in dataset.examples}
@@ -85,7 +87,7 @@ def _keep_only_labels(
             if label != golds[id]
         )
     ]
-    return kept if len(labels) > 1 and len(kept) >= MUCH * len(dataset) else []
+    return kept if len(labels) > 1 and len(kept) >= MOST * len(dataset) else []
 
 
 def _pad(text: str) -> str:

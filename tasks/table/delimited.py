@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tasks.common.errors import DataError
+from tasks.common.labels import UNSEEN
 from tasks.table.cells import RawRow, to_text
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -92,7 +93,7 @@ def _pair_cells(names: tuple[str, ...], rows: Iterable[list[str]], first: int) -
 
 
 def _check_header(path: Path, cells: list[str]) -> tuple[str, ...]:
-    names = tuple(cell.strip() for cell in cells)
+    names = tuple(cell.translate(UNSEEN).strip() for cell in cells)
     for name in names:
         if not name or names.count(name) > 1:
             raise DataError(

@@ -120,12 +120,13 @@ def test_golds_within_texts(tmp_path):
     assert "1 of 2 queries" in findings(tmp_path, LaMP4)["gold-in-query", "dev"].message
 
 
-def test_labels_in_queries_count_where_most_queries_give_their_own_away(tmp_path):
-    texts = {"a": "Score 5.", "b": "Rated 2, fine.", "c": "Either 1 or 5.", "d": "Score 3."}
+def test_labels_in_queries_count_where_nearly_all_give_their_own_away(tmp_path):
+    texts = {"a": "Score 5.", "b": "Rated 2, fine.", "c": "Was 1.", "d": "Score 4!", "e": "1 to 5."}
     questions = [review(id, text, []) for id, text in texts.items()]
-    write_set(tmp_path, questions, {"a": "5", "b": "2", "c": "5", "d": "4"})
-    assert findings(tmp_path)["gold-in-query", "dev"].ids == ("a", "b")
-    write_set(tmp_path, questions, {"a": "5", "b": "3", "c": "5", "d": "4"})
+    golds = {"a": "5", "b": "2", "c": "1", "d": "4", "e": "5"}
+    write_set(tmp_path, questions, golds)
+    assert findings(tmp_path)["gold-in-query", "dev"].ids == ("a", "b", "c", "d")
+    write_set(tmp_path, questions, golds | {"d": "3"})
     assert ("gold-in-query", "dev") not in findings(tmp_path)
 
 

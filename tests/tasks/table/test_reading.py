@@ -38,6 +38,7 @@ def test_one_row_in_many_forms(tmp_path, name, data, encoding):
         b"user,text\nann,x\n,\n , \n",  # empty rows of a spreadsheet
         b"user,text,,\nann,x,,\n",  # a delimiter at every line's end
         b"user,text\nann,x,,\n",
+        "\u200buser,text\u00a0\u2060\nann,x\n".encode(),
         b"sep=;\r\nuser;text\r\nann;x\r\n",
         b'"sep=|"\nuser|text\nann|x\n',
     ],
