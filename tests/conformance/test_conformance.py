@@ -14,7 +14,7 @@ from tasks.sample.writer import write_sample
 LIKE_ABSTRACTS = {"LongLaMP-review", "LongLaMP-topic"}
 """Tasks that differ from LongLaMP-abstract, on which every method runs, in nothing but texts."""
 ONE_OF_A_KIND = {"zero-shot", "bm25", "pplug", "copy-nearest-response"}
-LIKE_E2P = {"resampler"}
+LIKE_E2P = {"resampler", "tap-per"}
 """Methods that differ from embedding-to-prefix, which runs on every task, in nothing but the plug."""
 ONE_OF_EACH_KIND = {"LaMP-2", "LaMP-3", "LaMP-7"}
 CELLS = [
