@@ -75,6 +75,11 @@ class Encoder:
         return cls(_load(folder, config), config, identity_of(config, cache=cache))
 
     @property
+    def name(self) -> str:
+        """The folder, package or hub name that it was opened from."""
+        return self.config.model
+
+    @property
     def description(self) -> dict[str, Any]:
         """What a cell's record says about the encoder, as JSON.
 
