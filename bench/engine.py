@@ -15,6 +15,7 @@ from bench.scoring import check_modules
 from bench.settings import Settings
 from bench.threads import choose_threads, set_threads
 from bench.time_left import TimeLeft
+from tasks.metrics import find_withheld
 
 OnOutcome = Callable[[Outcome], None]
 
@@ -63,6 +64,9 @@ def run_grid(
     for source, task in {(cell.source, cell.task): None for cell in left}:
         evaluated = datas[source].load(task, suite.evaluate)
         check_modules(task(), evaluated, settings.scoring.rules)
+        for metric, why in find_withheld(task(), settings.scoring.rules).items():
+            line = f"warning  {task.name}  {metric} will be withheld: {why}"
+            console.print(line, style="yellow", soft_wrap=True)
     number = min(suite.workers, len(left))
     seconds = {cell.title: (expected or {}).get(cell.title) for cell in left}
     with Bars(console, TimeLeft(seconds, number), log=log) as bars:

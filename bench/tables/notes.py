@@ -1,7 +1,7 @@
 """The notes below a table: the equal terms, what the marks mean, and what is missing."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from bench import store
 from bench.grid import Grid
@@ -23,6 +23,7 @@ def write_notes(
     columns: Sequence[Column],
     rows: Sequence[Row],
     unequal: Sequence[str] = (),
+    withheld: Iterable[str] = (),
 ) -> Iterator[str]:
     """All notes, in the order in which they are shown."""
     _, suite = settings.suite(grid.suite)
@@ -38,6 +39,7 @@ def write_notes(
         rows_left_out = ", ".join(row for row, llm in grid.without_weights if llm == name)
         yield f"not applicable to {name}: needs weights, and it is served: {rows_left_out}"
     yield from _explain_missing_tasks(columns, rows)
+    yield from withheld
     yield from _state_modules(grid, columns)
     yield from _state_cut_queries(columns, rows)
     yield from write_data_notes(grid, columns, rows)

@@ -1,7 +1,8 @@
 """Converts the files of LongLaMP's authors into LaMP's layout.
 
 The authors publish one folder per configuration, `<task>_user` and `<task>_temporal`, with the sets
-train, val and test, each in one or more Parquet files (or one of JSON or JSON Lines).
+train, val and test, each in one or more Parquet files (or one of JSON or JSON Lines). The Hub's own
+conversion to Parquet has a folder for each set.
 """
 
 import json
@@ -97,7 +98,8 @@ def _find_sets(folder: Path) -> Iterator[tuple[SetName, list[Path]]]:
     for set, names in SETS.items():
         for name in names:
             single = [folder / f"{name}{ending}" for ending in (".parquet", ".json", ".jsonl")]
-            files = sorted(folder.glob(f"{name}-*.parquet")) or [p for p in single if p.is_file()]
+            parts = sorted([*folder.glob(f"{name}-*.parquet"), *folder.glob(f"{name}/*.parquet")])
+            files = parts or [path for path in single if path.is_file()]
             if files:
                 yield set, files[: len(files) if files[0].suffix == ".parquet" else 1]
                 break

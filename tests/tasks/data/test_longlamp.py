@@ -79,6 +79,20 @@ def test_every_form_is_read(files, tmp_path):
     assert list(sources) == ["train-00000-of-00002.parquet", "train-00001-of-00002.parquet"]
 
 
+def test_a_set_may_be_a_folder_of_its_own(tmp_path):
+    """As in the Hub's own conversion to Parquet."""
+    config = tmp_path / "files/topic_writing_user"
+    for name, rows in (("train", [POST]), ("validation", [POST, POST])):
+        (config / name).mkdir(parents=True)
+        for part, row in enumerate(rows):
+            pd.DataFrame([row]).to_parquet(config / name / f"{part:04}.parquet")
+    converted = convert_longlamp(tmp_path / "files", tmp_path / "out")
+    assert [(c.set, c.queries, list(c.sources)) for c in converted] == [
+        ("train", 1, ["0000.parquet"]),
+        ("dev", 2, ["0000.parquet", "0001.parquet"]),
+    ]
+
+
 def test_faults_name_file_and_row(files, tmp_path):
     out = tmp_path / "out"
     train = files / "topic_writing_user/train.json"
