@@ -56,7 +56,7 @@ def run_grid(
                 store.check_cell(cell.folder)
         if left:
             store.require_writable(settings.store.runs)
-        threads = choose_threads(settings, suite, grid.methods) if left else 1
+        threads = choose_threads(settings, suite, suite.workers, grid.methods) if left else 1
         for cell in left:
             datas[cell.source].load(cell.task, suite.train)
             datas[cell.source].load(cell.task, suite.evaluate)

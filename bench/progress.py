@@ -110,7 +110,7 @@ class _Worker:
     def describe(self) -> str:
         """The cell, its phase, the phase's rate and the time left of it."""
         doing, rate, left = self.doing, self.rate, self.left
-        text = "  ".join(part for part in (doing.title, doing.what) if part)
+        text = "  ".join(dict.fromkeys(part for part in (doing.title, doing.what) if part))
         if not doing.total:
             return text
         text += f" {doing.done}/{doing.total}"

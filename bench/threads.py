@@ -40,10 +40,12 @@ def set_threads(number: int) -> None:
     torch.set_num_threads(number)
 
 
-def choose_threads(settings: "Settings", suite: "Suite", methods: Sequence[str] = ()) -> int:
-    """Threads of each process that runs cells of a suite.
+def choose_threads(
+    settings: "Settings", suite: "Suite", number: int, methods: Sequence[str] = ()
+) -> int:
+    """Threads of each of `number` processes that share the cores and run cells of a suite.
 
-    Those of OMP_NUM_THREADS, where it is set, shared among the suite's `workers`; one where all
+    Those of OMP_NUM_THREADS, where it is set, shared among the processes; one where all
     models are small; else the cores that this process may use, shared as well. How busy the cores
     are and how many cells are left doesn't count: rounding depends on the number of threads, so a
     cell's predictions would depend on what else runs.
@@ -56,7 +58,7 @@ def choose_threads(settings: "Settings", suite: "Suite", methods: Sequence[str] 
     given = os.environ.get("OMP_NUM_THREADS", "").strip()
     if not given and all(map(_is_small, _find_models(settings, suite, methods))):
         return 1
-    return max(1, min(count_default_threads(), count_cores()) // suite.workers)
+    return max(1, min(count_default_threads(), count_cores()) // number)
 
 
 @cache

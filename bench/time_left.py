@@ -26,7 +26,8 @@ class TimeLeft:
 
     def begin(self, title: str) -> None:
         """A cell begins."""
-        self._began[title] = time.monotonic()
+        if title in self._left:
+            self._began[title] = time.monotonic()
 
     def show(self, title: str, rest: float) -> None:
         """By its rate, what a running cell does takes `rest` seconds more."""

@@ -18,8 +18,8 @@ def cores(monkeypatch, tmp_path):
 
 
 def choose(project, workers, *overrides, methods=()):
-    settings = project.load(f"workers={workers}", *overrides)
-    return threads.choose_threads(settings, settings.suite("s")[1], methods)
+    settings = project.load(*overrides)
+    return threads.choose_threads(settings, settings.suite("s")[1], workers, methods)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
