@@ -119,6 +119,8 @@ def run(
             if index is not None:
                 untried.remove(index)
                 running[connection] = index
+            else:
+                bars.show(numbers[connection], Doing("", "no cells left"))
             with suppress(OSError):  # the worker has ended meanwhile: its cell stays undone
                 connection.send(index)
     finally:
