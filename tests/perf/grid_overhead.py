@@ -1,10 +1,11 @@
 """What the harness itself costs: its commands on large grids, and its share of a run.
 
-    python -m tests.perf.grid_overhead commands [--repeats 5]
+    python -m tests.perf.grid_overhead commands [--repeats 5] [--folder FOLDER]
     python -m tests.perf.grid_overhead share [SUITE OPTIONS…]      # mini -t LaMP-3 where none are given
 
-`commands` prints the median CPU seconds of `bench --help`, of `bench plan` of 10,000 cells, none of them done, and of
-`bench table` of 10 methods × 6 tasks × 3 seeds × 2,500 predictions, which it writes to a temporary folder first.
+`commands` prints the median CPU seconds of importing torch, for scale, of `bench --help`, of `bench plan` of 10,000
+cells, and of `bench table` of 10 methods × 6 tasks × 3 seeds × 2,500 predictions, which it writes first, to a temporary
+folder or to one that is kept.
 `share` runs a suite in one process, in a temporary folder too, and prints how much of its CPU time went into planning,
 storing and progress.
 """
@@ -27,7 +28,7 @@ from typing import Any
 
 import pytest
 
-from bench import announcing, cell, cli, store
+from bench import announcing, cell, cli, estimate, store
 from bench.grid import Cell, plan
 from bench.progress import Bars
 from bench.records import CellRecord, CellScores, MetricScores
@@ -61,7 +62,7 @@ def write_cells(folder: Path) -> int:
     draw = random.Random(0)
     scored: dict[str, CellScores] = {}
     cells = plan(settings, "s").cells
-    for each in cells:
+    for each in (cell for cell in cells if not store.is_done(cell.folder)):
         name = each.task.name
         if name not in scored:
             scored[name] = score_noise(each, draw)
@@ -108,36 +109,35 @@ def write_cell(of: Cell, scores: CellScores, draw: random.Random) -> None:
         store.write_record(folder, record)
 
 
-def measure(folder: Path, *arguments: str, repeats: int) -> tuple[float, float]:
+def measure(folder: Path, *command: str | Path, repeats: int) -> tuple[float, float]:
     """Median seconds and CPU seconds of a command in a process of its own."""
     times = []
     for _ in range(repeats):
         start = time.perf_counter()
-        with subprocess.Popen([BENCH, *arguments], cwd=folder, stdout=subprocess.DEVNULL) as child:
+        with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as child:
             _, status, used = os.wait4(child.pid, 0)
             child.returncode = os.waitstatus_to_exitcode(status)
         times.append((time.perf_counter() - start, used.ru_utime + used.ru_stime))
         if child.returncode:
-            sys.exit(f"bench {' '.join(arguments)} ended with {child.returncode}")
+            sys.exit(f"{command} ended with {child.returncode}")
     seconds, cpu = (median(column) for column in zip(*times, strict=True))
     return seconds, cpu
 
 
-def measure_commands(repeats: int) -> None:
+def measure_commands(folder: Path, repeats: int) -> None:
     """Print a line for each command."""
+    (folder / "bench.toml").write_text(CONFIG, encoding="utf-8")
+    number = write_cells(folder)
+    seeds = f"seeds={list(range(167))}"
     print(f"load before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "bench.toml").write_text(CONFIG, encoding="utf-8")
-        seeds = f"seeds={list(range(167))}"
-        commands = [
-            ("--help", ["--help"]),
-            (f"plan of {6 * (1 + 10 * 167):,} cells", ["plan", "s", "--set", seeds]),
-        ]
-        table = f"table of {write_cells(folder)} cells × {QUERIES:,} predictions"
-        for what, arguments in [*commands, (table, ["table", "s"])]:
-            seconds, cpu = measure(folder, *arguments, repeats=repeats)
-            print(f"{what:45} {cpu:6.2f} CPU s  {seconds:6.2f} s", flush=True)
+    for what, command in (
+        ("import torch", (sys.executable, "-c", "import torch")),
+        ("--help", (BENCH, "--help")),
+        (f"plan of {6 * (1 + 10 * 167):,} cells", (BENCH, "plan", "s", "--set", seeds)),
+        (f"table of {number} cells × {QUERIES:,} predictions", (BENCH, "table", "s")),
+    ):
+        seconds, cpu = measure(folder, *command, repeats=repeats)
+        print(f"{what:45} {cpu:6.2f} CPU s  {seconds:6.2f} s", flush=True)
 
 
 Work = Callable[..., Any]
@@ -168,6 +168,7 @@ def count_seconds() -> Iterator[Counter[str]]:
         for part, owner, names in (
             ("plan", cli, ("_plan",)),
             ("plan", announcing, ("announce",)),
+            ("plan", estimate, ("expect_seconds",)),
             ("progress", Bars, ("show", "tick", "start_worker", "cell_done", "__exit__")),
             ("store", store, ("is_done", "check_cell", "require_writable", "write_predictions")),
             ("store", store, ("write_record", "write_scores", "write_chunk", "read_chunk")),
@@ -200,11 +201,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("what", choices=["commands", "share"])
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--folder", type=Path)
     arguments, options = parser.parse_known_args()
-    if arguments.what == "commands":
-        measure_commands(arguments.repeats)
-    else:
+    if arguments.what == "share":
         measure_share(options)
+    elif arguments.folder is not None:
+        measure_commands(arguments.folder, arguments.repeats)
+    else:
+        with tempfile.TemporaryDirectory() as name:
+            measure_commands(Path(name), arguments.repeats)
 
 
 if __name__ == "__main__":
