@@ -62,7 +62,9 @@ def write_cells(folder: Path) -> int:
     draw = random.Random(0)
     scored: dict[str, CellScores] = {}
     cells = plan(settings, "s").cells
-    for each in (cell for cell in cells if not store.is_done(cell.folder)):
+    for each in cells:
+        if store.is_done(each.folder):
+            continue
         name = each.task.name
         if name not in scored:
             scored[name] = score_noise(each, draw)
