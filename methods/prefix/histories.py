@@ -151,4 +151,5 @@ def _moment(instant: Instant) -> datetime | None:
     if not instant or (len(instant) == 1 and not 1000 <= instant[0] <= 9999):
         return None
     year, month, day, *time = (*instant, 1, 1)[: max(3, len(instant))]
-    return datetime(year, month, day, *time)
+    hour, minute, second, micro = time or (0, 0, 0, 0)
+    return datetime(year, month, day, hour, minute, second, micro)
