@@ -147,8 +147,8 @@ def elapsed_of(history: Sequence[Behavior]) -> npt.NDArray[np.float64]:
 
 
 def _moment(instant: Instant) -> datetime | None:
-    """The first moment of an instant; None for a missing date or a position."""
-    if not instant or (len(instant) == 1 and not 1000 <= instant[0] <= 9999):
+    """The moment of a key of `sort_keys`; None for a missing date or a position."""
+    if not instant or not 1000 <= instant[0] <= 9999:
         return None
-    year, month, day, *time = (*instant, 1, 1)[: max(3, len(instant))]
-    return datetime(year, month, day, *time)
+    year, month, day, hour, minute, second, microsecond = instant
+    return datetime(year, month, day, hour, minute, second, microsecond)
