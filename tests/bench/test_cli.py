@@ -246,7 +246,7 @@ def test_names_with_markup_are_printed_as_they_are(project, bench):
 def test_a_failure_is_one_line(project, bench):
     project.probe("wordy", "FailsInLines")
     done = bench("run", "--set", 'methods=["wordy"]')
-    (line,) = [line for line in done.err.splitlines() if "wordy" in line]
+    (line,) = [line for line in done.err.splitlines() if line.startswith("failed")]
     assert line.startswith("failed  LaMP-3 · wordy")
     assert "RuntimeError: first line second line" in line
 
