@@ -60,7 +60,8 @@ def _toss_coins(count: int) -> Floats:
     more = np.cumprod((count - upward) / (upward + 1))  # of middle + 1 … over that of the middle
     fewer = np.cumprod(downward / (count - downward + 1))
     weights = np.concatenate([fewer[::-1], np.ones(1), more])
-    return weights / weights.sum()
+    chances: Floats = weights / weights.sum()
+    return chances
 
 
 def _enumerate_signs(n: int) -> Floats:
