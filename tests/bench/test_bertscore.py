@@ -31,7 +31,7 @@ def test_scored_recorded_and_shown(project):
     project.run()
     scores = store.read_scores(project.cells()["row"].folder)
     values = [value for (value,) in scores.metrics[NAME].rows]
-    assert values[0] == values[3] == pytest.approx(1)
+    assert (values[0], values[3]) == pytest.approx((1, 1))
     assert values[1] < 1
     assert values[2] == 0
     (module,) = scores.scoring.evaluate
