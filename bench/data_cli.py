@@ -1,5 +1,6 @@
 """`bench data …`: download official files, verify a data folder, write generated data."""
 
+from collections.abc import Collection
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -83,19 +84,26 @@ def _find_tasks(root: Path, split: SplitName) -> list[str]:
     return [name for name in TASKS.names() if name not in folders or folders[name].exists()]
 
 
-def _choose_official(names: list[str] | None) -> "list[Task]":
-    """These tasks, or all of LaMP's. Raises ConfigError for one that LaMP doesn't publish."""
+def _choose_official(names: list[str] | None, declared: Collection[str]) -> "list[Task]":
+    """These tasks, or all of LaMP's. Raises ConfigError for one that LaMP doesn't publish.
+
+    Args:
+        declared: names of tasks that bench.toml declares.
+    """
     from tasks import TASKS
     from tasks.common.errors import ConfigError
     from tasks.lamp import ALL, is_official
 
-    chosen = [TASKS.get(name)() for name in names or [task.name for task in ALL]]
-    for task in chosen:
-        if not is_official(task):
+    chosen = []
+    for name in names or [task.name for task in ALL]:
+        task = None if name in declared else TASKS.get(name)()
+        if task is None or not is_official(task):
             raise ConfigError(
-                f"{task.name} is not one of LaMP's tasks, so there is nothing to download",
+                f"{task.name if task else name} is not one of LaMP's tasks, so there is nothing to "
+                "download",
                 hint=f"Known: {', '.join(task.name for task in ALL)}",
             )
+        chosen.append(task)
     return chosen
 
 
@@ -121,6 +129,7 @@ def download(
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TimeRemainingColumn
 
+    from bench.settings import load_settings
     from tasks.common.errors import ConfigError
     from tasks.data.download import OFFICIAL
     from tasks.data.download import download as fetch
@@ -145,7 +154,7 @@ def download(
                 shown[path] = bars.add_task(path.name, total=total)
             bars.update(shown[path], completed=done, total=total)
 
-        for official in _choose_official(task):
+        for official in _choose_official(task, load_settings(config).tasks):
             for file in fetch(
                 official,
                 folder,

@@ -17,6 +17,7 @@ from tasks.task import Task
 if TYPE_CHECKING:
     import torch
 
+    from methods.models.contrast import Contrast
     from methods.models.embedding_store import EmbeddingStore
     from methods.models.encoder import Encoder
     from methods.models.generation import Generation
@@ -97,12 +98,16 @@ class Runtime:
         return self.llm.local
 
     def ask(
-        self, prompts: Sequence[str], prefix: "torch.Tensor | None" = None
+        self,
+        prompts: Sequence[str],
+        prefix: "torch.Tensor | None" = None,
+        contrast: "Contrast | None" = None,
     ) -> "list[Generation]":
         """The LLM's answers to N prompts of the task, under its decoding and the prompt budget.
 
         Args:
             prefix: [N, P, H] soft tokens before the prompts.
+            contrast: N other prompts that the answers are steered from, by a local LLM.
 
         Raises:
             ConfigError: the LLM answers by likelihood, and the task has no labels.
@@ -111,13 +116,19 @@ class Runtime:
         llm, room = self.llm, self.max_input_tokens
         if llm.config.decoding.rule == "likelihood":
             labels = require_labels(self.task, llm.name)
-            return llm.local.choose_labels(prompts, labels, max_input_tokens=room, prefix=prefix)
-        return llm.generate(
-            prompts,
-            max_new_tokens=self.task.max_new_tokens,
-            max_input_tokens=room,
-            prefix=prefix,
-        )
+            return llm.local.choose_labels(
+                prompts, labels, max_input_tokens=room, prefix=prefix, contrast=contrast
+            )
+        new = self.task.max_new_tokens
+        if contrast is not None:
+            return self.local_llm.generate(
+                prompts,
+                max_new_tokens=new,
+                max_input_tokens=room,
+                prefix=prefix,
+                contrast=contrast,
+            )
+        return llm.generate(prompts, max_new_tokens=new, max_input_tokens=room, prefix=prefix)
 
     @cached_property
     def encoder(self) -> "Encoder":

@@ -24,6 +24,9 @@ DType = Literal["auto", "float32", "bfloat16", "float16"]
 
 NOT_IN_KEY = "not in key"
 """Annotates a field that decides how a result is computed, never which: it stays out of keys."""
+IN_KEY_IF_CHANGED = "in key if changed"
+"""Annotates a field whose default gives the results of versions without it: only another value is
+in keys, so that those versions' results and trained parts stay valid."""
 
 
 class FrozenConfig(BaseModel):
@@ -43,13 +46,22 @@ class FrozenConfig(BaseModel):
         return value
 
     def key_options(self) -> dict[str, Any]:
-        """The options that results depend on, as JSON: all but the fields marked NOT_IN_KEY."""
-        fields = type(self).model_fields
+        """The options that results depend on, as JSON.
+
+        All but the fields marked NOT_IN_KEY, and those marked IN_KEY_IF_CHANGED at their defaults.
+        """
         return {
             name: _as_json(getattr(self, name), dumped)
             for name, dumped in self.model_dump(mode="json").items()
-            if NOT_IN_KEY not in fields[name].metadata
+            if self._is_in_key(name)
         }
+
+    def _is_in_key(self, name: str) -> bool:
+        field = type(self).model_fields[name]
+        if IN_KEY_IF_CHANGED in field.metadata:
+            default = field.get_default(call_default_factory=True, validated_data={})
+            return bool(getattr(self, name) != default)
+        return NOT_IN_KEY not in field.metadata
 
 
 def _as_json(value: Any, dumped: Any) -> Any:

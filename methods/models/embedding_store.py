@@ -7,11 +7,12 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from methods.models.encoder import Encoder, Side, Vectors
+from methods.models.encoder import Side, Vectors
 from tasks.common.errors import StorageError
 from tasks.common.progress import Progress
 
@@ -24,6 +25,28 @@ _TABLE = """
 create table if not exists vectors
 (key blob primary key, row integer not null, crc integer not null) without rowid
 """
+
+
+class TextEncoder(Protocol):
+    """What gives texts their vectors: an `Encoder`, or another source of them."""
+
+    @property
+    def identity(self) -> str:
+        """Content key: equal identities give equal vectors."""
+
+    @property
+    def dimension(self) -> int:
+        """D, the length of a vector."""
+
+    @property
+    def name(self) -> str:
+        """Where it came from, for messages."""
+
+    def text(self, text: str, side: Side) -> str:
+        """`text` as it is read, prefix included."""
+
+    def encode(self, texts: Sequence[str], *, side: Side) -> Vectors:
+        """Vectors of `texts`, float32 [N, D]."""
 
 
 class EmbeddingStore:
@@ -43,7 +66,9 @@ class EmbeddingStore:
         healed: number of damaged rows that this object encoded again.
     """
 
-    def __init__(self, encoder: Encoder, folder: Path, progress: Progress | None = None) -> None:
+    def __init__(
+        self, encoder: TextEncoder, folder: Path, progress: Progress | None = None
+    ) -> None:
         self.encoder = encoder
         self.folder = folder / f"{encoder.identity}-{ENCODING_VERSION}"
         self.progress = progress or Progress()

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from methods.models.checks import check_folder
 from methods.models.config import EncoderConfig
 from methods.models.loading import pin, resolve, source_identity
+from methods.models.long_words import divide_long_words
 from tasks.common.errors import ModelError
 from tasks.common.files import content_key
 
@@ -72,6 +73,11 @@ class Encoder:
         folder = resolve(config.model, config.revision, cache)
         check_folder(folder)
         return cls(_load(folder, config), config, identity_of(config, cache=cache))
+
+    @property
+    def name(self) -> str:
+        """The folder, package or hub name that it was opened from."""
+        return self.config.model
 
     @property
     def description(self) -> dict[str, Any]:
@@ -155,6 +161,8 @@ def _load(folder: Path, config: EncoderConfig) -> "SentenceTransformer":
             file=folder,
             hint="Fetch the weights again, or correct the architecture in config.json",
         )
+    if backend := getattr(model.tokenizer, "backend_tokenizer", None):
+        divide_long_words(backend)
     model.max_seq_length = min(config.max_length, loaded.max_seq_length or config.max_length)
     return model
 

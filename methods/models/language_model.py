@@ -10,6 +10,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from methods.models.activations import checkpoint_activations
 from methods.models.batching import BatchSize, in_batches
 from methods.models.config import LLMConfig
+from methods.models.contrast import Contrast, steer
 from methods.models.finite import check_logits, not_finite
 from methods.models.generation import Generation, fix_decoding, generate_batch
 from methods.models.labels import can_share, score_labels, score_labels_apart
@@ -158,6 +159,7 @@ class LanguageModel:
         max_new_tokens: int,
         max_input_tokens: int,
         prefix: torch.Tensor | None = None,
+        contrast: Contrast | None = None,
     ) -> list[Generation]:
         """Answer each prompt, by beam search without sampling.
 
@@ -166,6 +168,7 @@ class LanguageModel:
                 template and special tokens; those are never cut.
             max_new_tokens: budget of an answer, unless the config's decoding sets one.
             prefix: [N, P, H] soft tokens before each prompt's embeddings.
+            contrast: N other prompts, cut like `prompts`, that the answers are steered from.
 
         Returns:
             N generations, in the order of `prompts`.
@@ -180,13 +183,21 @@ class LanguageModel:
         lengths = [len(prompt.ids) for prompt in encoded]
         check_positions(self.model, max(lengths, default=0) + soft, limit, self.name)
         scale = 1.0 if prefix is None else self.embedding_scale()
+        others = [] if contrast is None else self.tokens.encode(contrast.prompts, max_input_tokens)
+        longest = max((len(other.ids) for other in others), default=0)
+        check_positions(self.model, longest, limit, self.name)
 
         def answer(rows: Sequence[int]) -> list[Generation]:
             self.before_batch(rows)
             own = None if prefix is None else prefix[list(rows)]
             batch = [encoded[row] for row in rows]
+            other = None
+            if contrast is not None:
+                other = [others[row] for row in rows], contrast.strength
             with check_logits(self.model, self.name, [prompts[row] for row in rows], own):
-                return generate_batch(self.model, self.tokens, batch, own, limit, scale=scale)
+                return generate_batch(
+                    self.model, self.tokens, batch, own, limit, scale=scale, contrast=other
+                )
 
         return in_batches(lengths, self._batch_size, answer)
 
@@ -272,18 +283,21 @@ class LanguageModel:
         *,
         max_input_tokens: int,
         prefix: torch.Tensor | None = None,
+        contrast: Contrast | None = None,
     ) -> list[Generation]:
         """The likeliest label after each prompt, the first of equal ones; no token is generated.
 
-        Args and errors as `label_likelihoods`.
+        Args and errors as `label_likelihoods`; `contrast` as in `generate`.
         """
-        found = self.label_likelihoods(
-            prompts, labels, max_input_tokens=max_input_tokens, prefix=prefix
-        ).tolist()
+        room = max_input_tokens
+        found = self.label_likelihoods(prompts, labels, max_input_tokens=room, prefix=prefix)
+        if contrast is not None:
+            other = self.label_likelihoods(contrast.prompts, labels, max_input_tokens=room)
+            found = steer(found, other, contrast.strength)
         return [
             Generation(labels[scores.index(max(scores))], len(prompt.ids), prompt.truncated, 0)
             for scores, prompt in zip(
-                found, self.tokens.encode(prompts, max_input_tokens), strict=True
+                found.tolist(), self.tokens.encode(prompts, room), strict=True
             )
         ]
 

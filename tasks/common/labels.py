@@ -47,6 +47,23 @@ class LabelReader:
         return stripped if stripped in self.labels else self._folded.get(fold_label(text))
 
 
+def describe_spellings(labels: Sequence[str]) -> str:
+    """In what labels that are probably one differ: "case", "Unicode form" or "spelling".
+
+    The Unicode form is whether é is written as one character or as two.
+    """
+    composed = {unicodedata.normalize("NFC", label) for label in labels}
+    if len(composed) == 1:
+        return "Unicode form"
+    return "case" if len({label.casefold() for label in composed}) == 1 else "spelling"
+
+
+def show_label(label: str) -> str:
+    """The label in quotes, with the codes of its characters where they are not composed."""
+    composed = unicodedata.normalize("NFC", label) == label
+    return repr(label) if composed else f"{label!r} ({label!a})"
+
+
 def find_spellings(labels: Iterable[str]) -> list[tuple[str, ...]]:
     """Groups of labels that are probably one, such as ("Billing", "billing"), as first seen."""
     groups: dict[str, dict[str, None]] = {}

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from tasks.common.errors import DataError
 from tasks.common.labels import LabelReader
+from tasks.common.numbering import count
 from tasks.data.document import Document
 from tasks.example import Behavior, Example
 from tasks.task import Task
@@ -14,6 +15,9 @@ from tasks.templates.lamp_task import FormError
 
 T = TypeVar("T")
 UNSAFE = re.compile(r"[/\\\x00-\x1f\x7f]")
+QUESTIONS = '[{"id": …, "input": …, "profile": […]}, …]'
+OUTPUTS = '{"task": …, "golds": [{"id": …, "output": …}, …]}'
+SHAPES = {"question": QUESTIONS, "gold": OUTPUTS}
 LONGEST_SHOWN = 60
 """Characters of a value that a message shows."""
 
@@ -24,7 +28,7 @@ def read_questions(document: Document) -> dict[str, dict[str, Any]]:
     if isinstance(rows, dict) and isinstance(rows.get("golds"), list):
         rows = rows["golds"]  # the format of LaMP's Avocado script for test questions
     if not isinstance(rows, list):
-        raise document.error(f"the questions are {_type_name(rows)}, not a list")
+        raise document.error(f"the questions are {_type_name(rows)}, not a list", shape=QUESTIONS)
     return dict(index_by_id(rows, document, "question"))
 
 
@@ -32,8 +36,13 @@ def read_golds(document: Document, task: Task) -> dict[str, str]:
     """The gold outputs by id, in file order; labels are spelled as the task spells them."""
     value = document.value
     if not isinstance(value, dict) or not isinstance(value.get("golds"), list):
-        raise document.error('the outputs are not {"task": …, "golds": […]}')
+        raise document.error('the outputs are not {"task": …, "golds": […]}', shape=OUTPUTS)
     expected = task.official_name()
+    if "task" not in value:
+        raise document.error(
+            "the outputs don't say of which task they are",
+            hint=f'Write {{"task": "{expected}", "golds": […]}} to this file',
+        )
     if value.get("task") != expected:
         raise document.error(
             f"these are outputs of task {value.get('task')!r}, not of {expected!r}",
@@ -61,7 +70,7 @@ def match_ids(questions: Document, asked: Mapping[str, Any], golds: Mapping[str,
         if missing:
             verb = "has" if len(missing) == 1 else "have"
             raise questions.error(
-                f"{len(missing)} of {len(total)} {what}s {verb} no {other}",
+                f"{len(missing)} of {count(len(total), what)} {verb} no {other}",
                 id=missing[0],
                 hint="Put questions and outputs of the same set and split in one folder",
             )
@@ -148,7 +157,7 @@ def index_by_id(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each row with its id, as it is read. Raises DataError for the first faulty one."""
     if not rows:
-        raise document.error(f"the file contains no {what}")
+        raise document.error(f"the file contains no {what}", shape=SHAPES[what])
     seen: set[str] = set()
     for position, row in enumerate(rows):
         if not isinstance(row, dict):
@@ -208,4 +217,5 @@ def shorten(text: str) -> str:
 
 
 def _type_name(value: Any) -> str:
-    return "missing" if value is None else type(value).__name__
+    names = {dict: "an object", list: "a list", str: "text", bool: "true or false"}
+    return "missing" if value is None else names.get(type(value), "a number")

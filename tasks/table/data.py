@@ -6,7 +6,7 @@ from typing import Any
 
 from tasks.common.errors import DataError
 from tasks.common.files import content_key
-from tasks.common.instants import Instant
+from tasks.common.numbering import count
 from tasks.data.document import Document
 from tasks.data.layout import SetName, SplitName
 from tasks.data.validation import build_example, read_golds
@@ -15,10 +15,10 @@ from tasks.table.config import TableConfig
 from tasks.table.labels import choose_labels
 from tasks.table.reading import Table, read_table, sha256_of_table
 from tasks.table.rows import Row, Rows, convert_rows
-from tasks.table.splitting import Query, Splits, split_rows
+from tasks.table.splitting import Query, Splits, group_by_user, is_earlier, split_rows
 from tasks.templates.lamp_task import LaMPTask
 
-VERSION = 1
+VERSION = 2
 """Increased whenever the same file and declaration give different queries."""
 MOST_SHOWN = 50
 """Labels that a message lists at most."""
@@ -108,8 +108,8 @@ class TableData:
         if faults and self.config.faulty_rows == "error":
             first = faults[0]
             raise DataError(
-                f"{len(faults)} of {len(self.table.rows)} rows can't be used: row {first.number} "
-                f"{first.what}",
+                f"{len(faults)} of {count(len(self.table.rows), 'row')} can't be used: "
+                f"row {first.number} {first.what}",
                 file=self.config.file,
                 hint=f"Correct them (`bench data preview {self.name}` lists them), or leave them "
                 f'out: faulty_rows = "drop" in [tasks.{self.name}]',
@@ -124,7 +124,7 @@ class TableData:
             what = f"too few users for a {set} set of {self.name}"
             hint = 'Split by time (split = "time" in the suite), or set user_shares'
         else:
-            what = f"no user has {least} rows before a {set} query of {self.name}"
+            what = f"no user has {count(least, 'row')} before a {set} query of {self.name}"
             hint = "Set dev, test or min_history lower, or name the column that tells users apart"
             if self._lacks_times(least):
                 hint = (
@@ -134,15 +134,14 @@ class TableData:
         return DataError(what, file=self.config.file, hint=f"{hint} in [tasks.{self.name}]")
 
     def _lacks_times(self, least: int) -> bool:
-        """Whether users have rows enough, but too few different times."""
-        times: dict[str, list[Instant]] = {}
-        for row in self.rows.rows:
-            times.setdefault(row.user, []).append(row.time)
-        enough = [of_user for of_user in times.values() if len(of_user) > least]
+        """Whether users have rows enough, but too few that are earlier than their newest one."""
+        enough = [own for own in group_by_user(self.rows.rows).values() if len(own) > least]
         return (
             self.config.time is not None
             and bool(enough)
-            and all(len(set(of_user)) <= least for of_user in enough)
+            and all(
+                sum(is_earlier(row.time, own[-1].time) for row in own) < least for own in enough
+            )
         )
 
     def _require_known_labels(self, set: SetName, queries: tuple[Query, ...]) -> None:

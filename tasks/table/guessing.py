@@ -76,7 +76,7 @@ def _find_named(table: Table, role: str, words: list[str], roles: Mapping[str, s
     """The free column whose name says that it has this role; a name of one word is preferred."""
     best: tuple[int, int, str] | None = None
     for column in table.columns:
-        parts = humanize(column).split()
+        parts = humanize(column).lower().split()
         hits = [words.index(part) for part in parts if part in words]
         if column in roles.values() or not hits or not _fits(table, role, column):
             continue

@@ -9,8 +9,9 @@ from tasks.common.dates import DateColumn, read_dates
 from tasks.common.errors import DataError
 from tasks.common.instants import Instant
 from tasks.common.labels import LabelReader
+from tasks.table.cells import RawRow
 from tasks.table.config import TableConfig
-from tasks.table.reading import RawRow, Table
+from tasks.table.reading import Table
 from tasks.task import Kind
 from tasks.templates.fields import is_encodable
 
@@ -154,11 +155,14 @@ def _find_fault(raw: RawRow, config: TableConfig) -> RowFault | None:
         return RowFault(raw.number, "unreadable-row", raw.fault)
     for role, column in config.columns.items():
         if column in raw.nested:
-            what = f"holds a {raw.nested[column]} in column {column!r}, not text"
+            what = f"holds {raw.nested[column]} in column {column!r}, not text"
             return RowFault(raw.number, "unreadable-row", what)
         text = raw.cells.get(column)
         if text is None:
             return RowFault(raw.number, f"missing-{role}", f"has no {role} (column {column!r})")
+        if "\0" in text:
+            what = f"has a null character in column {column!r}"
+            return RowFault(raw.number, "unreadable-row", what)
         if not is_encodable(text):
             what = f"has half a character (a lone surrogate) in column {column!r}"
             return RowFault(raw.number, "unreadable-row", what)
@@ -175,6 +179,8 @@ def _convert(
         instant, date = dates[cells[config.time]], dates.text(cells[config.time])
         if instant is None:
             what = f"has the time {cells[config.time]!r}, which is no date"
+            if config.dates is not None:
+                what += f" as dates = {config.dates!r} reads it: the likely cause is that setting"
             return RowFault(raw.number, "unreadable-time", what)
         time = instant
     try:

@@ -52,11 +52,19 @@ def test_a_declared_task_runs_and_says_what_misleads(declared, bench, tmp_path):
     assert set(data["tasks.plants"]["fingerprints"]["plants"]) == {"train", "dev"}
 
 
+def test_similar_labels_are_reported_once(declared, bench):
+    table = declared.root / "plants.csv"
+    table.write_text(table.read_text().replace("1,shade", "1,Shade").replace("0,shade", "0,Shade"))
+    assert bench("run", "p", "-m", "majority-label").err.count("similar-labels") == 1
+    assert bench("data", "verify", "plants").out.count("similar-labels") == 1
+
+
 def test_verify_list_and_check_know_declared_tasks(declared, bench):
     done = bench("data", "verify")
     assert done.code == 0, done.out
     assert done.out.startswith("plants (time split)\n  train 6 queries, 3 users")
     assert "plants" in bench("list", "tasks").out
+    assert "plants is not one of LaMP's tasks" in bench("data", "download", "plants").err
     done = bench("check", "majority-label", "-t", "plants")
     assert (done.code, "pass  plants" in done.out) == (0, True), done.out + done.err
 

@@ -75,7 +75,7 @@ def test_the_audit_finds_no_more_than_undated_histories(root, name, split):
     # Histories of the user split have no dates, as in LaMP's files.
     undated = {"undated-histories"} if split == "user" else set()
     assert {f.kind for f in found.findings if f.severity != "info"} == undated
-    known = {"empty-history", "shared-users", "gold-in-profile", *undated}
+    known = {"empty-history", "shared-users", "gold-in-profile", "gold-in-query", *undated}
     assert {f.kind for f in found.findings} <= known
     sizes = {facts.set: facts.examples for facts in found.sets}
     assert sizes == {"train": 250, "dev": 125, "test": 125}
