@@ -24,6 +24,7 @@ from bench.report.command import plot, report
 from bench.results_cli import archive, remove, submission, verify
 from bench.settings_cli import CONFIG, Config, init, list_names
 from bench.texts_cli import attribution, texts
+from bench.threads import wait_passively
 from tasks.common.errors import BenchError, ConfigError
 from tasks.common.paths import expand_argument
 
@@ -86,6 +87,7 @@ class Format(StrEnum):
 def main() -> None:
     """Entry point: a user's mistake is one message and exit code 2, never a traceback."""
     os.environ.setdefault("TQDM_DISABLE", "1")  # libraries' bars would break ours
+    wait_passively()
     prepare_streams()
     try:
         app(args=[expand_argument(argument) for argument in sys.argv[1:]])
@@ -129,11 +131,16 @@ def run(
     To compute cells again, remove them first: `bench remove`. Exit code 1 if a cell failed.
     """
     from bench import render, tables
+    from bench.announcing import announce
     from bench.cell import Outcome, State
     from bench.engine import run_grid
+    from bench.estimate import expect_seconds
 
-    settings, grid = _plan(suite, method, task, set, config)
     log = make_console(stderr=True)
+    with log.status("planning …"):  # in a terminal only
+        settings, grid = _plan(suite, method, task, set, config)
+        expected = expect_seconds(grid)
+    file = announce(settings, grid, expected, log)
 
     def report(outcome: Outcome) -> None:
         if outcome.state != "kept":
@@ -141,7 +148,7 @@ def run(
             line = f"{outcome.state}  {outcome.cell.title}  {reason}".rstrip()
             log.print(line, style="red" if outcome.state == "failed" else "", soft_wrap=True)
 
-    outcomes = run_grid(settings, grid, log, report)
+    outcomes = run_grid(settings, grid, log, report, expected=expected, log=file)
     states = [outcome.state for outcome in outcomes]
     table = tables.build(settings, grid, all_metrics=all_metrics, allow_unequal=True)
     render.print_table(table, make_console())
@@ -255,7 +262,6 @@ def table(
 ) -> None:
     """Render a suite's stored results. CSV always has intervals and denominators."""
     from bench import render, slices, store, tables
-    from bench.published import make_section
 
     settings, grid = _plan(suite, method, task, set, config)
     others = store.count_cells(settings.store.runs, grid.suite)
@@ -276,6 +282,8 @@ def table(
         built = tables.build(settings, grid, all_metrics=all_metrics, allow_unequal=unequal_terms)
         sections.append((render.make_sheets(built, intervals=intervals), built.notes))
         if published:
+            from bench.published import make_section
+
             section = make_section(settings, grid, built, all_metrics=all_metrics)
             sections.append((section.sheets, section.notes))
     else:

@@ -1,28 +1,41 @@
 """Runs the cells of a grid: one after the other in this process, or in several of this machine."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 from rich.console import Console
 
 from bench import store, workers
-from bench.cell import Outcome, run_cell
+from bench.cell import Outcome, State, run_cell
 from bench.data import Data, open_sources
 from bench.grid import Cell, Grid
 from bench.models import Models
 from bench.progress import Bars
 from bench.scoring import check_modules
 from bench.settings import Settings
+from bench.threads import choose_threads, set_threads
+from bench.time_left import TimeLeft
 from tasks.metrics import find_withheld
 
 OnOutcome = Callable[[Outcome], None]
 
 
-def run_grid(settings: Settings, grid: Grid, console: Console, report: OnOutcome) -> list[Outcome]:
+def run_grid(
+    settings: Settings,
+    grid: Grid,
+    console: Console,
+    report: OnOutcome,
+    *,
+    expected: Mapping[str, float | None] | None = None,
+    log: Path | None = None,
+) -> list[Outcome]:
     """Run every cell that isn't done. A failed cell is recorded, and the others still run.
 
     Args:
-        console: for progress bars.
+        console: for progress.
         report: called with each outcome as it comes.
+        expected: title of a cell to run → the seconds that it may take, for the time left.
+        log: a file that gets a line for each cell and phase.
 
     Returns:
         The outcomes, in the order of the grid's cells.
@@ -37,14 +50,16 @@ def run_grid(settings: Settings, grid: Grid, console: Console, report: OnOutcome
     datas = open_sources(settings, suite)
     left = [cell for cell in grid.cells if not store.is_done(cell.folder)]
     # Damaged results, an unwritable folder and faulty data are reported before any computation.
-    for cell in grid.cells:
-        if store.is_done(cell.folder):
-            store.check_cell(cell.folder)
-    if left:
-        store.require_writable(settings.store.runs)
-    for cell in left:
-        datas[cell.source].load(cell.task, suite.train)
-        datas[cell.source].load(cell.task, suite.evaluate)
+    with console.status("checking results and data …"):  # in a terminal only
+        for cell in grid.cells:
+            if store.is_done(cell.folder):
+                store.check_cell(cell.folder)
+        if left:
+            store.require_writable(settings.store.runs)
+        threads = choose_threads(settings, suite, suite.workers, grid.methods) if left else 1
+        for cell in left:
+            datas[cell.source].load(cell.task, suite.train)
+            datas[cell.source].load(cell.task, suite.evaluate)
     _report_warnings(left, datas, console)
     for source, task in {(cell.source, cell.task): None for cell in left}:
         evaluated = datas[source].load(task, suite.evaluate)
@@ -52,19 +67,21 @@ def run_grid(settings: Settings, grid: Grid, console: Console, report: OnOutcome
         for metric, why in find_withheld(task(), settings.scoring.rules).items():
             line = f"warning  {task.name}  {metric} will be withheld: {why}"
             console.print(line, style="yellow", soft_wrap=True)
-    with Bars(console, len(grid.cells)) as bars:
+    number = min(suite.workers, len(left))
+    seconds = {cell.title: (expected or {}).get(cell.title) for cell in left}
+    with Bars(console, TimeLeft(seconds, number), log=log) as bars:
 
         def on_outcome(outcome: Outcome) -> None:
             report(outcome)
-            bars.cell_done()
+            if outcome.state != State.KEPT:
+                bars.cell_done(outcome.cell.title, outcome.state)
 
         elsewhere: dict[int, Outcome] = {}
-        number = min(suite.workers, len(left))
         if number > 1:
-            elsewhere = workers.run(settings, grid, number, on_outcome)
+            elsewhere = workers.run(settings, grid, number, threads, bars, on_outcome)
         # What a worker left undone, perhaps because it was killed, runs here.
         rest = [cell for index, cell in enumerate(grid.cells) if index not in elsewhere]
-        here = _run_here(rest, settings, datas, bars, on_outcome)
+        here = _run_here(rest, settings, threads, datas, bars, on_outcome)
         return [elsewhere.get(index) or next(here) for index in range(len(grid.cells))]
 
 
@@ -78,12 +95,17 @@ def _report_warnings(cells: Sequence[Cell], datas: dict[str, Data], console: Con
 def _run_here(
     cells: Sequence[Cell],
     settings: Settings,
+    threads: int,
     datas: dict[str, Data],
     bars: Bars,
     on_outcome: OnOutcome,
 ) -> Iterator[Outcome]:
-    models = Models(settings, bars)
+    reporter = bars.reporter(0)
+    models = Models(settings, reporter)
     for cell in cells:
-        outcome = run_cell(cell, settings, datas[cell.source], models, bars)
+        if not store.is_done(cell.folder):
+            set_threads(threads)
+            reporter.start_cell(cell.title)
+        outcome = run_cell(cell, settings, datas[cell.source], models, reporter)
         on_outcome(outcome)
         yield outcome

@@ -16,13 +16,15 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
+from bench import store
 from bench.cell import Outcome, State, run_cell
 from bench.data import open_sources
 from bench.grid import Grid, plan
 from bench.models import Models
+from bench.progress import Bars, Doing, Reporter
 from bench.settings import Settings
+from bench.threads import set_threads
 from tasks.common.errors import StorageError
-from tasks.common.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -48,15 +50,29 @@ class Unstorable:
     file: str | None
 
 
-Message = Ready | Finished | Unstorable
+@dataclass(frozen=True)
+class Working:
+    """Message: what the worker does."""
+
+    doing: Doing
+
+
+Message = Ready | Finished | Unstorable | Working
 
 
 def run(
-    settings: Settings, grid: Grid, number: int, report: Callable[[Outcome], None]
+    settings: Settings,
+    grid: Grid,
+    number: int,
+    threads: int,
+    bars: Bars,
+    report: Callable[[Outcome], None],
 ) -> dict[int, Outcome]:
     """Run a grid's cells in `number` workers.
 
     Args:
+        threads: of each worker.
+        bars: shows what each worker does.
         report: called with each outcome as it comes.
 
     Returns:
@@ -78,14 +94,19 @@ def run(
             ours, theirs = context.Pipe()
             process: BaseProcess = context.Process(
                 target=_work,
-                args=(settings, grid.suite, grid.methods, grid.tasks, number, theirs),
+                args=(settings, grid.suite, grid.methods, grid.tasks, threads, theirs),
                 daemon=True,
             )
             process.start()
             processes.append(process)
             orders[ours] = _order_cells(len(grid.cells), worker, number)
+            bars.start_worker(worker)
             theirs.close()  # with only the worker's copy open, its end is noticed here
-        for connection, message in _receive(list(orders)):
+        numbers = {connection: worker for worker, connection in enumerate(orders)}
+        for connection, message in _receive(list(orders), bars.tick):
+            if isinstance(message, Working):
+                bars.show(numbers[connection], message.doing)
+                continue
             if isinstance(message, Unstorable):
                 raise StorageError(message.what, hint=message.hint, file=message.file)
             if isinstance(message, Finished) and message.state in {State.DONE, State.FAILED}:
@@ -98,6 +119,8 @@ def run(
             if index is not None:
                 untried.remove(index)
                 running[connection] = index
+            else:
+                bars.show(numbers[connection], Doing("", "no cells left"))
             with suppress(OSError):  # the worker has ended meanwhile: its cell stays undone
                 connection.send(index)
     finally:
@@ -126,10 +149,16 @@ def _choose(
     return next((index for index in left if fits[index] not in busy), left[0] if left else None)
 
 
-def _receive(connections: list[Connection]) -> Iterator[tuple[Connection, Message]]:
-    """Messages with the connection they came by, until every worker has ended."""
+def _receive(
+    connections: list[Connection], tick: Callable[[], None]
+) -> Iterator[tuple[Connection, Message]]:
+    """Messages with the connection they came by, until every worker has ended.
+
+    `tick` is called at least every second.
+    """
     while connections:
-        for connection in wait(connections):
+        tick()
+        for connection in wait(connections, timeout=1):
             assert isinstance(connection, Connection)  # noqa: S101  `wait` takes sockets too
             try:
                 yield connection, connection.recv()
@@ -142,24 +171,25 @@ def _work(
     suite_name: str,
     methods: tuple[str, ...],
     tasks: tuple[str, ...],
-    number: int,
+    threads: int,
     connection: Connection,
 ) -> None:
     """A worker's main function: run the cells whose indices arrive, until None does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Ctrl-C, the parent terminates its workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    import torch
-
-    torch.set_num_threads(max(1, torch.get_num_threads() // number))
+    set_threads(threads)
     try:
         _, suite = settings.suite(suite_name)
         cells = plan(settings, suite_name, methods=methods, tasks=tasks).cells
         datas = open_sources(settings, suite)
-        models = Models(settings, Progress())
+        reporter = Reporter(lambda doing: connection.send(Working(doing)))
+        models = Models(settings, reporter)
         connection.send(Ready())
         while (index := connection.recv()) is not None:
             cell = cells[index]
-            outcome = run_cell(cell, settings, datas[cell.source], models, Progress())
+            if not store.is_done(cell.folder):
+                reporter.start_cell(cell.title)
+            outcome = run_cell(cell, settings, datas[cell.source], models, reporter)
             connection.send(Finished(index, outcome.state, outcome.reason))
     except StorageError as error:
         connection.send(Unstorable(error.what, error.hint, error.file))

@@ -184,8 +184,8 @@ class Suite(_Strict):
             set is "dev", so that no method ever sees the golds it is scored on.
         trials: method → how many settings of it were compared beforehand to choose the suite's; the
             table shows them. Changes no result.
-        workers: processes that share the cells, each with cores ÷ workers threads: for models so
-            small that one process can't keep all cores busy.
+        workers: processes that share the cells, for models so small that one process can't
+            keep all cores busy. Threads of each: see `bench.threads`.
         reference: the method that differences are taken to.
         instruction_only: the method with all trained capacity but no user (for Δtask, law 3).
     """

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
 
 import torch
-from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 
 from tasks.common.errors import ModelError
 
@@ -51,6 +50,8 @@ class BatchSize:
                         f"a batch of {self.size} does not fit in memory",
                         hint=self.hint,
                     ) from error
+            from accelerate.utils.memory import clear_device_cache
+
             # Outside the handler, whose traceback would keep the failed pass's tensors alive.
             self.size //= 2
             clear_device_cache(garbage_collection=True)
@@ -88,4 +89,6 @@ def in_batches(
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
+    from accelerate.utils.memory import should_reduce_batch_size  # slow, and seldom needed
+
     return isinstance(error, torch.OutOfMemoryError) or should_reduce_batch_size(error)

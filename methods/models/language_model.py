@@ -20,6 +20,7 @@ from methods.models.quantization import count_parameters
 from methods.models.soft_tokens import PROBE, mean_norm, measure_scale
 from methods.models.tokenization import PromptTokenizer
 from tasks.common.errors import ModelError
+from tasks.common.progress import Progress
 
 
 class LanguageModel:
@@ -38,6 +39,7 @@ class LanguageModel:
         before_batch: called before each batch of `generate` and `label_likelihoods` with the
             indices of its prompts, so that rows can be treated differently (a row's beams are
             adjacent).
+        progress: hears how many prompts `generate` and `label_likelihoods` have answered.
 
     Args:
         weights: by default, `identity`.
@@ -78,6 +80,7 @@ class LanguageModel:
         )
         self.hidden_size: int = self.model.get_input_embeddings().weight.shape[1]
         self.before_batch: Callable[[Sequence[int]], object] = lambda rows: rows
+        self.progress = Progress()
         self._batch_size = BatchSize(config.batch_size)
         self._embedding_scale: float | None = None
         self._embedding_norm: float | None = None
@@ -195,9 +198,11 @@ class LanguageModel:
             if contrast is not None:
                 other = [others[row] for row in rows], contrast.strength
             with check_logits(self.model, self.name, [prompts[row] for row in rows], own):
-                return generate_batch(
+                found = generate_batch(
                     self.model, self.tokens, batch, own, limit, scale=scale, contrast=other
                 )
+            self.progress.answer(len(rows))
+            return found
 
         return in_batches(lengths, self._batch_size, answer)
 
@@ -271,6 +276,7 @@ class LanguageModel:
             found = score(self.model, ids, targets, self.tokens.pad, own, scale=scale)
             if not torch.isfinite(found).all():
                 raise not_finite(self.name, [prompts[row] for row in rows], own)
+            self.progress.answer(len(rows))
             return list(found.cpu())
 
         found = in_batches(lengths, self._batch_size, answer, copies=len(labels))

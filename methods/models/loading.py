@@ -35,6 +35,11 @@ def resolve(model: str, revision: str | None, cache: Path | None = None) -> Path
     """
     if _is_on_hub(model, revision):
         return hub.fetch(model, hub.find_commit(model, revision, cache))
+    return find_local(model)
+
+
+def find_local(model: str) -> Path:
+    """`resolve` for all but hub names: nothing is fetched. Raises ModelError."""
     return _narrow(_package_path(model) if model.startswith(PACKAGE) else _local_path(model))
 
 

@@ -1,13 +1,16 @@
 """Texts as means of an LLM's input embeddings: vectors in the space of its soft tokens."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from methods.models.encoder import Side, Vectors
-from methods.models.language_model import LanguageModel
 from tasks.common.files import content_key
+
+if TYPE_CHECKING:
+    from methods.models.language_model import LanguageModel
 
 
 class TokenMeans:
@@ -21,7 +24,7 @@ class TokenMeans:
         dimension: H.
     """
 
-    def __init__(self, llm: LanguageModel, tokens: int) -> None:
+    def __init__(self, llm: "LanguageModel", tokens: int) -> None:
         """`tokens`: that are read of a text; the rest is cut."""
         self.llm, self.tokens = llm, tokens
         self.identity = content_key(["token means", llm.weights, tokens], length=32)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from methods.cache.journal import Journal
 from methods.core.runtime import Runtime
-from methods.models.generation import read_texts
 from methods.retrieval import Retriever
 from tasks.common.files import content_key
 from tasks.example import Behavior, Example
@@ -88,6 +87,8 @@ class Feedback:
 
     def _answers(self, prompts: Sequence[str]) -> list[str]:
         """One answer per prompt, in order; the longest run first, to minimize padding."""
+        from methods.models.generation import read_texts
+
         distinct = sorted(set(prompts), key=lambda prompt: (-len(prompt), prompt))
 
         def ask(rows: Sequence[int]) -> list[str]:

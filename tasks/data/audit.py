@@ -9,7 +9,6 @@ from statistics import fmean, median, pstdev
 from tasks.common.errors import DataError
 from tasks.common.files import sha256_of
 from tasks.common.labels import describe_spellings, find_spellings, show_label
-from tasks.data.download import read_manifest
 from tasks.data.findings import Finding, check_across_sets, check_set
 from tasks.data.layout import (
     MANIFEST,
@@ -156,6 +155,8 @@ def _describe(task: Task, dataset: Dataset) -> SetStatistics:
 
 def _check_downloads(task: Task, root: Path, split: SplitName) -> Iterator[Finding]:
     """Warn about files that have changed since they were downloaded."""
+    from tasks.data.download import read_manifest  # its HTTP client is slow to import
+
     folder = root / split / task.folder
     try:
         manifest = read_manifest(folder)

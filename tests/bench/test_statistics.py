@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, t
+from scipy.stats import binom, binomtest, t
 
 from bench.statistics import (
     Comparison,
@@ -22,6 +22,7 @@ from bench.statistics import (
     find_separable,
     partition,
 )
+from bench.statistics.significance import _toss_coins
 
 TWELVE = tuple(f"user {n}" for n in range(12))
 
@@ -178,6 +179,12 @@ def test_one_query_a_user_gives_mcnemars_exact_test(better, worse):
     sums = np.array([1.0] * better + [-1.0] * worse + [0.0] * 40)
     expected = binomtest(better, better + worse).pvalue
     assert find_p_by_sign_flips(sums) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 7, 2500])  # 2 ** 2500 is no float
+def test_coins_are_tossed_as_scipy_tosses_them(count):
+    chances = binom.pmf(np.arange(count + 1), count, 0.5)
+    np.testing.assert_allclose(_toss_coins(count), chances, rtol=1e-11, atol=1e-300)
 
 
 def test_many_users_are_flipped_at_random():

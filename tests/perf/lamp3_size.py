@@ -1,9 +1,9 @@
 """Loading at LaMP-3's size: a generated train file of 20,000 queries × 185 items, over 2.5 GB.
 
-    python -m tests.perf.lamp3_size FOLDER
+    python -m tests.perf.lamp3_size FOLDER [QUERIES]
 
 writes the files to FOLDER (about 2.6 GB, and as much again for the tables; both may be deleted
-afterwards), then loads them in processes of their own and prints seconds and memory:
+afterwards; in proportion less for fewer queries), then loads them in processes of their own and prints seconds and memory:
 
 - `json.load` of the questions, which only parses;
 - the first time: digest, parsing, checks, and writing the tables;
@@ -92,9 +92,9 @@ def describe_memory() -> str:
     return f"peak {peak / 2**20:.2f} GiB, its own now {own / 2**20:.2f} GiB"
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, queries: int) -> None:
     """Generate, then measure one process after the other; the last two run at once."""
-    generate(folder)
+    generate(folder, queries)
     questions = folder / "user" / "LaMP_3" / "train" / "train_questions.json"
     print(f"questions: {questions.stat().st_size / 1e9:.2f} GB", flush=True)
     for group in (["json"], ["first"], ["again"], ["limit"], ["all", "all"]):
@@ -106,7 +106,7 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 2:
+    if len(sys.argv) > 2 and not sys.argv[2].isdigit():
         load(Path(sys.argv[1]), sys.argv[2])
     else:
-        main(Path(sys.argv[1]))
+        main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else QUERIES)

@@ -1,6 +1,7 @@
 """Sets read from their Arrow tables equal those of the plain reader; faults are reported as ever."""
 
 import copy
+import gc
 import json
 import pickle
 import random
@@ -11,6 +12,7 @@ from tasks.common.errors import DataError
 from tasks.data import loading
 from tasks.data.loading import fingerprint, read_set
 from tasks.data.stored import histories, opening
+from tasks.data.stored.convert import pause_collector
 from tasks.data.stored.histories import StoredHistory
 from tasks.data.stored.rows import UnevenError, stream_rows
 from tasks.lamp import LaMP2, LaMP3
@@ -229,3 +231,20 @@ class TestStream:
         path.write_text(text)
         with pytest.raises(UnevenError):
             list(stream_rows(path))
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_the_garbage_collector_is_left_as_it_was(running):
+    @pause_collector()
+    def fail():
+        assert not gc.isenabled()
+        raise UnevenError
+
+    before = gc.isenabled()
+    try:
+        (gc.enable if running else gc.disable)()
+        with pytest.raises(UnevenError):
+            fail()
+        assert gc.isenabled() is running
+    finally:
+        (gc.enable if before else gc.disable)()
