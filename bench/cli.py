@@ -23,6 +23,7 @@ from bench.output import (
 from bench.report.command import plot, report
 from bench.results_cli import archive, remove, submission, verify
 from bench.settings_cli import CONFIG, Config, init, list_names
+from bench.texts_cli import attribution, texts
 from bench.threads import wait_passively
 from tasks.common.errors import BenchError, ConfigError
 from tasks.common.paths import expand_argument
@@ -44,6 +45,8 @@ app.command()(init)
 app.command()(report)
 app.command()(plot)
 app.command()(compare)
+app.command()(texts)
+app.command()(attribution)
 for command in (verify, remove, archive, submission):
     app.command()(command)
 

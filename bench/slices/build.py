@@ -131,7 +131,7 @@ def _divide(
         first = next(iter(rows.values()))
         data, task = datas[first.cell.source], first.cell.task
         evaluated = data.load(task, suite.evaluate)
-        _require_same_examples(place, first, evaluated)
+        require_same_examples(place, first, evaluated)
         division = divisions[place] = DIMENSIONS[by].divide(task, evaluated, data)
         names = [division.of_example[id] for id in first.ids] if division.order else []
         parts = [
@@ -182,7 +182,7 @@ def _place_curves(
     return points, write_curve_notes(settings, stored)
 
 
-def _require_same_examples(place: str, row: StoredRow, evaluated: Dataset) -> None:
+def require_same_examples(place: str, row: StoredRow, evaluated: Dataset) -> None:
     """Raise StorageError unless the data holds every scored example."""
     unknown = set(row.ids) - {example.id for example in evaluated.examples}
     if unknown:

@@ -137,6 +137,8 @@ def _describe_module(module: EvaluateModule) -> str:
         f"source {module.sha256[:12]}" if module.sha256 else "source unknown",
         f"evaluate {module.evaluate}",
     ]
+    if module.config is not None:
+        parts.append(f"config {module.config}")
     parts += [f"{key}={json.dumps(value)}" for key, value in module.options.items()]
     if module.one_by_one:
         parts.append("each example scored by itself, then averaged")

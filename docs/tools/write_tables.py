@@ -23,6 +23,13 @@ REAL = REPOSITORY / "results/reference/real"
 REAL_GPU = REPOSITORY / "results/reference/real-gpu"
 COVERAGE = REPOSITORY / "results/reference/coverage.csv"
 GPU = REPOSITORY / "results/reference/gpu/measured.json"
+COMPARED = re.compile(
+    r"^(?P<task>\S+), rouge1 .*\n  (?P<ours>\S+) [\d.]+, (?P<theirs>\S+) [\d.]+\n"
+    r"  (?P<verdict>.*)\n  difference (?P<difference>\S+) \[(?P<low>\S+), (?P<high>\S+)\]"
+    r".*, p (?P<p>[<=] [\d.]+)$",
+    re.MULTILINE,
+)
+"""A paragraph of `bench compare`."""
 BLOCK = re.compile(r"(<!-- table: (?P<name>\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 METHODS = {
@@ -150,8 +157,22 @@ def write_real(task: str) -> str:
 
 
 def write_real_compare() -> str:
-    """What `bench compare` says of PPlug against retrieval."""
-    return f"```text\n{(REAL / 'compare.txt').read_text(encoding='utf-8').strip()}\n```"
+    """What `bench compare` says of pairs of rows: a line per pair, a column per set.
+
+    Bold differences are significant.
+    """
+    pairs: dict[tuple[str, str], dict[str, str]] = {}
+    for found in COMPARED.finditer((REAL / "compare.txt").read_text(encoding="utf-8")):
+        value, low, high = (_signed(float(found[end])) for end in ("difference", "low", "high"))
+        text = f"{value} [{low}, {high}]"
+        claimed = re.search(" is (better|worse) than ", found["verdict"])
+        cell = f"{f'**{text}**' if claimed else text}, p {found['p']}"
+        pairs.setdefault((found["ours"], found["theirs"]), {})[found["task"]] = cell
+    tasks = list(dict.fromkeys(task for cells in pairs.values() for task in cells))
+    lines = [f"| | {' | '.join(tasks)} |", f"|---|{'---|' * len(tasks)}"]
+    for (ours, theirs), cells in pairs.items():
+        lines.append(f"| `{ours}` − `{theirs}` | {' | '.join(cells[task] for task in tasks)} |")
+    return "\n".join(lines)
 
 
 def _gap(row: dict[str, Any], gap: str) -> str:
@@ -309,7 +330,7 @@ def _interval(value: float, low: float, high: float) -> str:
 TABLES = {
     "headline": write_headline,
     "choice": write_choice,
-    **{f"real-{task}": partial(write_real, task) for task in ("LaMP-6",)},
+    **{f"real-{task}": partial(write_real, task) for task in ("LaMP-6", "LaMP-4", "LaMP-5")},
     "real-compare": write_real_compare,
     "real-gpu": write_real_gpu,
     "real-seeds": write_real_seeds,
