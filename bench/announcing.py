@@ -1,13 +1,14 @@
 """What `bench run` says before it starts: what it will do, about how long, and where its log is."""
 
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 
 from bench import store
-from bench.estimate import estimate_time_left
+from bench.estimate import sum_up
 from bench.grid import Grid
 from bench.render.plan import summarize
 from bench.settings import Settings
@@ -17,19 +18,23 @@ LOGS = ".logs"
 """The hidden folder of log files, next to the suites' folders."""
 
 
-def announce(settings: Settings, grid: Grid, console: Console) -> Path | None:
+def announce(
+    settings: Settings, grid: Grid, expected: Mapping[str, float | None], console: Console
+) -> Path | None:
     """Print the cells left and the time they will take; returns the run's log file.
 
     None where nothing is left to run. The log holds times, names of cells and their phases: no
     text of the data, no answers.
 
+    Args:
+        expected: what `bench.estimate.expect_seconds` says of the cells left.
+
     Raises StorageError where the runs' folder can't be written.
     """
-    left = sum(not store.is_done(cell.folder) for cell in grid.cells)
-    workers = min(settings.suite(grid.suite)[1].workers, max(1, left))
-    text = summarize(grid, estimate_time_left(grid, workers), workers)
+    workers = min(settings.suite(grid.suite)[1].workers, max(1, len(expected)))
+    text = summarize(grid, sum_up(expected, workers), workers)
     console.print(f"suite {grid.suite}: {text}", soft_wrap=True)
-    if not left:
+    if not expected:
         return None
     store.require_writable(settings.store.runs)
     started = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")

@@ -23,6 +23,7 @@ from bench.output import (
 from bench.report.command import plot, report
 from bench.results_cli import archive, remove, submission, verify
 from bench.settings_cli import CONFIG, Config, init, list_names
+from bench.texts_cli import attribution, texts
 from bench.threads import wait_passively
 from tasks.common.errors import BenchError, ConfigError
 from tasks.common.paths import expand_argument
@@ -45,6 +46,8 @@ app.command()(init)
 app.command()(report)
 app.command()(plot)
 app.command()(compare)
+app.command()(texts)
+app.command()(attribution)
 for command in (verify, remove, archive, submission):
     app.command()(command)
 
@@ -163,12 +166,14 @@ def run(
     from bench.announcing import announce
     from bench.cell import Outcome, State
     from bench.engine import run_grid
+    from bench.estimate import expect_seconds
 
     run_cells = _choose_engine(engine, address)
     log = make_console(stderr=True)
-    log.print("planning …", soft_wrap=True)
-    settings, grid = _plan(suite, method, task, set, config)
-    file = announce(settings, grid, log)
+    with log.status("planning …"):  # in a terminal only
+        settings, grid = _plan(suite, method, task, set, config)
+        expected = expect_seconds(grid)
+    file = announce(settings, grid, expected, log)
 
     def report(outcome: Outcome) -> None:
         if outcome.state != "kept":
@@ -176,7 +181,7 @@ def run(
             line = f"{outcome.state}  {outcome.cell.title}  {reason}".rstrip()
             log.print(line, style="red" if outcome.state == "failed" else "", soft_wrap=True)
 
-    outcomes = run_grid(settings, grid, log, report, log=file, engine=run_cells)
+    outcomes = run_grid(settings, grid, log, report, expected=expected, log=file, engine=run_cells)
     states = [outcome.state for outcome in outcomes]
     table = tables.build(settings, grid, all_metrics=all_metrics, allow_unequal=True)
     render.print_table(table, make_console())
@@ -290,7 +295,6 @@ def table(
 ) -> None:
     """Render a suite's stored results. CSV always has intervals and denominators."""
     from bench import render, slices, store, tables
-    from bench.published import make_section
 
     settings, grid = _plan(suite, method, task, set, config)
     others = store.count_cells(settings.store.runs, grid.suite)
@@ -311,6 +315,8 @@ def table(
         built = tables.build(settings, grid, all_metrics=all_metrics, allow_unequal=unequal_terms)
         sections.append((render.make_sheets(built, intervals=intervals), built.notes))
         if published:
+            from bench.published import make_section
+
             section = make_section(settings, grid, built, all_metrics=all_metrics)
             sections.append((section.sheets, section.notes))
     else:

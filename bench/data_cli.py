@@ -1,5 +1,6 @@
 """`bench data …`: download official files, verify a data folder, write generated data."""
 
+from collections.abc import Collection
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from bench.git_cli import git
+from bench.longlamp_cli import longlamp
 from bench.output import echo
 from bench.preview_cli import preview
 from bench.settings_cli import CONFIG, Config
@@ -22,6 +24,7 @@ app = typer.Typer(
 app.command()(preview)
 
 app.command(no_args_is_help=True)(git)
+app.command(no_args_is_help=True)(longlamp)
 
 SplitName = Literal["user", "time"]
 Tasks = Annotated[
@@ -71,19 +74,36 @@ def _require_new(root: Path) -> None:
         )
 
 
-def _choose_official(names: list[str] | None) -> "list[Task]":
-    """These tasks, or all of LaMP's. Raises ConfigError for one that LaMP doesn't publish."""
+def _find_tasks(root: Path, split: SplitName) -> list[str]:
+    """All registered tasks, but LongLaMP's only where `root` holds their folders."""
+    from tasks import TASKS
+    from tasks.common.paths import expand_home
+    from tasks.longlamp import ALL
+
+    folders = {task.name: expand_home(root) / split / task.folder for task in ALL}
+    return [name for name in TASKS.names() if name not in folders or folders[name].exists()]
+
+
+def _choose_official(names: list[str] | None, declared: Collection[str]) -> "list[Task]":
+    """These tasks, or all of LaMP's. Raises ConfigError for one that LaMP doesn't publish.
+
+    Args:
+        declared: names of tasks that bench.toml declares.
+    """
     from tasks import TASKS
     from tasks.common.errors import ConfigError
     from tasks.lamp import ALL, is_official
 
-    chosen = [TASKS.get(name)() for name in names or [task.name for task in ALL]]
-    for task in chosen:
-        if not is_official(task):
+    chosen = []
+    for name in names or [task.name for task in ALL]:
+        task = None if name in declared else TASKS.get(name)()
+        if task is None or not is_official(task):
             raise ConfigError(
-                f"{task.name} is not one of LaMP's tasks, so there is nothing to download",
+                f"{task.name if task else name} is not one of LaMP's tasks, so there is nothing to "
+                "download",
                 hint=f"Known: {', '.join(task.name for task in ALL)}",
             )
+        chosen.append(task)
     return chosen
 
 
@@ -109,6 +129,7 @@ def download(
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TimeRemainingColumn
 
+    from bench.settings import load_settings
     from tasks.common.errors import ConfigError
     from tasks.data.download import OFFICIAL
     from tasks.data.download import download as fetch
@@ -133,7 +154,7 @@ def download(
                 shown[path] = bars.add_task(path.name, total=total)
             bars.update(shown[path], completed=done, total=total)
 
-        for official in _choose_official(task):
+        for official in _choose_official(task, load_settings(config).tasks):
             for file in fetch(
                 official,
                 folder,
@@ -153,17 +174,18 @@ def verify(
     """Verify data: print statistics of each set, and findings that could mislead.
 
     A task that bench.toml declares by a table has data of its own; all others' are in --root.
-    Without names: the declared tasks if there are any and no --root is given, else all registered
-    ones. The exit code is 1 if any finding is an error.
+    Without names: the declared tasks if there are any and no --root is given, else LaMP's and all
+    others that --root has a folder of. The exit code is 1 if any finding is an error.
     """
     from bench.settings import load_settings
-    from tasks import TASKS
     from tasks.data.audit import audit
     from tasks.table.auditing import audit_table
 
     settings = load_settings(config)
     faulty = False
-    for name in task or (root is None and list(settings.tasks)) or TASKS.names():
+    for name in (
+        task or (root is None and list(settings.tasks)) or _find_tasks(_root(root, config), split)
+    ):
         if name in settings.tasks:
             report = audit_table(name, settings.tasks[name], split)
         else:
@@ -191,7 +213,7 @@ def sample(
     root: Annotated[Path, typer.Argument(help="The folder to write to.")],
     seed: Annotated[int, typer.Option(help="The seed; another seed generates other users.")] = 0,
 ) -> None:
-    """Write a small generated sample of all LaMP tasks, in the official layout."""
+    """Write a small generated sample of all tasks of LaMP and LongLaMP, in the official layout."""
     from tasks.sample.writer import write_sample
 
     _require_new(root)

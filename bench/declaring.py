@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from tasks import TASKS
 from tasks.common.errors import ConfigError, DataError
 from tasks.common.labels import find_spellings
+from tasks.common.numbering import count
 from tasks.table.config import TableConfig
 from tasks.table.data import TableData
 from tasks.table.guessing import guess_kind, guess_roles
@@ -129,10 +130,11 @@ def _choose_keys(data: TableData, file: Path) -> Iterator[tuple[str, tuple[Any, 
     rare = {label for group in variants for label in sorted(group, key=counts.__getitem__)[:-1]}
     labels = config.labels or infer_labels(counts.keys() - rare, config.kind)
     if config.kind is not Kind.GENERATION and (variants or labels != data.labels):
-        why = "spellings that differ in case count as these" if variants else "train lacks some"
+        why = "other spellings count as these" if variants else "train lacks some"
         yield "labels", (labels, why)
-    if data.rows.faults:
-        comment = f"leaves out {len(data.rows.faults)} of {len(data.table.rows)} rows"
+    if 0 < len(data.rows.faults) < len(data.rows.rows):
+        rows = count(len(data.table.rows), "row")
+        comment = f"leaves out {len(data.rows.faults)} of {rows}"
         yield "faulty_rows", ("drop", comment)
 
 

@@ -1,6 +1,6 @@
 """Runs the cells of a grid: one after the other in this process, or in several of this machine."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -12,8 +12,10 @@ from bench.grid import Cell, Grid
 from bench.models import Models
 from bench.progress import Bars
 from bench.scoring import check_modules
-from bench.settings import Settings, Suite
-from bench.threads import set_threads
+from bench.settings import Settings
+from bench.threads import choose_threads, set_threads
+from bench.time_left import TimeLeft
+from tasks.metrics import find_withheld
 
 OnOutcome = Callable[[Outcome], None]
 Engine = Callable[[Settings, Grid, Bars, Console, OnOutcome], dict[int, Outcome]]
@@ -26,6 +28,7 @@ def run_grid(
     console: Console,
     report: OnOutcome,
     *,
+    expected: Mapping[str, float | None] | None = None,
     log: Path | None = None,
     engine: Engine | None = None,
 ) -> list[Outcome]:
@@ -34,6 +37,7 @@ def run_grid(
     Args:
         console: for progress.
         report: called with each outcome as it comes.
+        expected: title of a cell to run → the seconds that it may take, for the time left.
         log: a file that gets a line for each cell and phase.
         engine: runs the cells instead of this machine's own processes.
 
@@ -50,34 +54,40 @@ def run_grid(
     datas = open_sources(settings, suite)
     left = [cell for cell in grid.cells if not store.is_done(cell.folder)]
     # Damaged results, an unwritable folder and faulty data are reported before any computation.
-    for cell in grid.cells:
-        if store.is_done(cell.folder):
-            store.check_cell(cell.folder)
-    if left:
-        store.require_writable(settings.store.runs)
-    for cell in left:
-        datas[cell.source].load(cell.task, suite.train)
-        datas[cell.source].load(cell.task, suite.evaluate)
+    with console.status("checking results and data …"):  # in a terminal only
+        for cell in grid.cells:
+            if store.is_done(cell.folder):
+                store.check_cell(cell.folder)
+        if left:
+            store.require_writable(settings.store.runs)
+        threads = choose_threads(settings, suite, suite.workers, grid.methods) if left else 1
+        for cell in left:
+            datas[cell.source].load(cell.task, suite.train)
+            datas[cell.source].load(cell.task, suite.evaluate)
     _report_warnings(left, datas, console)
     for source, task in {(cell.source, cell.task): None for cell in left}:
         evaluated = datas[source].load(task, suite.evaluate)
         check_modules(task(), evaluated, settings.scoring.rules)
-    with Bars(console, len(left), log=log) as bars:
+        for metric, why in find_withheld(task(), settings.scoring.rules).items():
+            line = f"warning  {task.name}  {metric} will be withheld: {why}"
+            console.print(line, style="yellow", soft_wrap=True)
+    number = min(suite.workers, len(left))
+    seconds = {cell.title: (expected or {}).get(cell.title) for cell in left}
+    with Bars(console, TimeLeft(seconds, number), log=log) as bars:
 
         def on_outcome(outcome: Outcome) -> None:
             report(outcome)
             if outcome.state != State.KEPT:
-                bars.cell_done(f"{outcome.state}  {outcome.cell.title}")
+                bars.cell_done(outcome.cell.title, outcome.state)
 
         elsewhere: dict[int, Outcome] = {}
-        number = min(suite.workers, len(left))
         if engine is not None and left:
             elsewhere = engine(settings, grid, bars, console, on_outcome)
         elif number > 1:
-            elsewhere = workers.run(settings, grid, number, bars, on_outcome)
+            elsewhere = workers.run(settings, grid, number, threads, bars, on_outcome)
         # What a worker left undone, perhaps because it was killed, runs here.
         rest = [cell for index, cell in enumerate(grid.cells) if index not in elsewhere]
-        here = _run_here(rest, settings, suite, suite.workers, datas, bars, on_outcome)
+        here = _run_here(rest, settings, threads, datas, bars, on_outcome)
         return [elsewhere.get(index) or next(here) for index in range(len(grid.cells))]
 
 
@@ -91,17 +101,16 @@ def _report_warnings(cells: Sequence[Cell], datas: dict[str, Data], console: Con
 def _run_here(
     cells: Sequence[Cell],
     settings: Settings,
-    suite: Suite,
-    number: int,
+    threads: int,
     datas: dict[str, Data],
     bars: Bars,
     on_outcome: OnOutcome,
 ) -> Iterator[Outcome]:
-    set_threads(settings, suite, number)
     reporter = bars.reporter(0)
     models = Models(settings, reporter)
     for cell in cells:
         if not store.is_done(cell.folder):
+            set_threads(threads)
             reporter.start_cell(cell.title)
         outcome = run_cell(cell, settings, datas[cell.source], models, reporter)
         on_outcome(outcome)

@@ -1,7 +1,8 @@
 """How long the cells that are left will take, from how long finished ones took."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean
 
 from bench import store
@@ -19,36 +20,45 @@ class Estimate:
 
 
 def estimate_time_left(grid: Grid, workers: int) -> Estimate:
-    """Mean seconds of finished cells of the same method and task, else of the same method.
+    """Seconds until `workers` have done the cells that are left, by `expect_seconds`."""
+    return sum_up(expect_seconds(grid), workers)
+
+
+def sum_up(expected: Mapping[str, float | None], workers: int) -> Estimate:
+    """What cells take that so many workers share; expected: title of each → its seconds."""
+    known = [seconds for seconds in expected.values() if seconds is not None]
+    return Estimate(sum(known) / max(1, min(workers, len(expected))), len(expected) - len(known))
+
+
+def expect_seconds(grid: Grid) -> dict[str, float | None]:
+    """Title of each cell that isn't done → the seconds that it will take; None: not known.
+
+    Those are the mean of finished cells of the same method and task, else of the same method.
 
     Cells of the same suite run with other settings count too. If they answered other queries, or
     learned from other examples, their seconds are scaled to the numbers that the planned cells
     have. Those are known from finished cells; where they aren't, such a cell is left out.
     """
     left = [cell for cell in grid.cells if not store.is_done(cell.folder)]
-    records = {cell.folder.parent: list(_read_records(cell)) for cell in grid.cells}
+    folders = dict.fromkeys(cell.folder.parent for cell in grid.cells)
+    records = {folder: list(_read_records(folder)) for folder in folders}
     queries = {
         record.identity["evaluate"]["data"]: record.totals.n
         for found in records.values()
         for record in found
     }
-    past = {
-        (cell.variant, cell.task.name): _scale(cell, records[cell.folder.parent], queries)
-        for cell in grid.cells
+    of_rows = {(cell.variant, cell.task.name): cell for cell in grid.cells}
+    of_tasks = {
+        row: _scale(cell, records[cell.folder.parent], queries) for row, cell in of_rows.items()
     }
-    expected = [_expect(cell, past) for cell in left]
-    known = [seconds for seconds in expected if seconds is not None]
-    parallel = max(1, min(workers, len(left)))
-    return Estimate(sum(known) / parallel, len(expected) - len(known))
-
-
-def _expect(cell: Cell, past: dict[tuple[str, str], list[float]]) -> float | None:
-    same_task = past[cell.variant, cell.task.name]
-    same_method = [
-        s for (variant, _), all_ in past.items() if variant == cell.variant for s in all_
-    ]
-    seconds = same_task or same_method
-    return fmean(seconds) if seconds else None
+    of_methods: dict[str, list[float]] = {}
+    for (variant, _), seconds in of_tasks.items():
+        of_methods.setdefault(variant, []).extend(seconds)
+    past = [of_tasks[cell.variant, cell.task.name] or of_methods[cell.variant] for cell in left]
+    return {
+        cell.title: fmean(seconds) if seconds else None
+        for cell, seconds in zip(left, past, strict=True)
+    }
 
 
 def _scale(cell: Cell, records: list[CellRecord], queries: dict[str, int]) -> list[float]:
@@ -77,12 +87,12 @@ def _ratio(before: int, now: int | None) -> float | None:
     return now / before if now and before else None
 
 
-def _read_records(cell: Cell) -> Iterator[CellRecord]:
-    """Each stored cell of that suite, task and method, whatever its seed and settings.
+def _read_records(folder: Path) -> Iterator[CellRecord]:
+    """Each stored cell of a suite, task and method, whatever its seed and settings.
 
     Damaged records are skipped: an estimate can do without them.
     """
-    for path in sorted(cell.folder.parent.glob(f"*/{store.RECORD}")):
+    for path in sorted(folder.glob(f"*/{store.RECORD}")):
         try:
             record = store.read_record(path.parent)
             if {"train", "evaluate"} <= record.identity.keys():

@@ -6,11 +6,13 @@ from itertools import product
 from pathlib import Path
 
 from bench.data import Data, name_sources, open_sources
+from bench.identities import Identities, is_made_here
 from bench.key import CellKey, SetKey
 from bench.rows import Row, choose_rows, find_method, make_control_rows, resolve_row
 from bench.settings import Settings, Suite
 from methods import Method, MethodConfig
 from methods.core.controls import SEPARATOR
+from methods.core.runtime import require_labels
 from tasks import Task
 from tasks.budget import Budget
 from tasks.common.errors import ConfigError
@@ -100,8 +102,8 @@ def plan(
 ) -> Grid:
     """The grid of a suite, narrowed to some methods and tasks if given.
 
-    A method outside the suite runs on the suite's terms. Cells that share an adapted LLM are
-    neighbors, so that it is opened once.
+    A method outside the suite runs on the suite's terms. Cells that share an LLM are neighbors,
+    and among them those that share an adapted one, so that each is opened once.
 
     Raises:
         ConfigError: an unknown suite, task, method, LLM, encoder or option.
@@ -113,7 +115,7 @@ def plan(
     _check_names(settings, suite, name)
     for method in chosen_methods:
         resolve_row(settings, suite, method, None)  # a typo is reported before any data is read
-    datas = open_sources(settings, suite)
+    datas, identities = open_sources(settings, suite), Identities(settings)
     cells: dict[tuple[str, Path], Cell] = {}
     inapplicable: list[tuple[str, str]] = []
     without_weights: dict[tuple[str, str], None] = {}
@@ -123,12 +125,14 @@ def plan(
         rows = [resolve_row(settings, suite, method, task.name) for method in chosen_methods]
         rows += make_control_rows(suite, rows)
         _require_models(suite, name, [row.method for row in rows])
+        if any(row.method.uses_llm for row in rows):
+            _check_decoding(settings, suite, task)
         applicable = [row for row in rows if row.method.applicable(task)]
         inapplicable += [(row.name, task.name) for row in rows if row not in applicable]
         for source, seed, (llm, encoder, row, budget) in product(
             sources, suite.seeds, _combine_terms(suite, applicable)
         ):
-            if llm is not None and row.method.access(row.config) > settings.llm(llm).access:
+            if llm is not None and row.access > settings.llm(llm).access:
                 without_weights[row.name, llm] = None
                 continue
             seeded = is_seeded(settings, row.method, llm)
@@ -136,6 +140,7 @@ def plan(
                 continue
             cell = _cell(
                 settings,
+                identities,
                 name,
                 source,
                 datas[source],
@@ -143,21 +148,24 @@ def plan(
                 task,
                 llm,
                 encoder,
-                row.name,
-                row.method,
-                row.config,
+                row,
                 budget,
                 seed if seeded else UNSEEDED,
             )
             cells.setdefault((cell.place, cell.folder), cell)
     return Grid(
         name,
-        tuple(cells.values()),
+        tuple(sorted(cells.values(), key=lambda cell: _place_llm(suite, cell))),
         tuple(inapplicable),
         tuple(methods),
         tuple(tasks),
         tuple(without_weights),
     )
+
+
+def _place_llm(suite: Suite, cell: Cell) -> int:
+    """The LLM's place in the suite: one that no task changes is loaded once for all its cells."""
+    return 0 if cell.llm is None else suite.llms.index(cell.llm)
 
 
 def _choose_tasks(wanted: Sequence[str], suite: Suite) -> list[str]:
@@ -204,6 +212,13 @@ def _require_models(suite: Suite, name: str, methods: Sequence[type[Method]]) ->
             )
 
 
+def _check_decoding(settings: Settings, suite: Suite, task: type[Task]) -> None:
+    """Raise ConfigError where an LLM answers by the likelihood of labels that the task lacks."""
+    for llm in suite.llms:
+        if settings.llm(llm).decoding.rule == "likelihood":
+            require_labels(task, llm)
+
+
 def _combine_terms(
     suite: Suite, rows: Sequence[Row]
 ) -> Iterator[tuple[str | None, str | None, Row, Budget | None]]:
@@ -219,12 +234,12 @@ def _combine_terms(
 def is_seeded(settings: Settings, method: type[Method], llm: str | None) -> bool:
     """Whether another seed can change the answers: by the method, or by an LLM made or adapted."""
     config = None if llm is None else settings.llm(llm)
-    made_here = config is not None and (config.scratch is not None or config.adapt != "none")
-    return method.seeded or made_here
+    return method.seeded or (config is not None and is_made_here(config))
 
 
 def _cell(
     settings: Settings,
+    identities: Identities,
     suite_name: str,
     source: str,
     data: Data,
@@ -232,16 +247,14 @@ def _cell(
     task: type[Task],
     llm: str | None,
     encoder: str | None,
-    variant: str,
-    method: type[Method],
-    config: MethodConfig,
+    row: Row,
     budget: Budget | None,
     seed: int,
 ) -> Cell:
     suite = data.suite
-    key = _key(settings, data, task, llm, encoder, method, config, budget, seed)
+    key = _key(settings, identities, data, task, llm, encoder, row, budget, seed)
     place = f"{task.name} {source}" if several_sources else task.name
-    folder = settings.store.runs / suite_name / task.name / variant / f"{seed}-{key.digest}"
+    folder = settings.store.runs / suite_name / task.name / row.name / f"{seed}-{key.digest}"
     return Cell(
         suite_name,
         source,
@@ -249,9 +262,9 @@ def _cell(
         task,
         llm,
         encoder,
-        variant,
-        method,
-        config,
+        row.name,
+        row.method,
+        row.config,
         budget,
         len(suite.budgets) > 1,
         seed,
@@ -262,18 +275,17 @@ def _cell(
 
 def _key(
     settings: Settings,
+    identities: Identities,
     data: Data,
     task: type[Task],
     llm: str | None,
     encoder: str | None,
-    method: type[Method],
-    config: MethodConfig,
+    row: Row,
     budget: Budget | None,
     seed: int,
 ) -> CellKey:
     """What the cell's predictions depend on. Digests of models and data are computed here."""
-    from methods.models.encoder import identity_of as encoder_identity
-    from methods.models.identity import identity_of, named_model_identities
+    from methods.models.identity import named_model_identities
 
     suite, cache = data.suite, settings.store.cache
     train = data.fingerprint(task, suite.train)
@@ -285,19 +297,13 @@ def _key(
         evaluate=SetKey(suite.evaluate, data.fingerprint(task, suite.evaluate)),
         watched=data.fingerprint(task, "dev") if data.watches_dev else None,
         validation_share=suite.validation_share,
-        method=method.key(config),
-        fit=method.fit_key(config),
-        llm=None
-        if llm is None
-        else identity_of(
-            settings.llm(llm), task=task(), train_fingerprint=train, seed=seed, cache=cache
-        ),
+        method=row.key,
+        fit=row.fit_key,
+        llm=None if llm is None else identities.llm(llm, task, train, seed),
         max_input_tokens=None if budget is None else budget.tokens,
         budget_rule=None if budget is None else budget.rule,
-        encoder=None
-        if encoder is None
-        else encoder_identity(settings.encoder(encoder), cache=cache),
-        models=tuple(named_model_identities(config.named_models(), task=task(), cache=cache)),
+        encoder=None if encoder is None else identities.encoder(encoder),
+        models=tuple(named_model_identities(row.named_models, task=task(), cache=cache)),
         seed=seed,
         words=task.words,
     )

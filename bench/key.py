@@ -1,6 +1,6 @@
 """What a cell's predictions depend on, as an object with named parts."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -59,10 +59,12 @@ class CellKey:
     def to_json(self) -> dict[str, Any]:
         """The key as JSON, as it stands in a cell's record."""
         skipped = {"fit", "words"} if self.words == LAMP else {"fit"}
-        parts = {name: value for name, value in asdict(self).items() if name not in skipped}
+        names = [field.name for field in fields(self) if field.name not in skipped]
         return {
             "key_version": VERSION,
-            **parts,
+            **{name: getattr(self, name) for name in names},
+            "train": {**vars(self.train)},
+            "evaluate": {**vars(self.evaluate)},
             "method": self.method.to_json(),
             "models": list(self.models),
         }

@@ -22,8 +22,9 @@ def predict_in_chunks(
     Raises TypeError where the method doesn't return one prediction per example, in order.
     """
     predictions: list[Prediction] = []
-    runtime.progress.start("predict", len(examples))
     for start in range(0, len(examples), CHUNK):
+        # Again for each chunk: what a method computes meanwhile may be phases of their own.
+        runtime.progress.start("predict", len(examples), start)
         chunk = examples[start : start + CHUNK]
         path = runtime.scratch / f"predictions-{start}.jsonl"
         answers = _read_saved(path, chunk)
@@ -32,7 +33,7 @@ def predict_in_chunks(
             _require_one_each(method, chunk, answers)
             store.write_chunk(path, answers)
         predictions += answers
-        runtime.progress.advance(len(chunk))
+    runtime.progress.start("predict", len(examples), len(examples))
     return predictions
 
 

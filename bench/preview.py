@@ -2,11 +2,13 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
 from bench.declaring import Preview, write_declaration
+from tasks.common.numbering import count
 from tasks.data.layout import SETS, SplitName
 from tasks.table.auditing import audit_table
 from tasks.table.data import TableData
@@ -35,7 +37,8 @@ def describe(
     """
     data = TableData(preview.name, preview.config, split)
     table, _ = data.table, data.rows  # a missing column is reported before anything is shown
-    yield f"{table.path}: {len(table.rows)} rows, {len(table.columns)} columns ({table.form})"
+    size = f"{count(len(table.rows), 'row')}, {count(len(table.columns), 'column')}"
+    yield f"{table.path}: {size} ({table.form})"
     yield ""
     yield from _describe_columns(data, preview)
     yield ""
@@ -77,11 +80,12 @@ def _describe_column(table: Table, column: str) -> str:
     )
 
 
-def _describe_rows(data: TableData, count: int) -> Iterator[str]:
-    yield f"first {min(count, len(data.table.rows))} rows"
+def _describe_rows(data: TableData, number: int) -> Iterator[str]:
+    shown = min(number, len(data.table.rows))
+    yield f"first {shown} rows" if shown != 1 else "first row"
     usable = {row.number: row for row in data.rows.rows}
     faults = {fault.number: fault for fault in data.rows.faults}
-    for raw in data.table.rows[:count]:
+    for raw in data.table.rows[:number]:
         if raw.number in usable:
             row = usable[raw.number]
             parts = [row.user, *([row.date] if row.date else []), _quote(row.input)]
@@ -96,24 +100,27 @@ def _describe_sets(data: TableData) -> Iterator[str]:
         queries = data.splits.queries[set]
         lengths = [len(query.history) for query in queries]
         users = len({query.row.user for query in queries})
-        history = f", histories of {min(lengths)} to {max(lengths)} rows" if lengths else ""
-        yield f"{set:5}  {len(queries)} of {users} users{history}"
-    if data.config.kind is not Kind.GENERATION:
+        history = f", histories of {_describe_range(lengths)}" if lengths else ""
+        asked = count(len(queries), "query", "queries")
+        yield f"{set:5}  {asked} of {count(users, 'user')}{history}"
+    if data.config.kind is not Kind.GENERATION and data.rows.rows:
         counts = Counter(row.output for row in data.rows.rows)
         labels = infer_labels(counts, data.config.kind)
         shown = ", ".join(f"{label} ({counts[label]})" for label in labels[:MOST_LABELS])
         yield f"labels: {shown}{', …' if len(labels) > MOST_LABELS else ''}"
 
 
+def _describe_range(lengths: Sequence[int]) -> str:
+    shortest, longest = min(lengths), max(lengths)
+    both = "" if shortest == longest else f"{shortest} to "
+    return both + count(longest, "row")
+
+
 def _describe_findings(preview: Preview, split: SplitName) -> Iterator[str]:
     findings = audit_table(preview.name, preview.config, split).findings
     yield "findings" if findings else "findings: none"
     for finding in findings:
-        place = f" [{finding.set}]" if finding.set else ""
-        yield f"{finding.severity}: {finding.kind}{place}: {finding.message}"
-        if len(finding.ids) > 1 and finding.severity != "info":
-            more = ", …" if len(finding.ids) > MOST_ROWS else ""
-            yield f"  {', '.join(finding.ids[:MOST_ROWS])}{more}"
+        yield replace(finding, file="").describe(MOST_ROWS)  # the first line names it
 
 
 def _quote(text: str) -> str:

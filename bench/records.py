@@ -6,7 +6,15 @@ from dataclasses import asdict
 from statistics import fmean
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_serializer, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_serializer,
+    model_serializer,
+    model_validator,
+)
 
 from methods import Cost, FitReport
 from tasks import Prediction, Score
@@ -270,6 +278,7 @@ class CellScores(_Record):
         ids: [n] the examples, in the order of every metric's rows.
         users: [n] whose example each is.
         metrics: name → scores, the task's primary metric first.
+        withheld: metrics of the task that could not be computed → why, and how to get them.
         predictions: SHA-256 of the predictions.jsonl that was scored; None in records of versions
             without checksums.
         schema_version: of the stored form, see `SCHEMA`.
@@ -279,6 +288,7 @@ class CellScores(_Record):
     ids: tuple[str, ...]
     users: tuple[str, ...]
     metrics: dict[str, MetricScores] = Field(min_length=1)
+    withheld: dict[str, str] = {}
     predictions: str | None = None
     schema_version: int = 1
 
@@ -286,6 +296,14 @@ class CellScores(_Record):
     def _leave_out_unused(self, scoring: Scoring) -> dict[str, Any]:
         """Without modules of `evaluate`, rules are written without a word about them."""
         return {key: value for key, value in asdict(scoring).items() if value != ()}
+
+    @model_serializer(mode="wrap")
+    def _leave_out_nothing_withheld(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Where every metric was computed, scores are written without a word about others."""
+        written: dict[str, Any] = write(self)
+        if not self.withheld:
+            written.pop("withheld", None)
+        return written
 
     @model_validator(mode="after")
     def _check_lengths(self) -> Self:

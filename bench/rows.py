@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from bench.settings import Settings, Suite
 from bench.settings.tables import look_up, merge, select_task
 from methods import METHODS, Method, MethodConfig
 from methods.core.controls import SEPARATOR, make_control
+from methods.core.key import MethodKey
+from methods.models.access import Access
+from methods.models.config import EncoderConfig, LLMConfig
 from methods.pool.method import PoolConfig
 from tasks.common.errors import ConfigError
 from tasks.common.registry import did_you_mean
@@ -23,6 +27,26 @@ class Row:
     name: str
     method: type[Method]
     config: MethodConfig
+
+    @cached_property
+    def key(self) -> MethodKey:
+        """What predictions depend on besides data and models."""
+        return self.method.key(self.config)
+
+    @cached_property
+    def fit_key(self) -> MethodKey:
+        """What `fit` depends on besides data and models."""
+        return self.method.fit_key(self.config)
+
+    @cached_property
+    def access(self) -> Access:
+        """How much of an LLM the method needs."""
+        return self.method.access(self.config)
+
+    @cached_property
+    def named_models(self) -> Sequence[LLMConfig | EncoderConfig]:
+        """Models that the options name besides the suite's."""
+        return self.config.named_models()
 
 
 def choose_rows(settings: Settings, suite: Suite, wanted: Sequence[str]) -> list[str]:

@@ -8,8 +8,8 @@ from bench.grid import Cell, Grid
 from bench.records import CellRecord, CellScores, MetricScores, Totals
 from bench.settings import Settings
 from tasks import Dataset, Prediction, Task
-from tasks.common.errors import StorageError
-from tasks.metrics import choose, create, find_rules
+from tasks.common.errors import ConfigError, StorageError
+from tasks.metrics import choose, create, find_rules, find_withheld
 from tasks.metrics.modules import ModuleMetric
 from tasks.scoring import Scoring
 
@@ -21,8 +21,11 @@ def score_cell(
 ) -> CellScores:
     """Every metric of the task over all golds of the set, in the order of the golds.
 
+    A metric that can't be computed on this machine is withheld, unless it is the primary one.
+
     Raises:
-        ConfigError: a module of `evaluate` can't be loaded, or fails.
+        ConfigError: the primary metric can't be computed here; a module of `evaluate` can't be
+            loaded, or fails.
         ValueError: the set has no golds.
     """
     if dataset.golds is None:
@@ -34,6 +37,7 @@ def score_cell(
         ids=tuple(dataset.golds),
         users=tuple(users[id] for id in dataset.golds),
         metrics={name: MetricScores.from_score(score) for name, score in scores.items()},
+        withheld=find_withheld(task, scoring),
     )
 
 
@@ -55,7 +59,9 @@ def rescore(settings: Settings, grid: Grid) -> int:
     Cells of versions without checksums get theirs, after their answers were compared with what
     their records count.
 
-    Raises StorageError where a stored file is damaged or can't be written.
+    Raises:
+        ConfigError: a stored score would be lost, because its metric can't be computed here.
+        StorageError: a stored file is damaged or can't be written.
     """
     _, suite = settings.suite(grid.suite)
     datas = open_sources(settings, suite)
@@ -68,11 +74,29 @@ def rescore(settings: Settings, grid: Grid) -> int:
         predictions = read_whole(cell, record, dataset)
         if dataset.golds is not None:
             scores = score_cell(cell.task(), dataset, predictions, settings.scoring.rules)
+            _keep_stored_metrics(cell, scores)
             store.write_scores(cell.folder, scores)
             scored += 1
         if not record.has_checksums:
             store.write_record(cell.folder, record)
     return scored
+
+
+def _keep_stored_metrics(cell: Cell, scores: CellScores) -> None:
+    """Raise ConfigError where the stored scores hold a metric that the new ones withhold."""
+    if not scores.withheld:
+        return
+    try:
+        stored = store.read_scores(cell.folder)
+    except StorageError:
+        return  # damaged: there is nothing to keep, and scoring again repairs it
+    lost = [name for name in scores.withheld if stored is not None and name in stored.metrics]
+    if lost:
+        raise ConfigError(
+            f"{lost[0]} is stored and can't be computed here ({scores.withheld[lost[0]]})",
+            file=cell.folder / store.SCORES,
+            hint="Score it where it can be computed, or leave these cells as they are",
+        )
 
 
 def read_whole(cell: Cell, record: CellRecord, dataset: Dataset) -> list[Prediction]:

@@ -1,10 +1,12 @@
 """How many threads a process computes with, and how they wait for each other.
 
-Threads that spin while they wait take a core from whoever else works on the machine: two of them
-next to one busy neighbour took three times as long as two that sleep.
+Threads that spin while they wait take a core from whoever else works on the machine.
+`tests/perf/threads.py` measures what that costs.
 """
 
 import os
+from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,7 @@ from tasks.common.errors import ModelError
 
 if TYPE_CHECKING:  # the command line imports this module for `bench --help` too
     from bench.settings import Settings, Suite
-    from methods.models.config import LLMConfig
+    from methods.models.config import EncoderConfig, LLMConfig
 
 PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
 """Environment variables under which OpenMP threads (GNU's, and LLVM's and Intel's) sleep."""
@@ -30,26 +32,41 @@ def wait_passively() -> None:
         os.environ.setdefault(name, value)
 
 
-def set_threads(settings: "Settings", suite: "Suite", number: int) -> None:
-    """Give this process, one of `number` that share the machine, its threads."""
+def set_threads(number: int) -> None:
+    """Let an operation of torch use that many threads in this process."""
     import torch
 
-    torch.set_num_threads(choose_threads(settings, suite, number))
+    count_default_threads()  # which this number would hide
+    torch.set_num_threads(number)
 
 
-def choose_threads(settings: "Settings", suite: "Suite", number: int) -> int:
-    """Threads of each of `number` processes that run the cells of a suite.
+def choose_threads(
+    settings: "Settings", suite: "Suite", number: int, methods: Sequence[str] = ()
+) -> int:
+    """Threads of each of `number` processes that share the cores and run cells of a suite.
 
-    OMP_NUM_THREADS, where the user has set it; one where all LLMs are small; else the cores that
-    this process may use, shared equally. How busy they are doesn't count: rounding depends on the
-    number of threads, so a cell's predictions would depend on what else runs.
+    Those of OMP_NUM_THREADS, where it is set, shared among the processes; one where all
+    models are small; else the cores that this process may use, shared as well. How busy the cores
+    are and how many cells are left doesn't count: rounding depends on the number of threads, so a
+    cell's predictions would depend on what else runs.
+
+    Args:
+        methods: that run on the suite's terms besides its own.
+
+    Raises ConfigError: a method, LLM or encoder of the suite is unknown.
     """
-    given = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
-    if given.isdigit() and int(given):
-        return int(given)
-    if all(_is_small(settings.llm(name)) for name in suite.llms):
+    given = os.environ.get("OMP_NUM_THREADS", "").strip()
+    if not given and all(map(_is_small, _find_models(settings, suite, methods))):
         return 1
-    return max(1, count_cores() // number)
+    return max(1, min(count_default_threads(), count_cores()) // number)
+
+
+@cache
+def count_default_threads() -> int:
+    """Threads that torch takes by itself: OMP_NUM_THREADS, else the physical cores it may use."""
+    import torch
+
+    return torch.get_num_threads()
 
 
 def count_cores() -> int:
@@ -65,18 +82,30 @@ def count_cores() -> int:
     return cores if quota == "max" else max(1, min(cores, int(quota) // int(period)))
 
 
-def _is_small(config: "LLMConfig") -> bool:
-    """Whether an LLM's weights are small, or elsewhere. Hub names count as large."""
+def _find_models(
+    settings: "Settings", suite: "Suite", methods: Sequence[str]
+) -> Iterator["LLMConfig | EncoderConfig"]:
+    """The suite's LLMs and encoders, and the models that options of its methods name."""
+    from bench.rows import resolve_row
+
+    yield from (settings.llm(name) for name in suite.llms)
+    yield from (settings.encoder(name) for name in suite.encoders)
+    for method in (*suite.methods, *methods):
+        yield from resolve_row(settings, suite, method, None).config.named_models()
+
+
+def _is_small(config: "LLMConfig | EncoderConfig") -> bool:
+    """Whether a model's weights are small, or elsewhere. Hub names count as large."""
+    from methods.models.config import LLMConfig
     from methods.models.loading import find_local
 
-    if config.endpoint is not None or config.scratch is not None:
+    if isinstance(config, LLMConfig) and (config.endpoint or config.scratch):
         return True
-    if config.revision is not None:
+    if config.model is None or config.revision is not None:
         return False
     try:
-        path = find_local(config.name)
-    except ModelError:  # a hub name, or a mistake that opening the LLM explains
+        path = find_local(config.model)
+    except ModelError:  # a hub name, or a mistake that opening the model explains
         return False
-    if path.is_file():
-        return path.stat().st_size <= SMALL_BYTES
-    return sum(file.stat().st_size for file in path.iterdir() if file.is_file()) <= SMALL_BYTES
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in files) <= SMALL_BYTES

@@ -105,6 +105,11 @@ def _compare_scores(
     if (stored.ids, stored.users) != (derived.ids, derived.users):
         yield Finding(path, "scores other examples or users than the data's")
     for name in dict.fromkeys([*stored.metrics, *derived.metrics]):
+        if name in derived.withheld and name in stored.metrics:
+            yield Finding(path, f"{name} can't be derived here: {derived.withheld[name]}")
+            continue
+        if name in stored.withheld and name not in stored.metrics:
+            continue  # it was scored where the metric could not be computed: nothing to compare
         if name not in stored.metrics or name not in derived.metrics:
             state = "derived, but not stored" if name in derived.metrics else "not a metric of it"
             yield Finding(path, f"{name}: {state}; `bench score` derives all metrics again")

@@ -61,11 +61,17 @@ Message = Ready | Finished | Unstorable | Working
 
 
 def run(
-    settings: Settings, grid: Grid, number: int, bars: Bars, report: Callable[[Outcome], None]
+    settings: Settings,
+    grid: Grid,
+    number: int,
+    threads: int,
+    bars: Bars,
+    report: Callable[[Outcome], None],
 ) -> dict[int, Outcome]:
     """Run a grid's cells in `number` workers.
 
     Args:
+        threads: of each worker.
         bars: shows what each worker does.
         report: called with each outcome as it comes.
 
@@ -88,7 +94,7 @@ def run(
             ours, theirs = context.Pipe()
             process: BaseProcess = context.Process(
                 target=_work,
-                args=(settings, grid.suite, grid.methods, grid.tasks, number, theirs),
+                args=(settings, grid.suite, grid.methods, grid.tasks, threads, theirs),
                 daemon=True,
             )
             process.start()
@@ -113,6 +119,8 @@ def run(
             if index is not None:
                 untried.remove(index)
                 running[connection] = index
+            else:
+                bars.show(numbers[connection], Doing("", "no cells left"))
             with suppress(OSError):  # the worker has ended meanwhile: its cell stays undone
                 connection.send(index)
     finally:
@@ -163,15 +171,15 @@ def _work(
     suite_name: str,
     methods: tuple[str, ...],
     tasks: tuple[str, ...],
-    number: int,
+    threads: int,
     connection: Connection,
 ) -> None:
     """A worker's main function: run the cells whose indices arrive, until None does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Ctrl-C, the parent terminates its workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    set_threads(threads)
     try:
         _, suite = settings.suite(suite_name)
-        set_threads(settings, suite, number)
         cells = plan(settings, suite_name, methods=methods, tasks=tasks).cells
         datas = open_sources(settings, suite)
         reporter = Reporter(lambda doing: connection.send(Working(doing)))

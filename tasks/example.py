@@ -38,7 +38,8 @@ class Example:
         query: what retrievers search with (the official query construction).
         subject: what PPlug's input encoder reads: the query, except in LaMP-1, where it is the
             author's own title (methods.md).
-        history: the user's behaviors in file order: oldest first in time-ordered files.
+        history: the user's behaviors in file order: oldest first in time-ordered files. A tuple, or
+            what equals one.
         date: the date of the query, or None.
     """
 
@@ -47,7 +48,7 @@ class Example:
     input: str
     query: str
     subject: str
-    history: tuple[Behavior, ...]
+    history: Sequence[Behavior]
     date: str | None = None
 
 

@@ -30,7 +30,8 @@ def find_kept_input(input: str, text: str) -> int:
         return len(text)
     pairs = enumerate(zip(input, text, strict=False))
     start = next((place for place, (a, b) in pairs if a != b), len(input))
-    ends = (end for end in range(len(input), start, -1) if text.endswith(input[start:end]))
+    last = min(len(input), start + len(text))
+    ends = (end for end in range(last, start, -1) if text.endswith(input[start:end]))
     return next(ends, start)
 
 
@@ -42,5 +43,6 @@ def _find_query(task: Task, example: Example, text: str) -> str:
     # A method's own prompt may use the query without the input.
     if query in text:
         return query
-    ends = (end for end in range(len(query), 0, -1) if text.endswith(query[:end]))
+    last = min(len(query), len(text))
+    ends = (end for end in range(last, 0, -1) if text.endswith(query[:end]))
     return query[: next(ends, 0)]

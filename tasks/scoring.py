@@ -20,12 +20,15 @@ class EvaluateModule:
 
     Attributes:
         name: the metric's name, without the prefix.
-        module: the path of the module's file or folder, its name on the Hugging Face Hub, or an
-            `evaluate.EvaluationModule` itself.
+        module: the path of the module's file or folder, its name on the Hugging Face Hub, an
+            importable class such as "package.file:Class", or an `evaluate.EvaluationModule` itself.
         higher_is_better: False for errors.
         value: the key of the module's result that is the metric; None: its only key. Where a list
             stands there, it holds the examples' own values, and the metric is their mean.
-        config: the module's configuration (`config_name` of `evaluate.load`).
+        config: the module's configuration (`config_name` of `evaluate.load`), or the name of
+            `encoder`.
+        encoder: the encoder that a class reads texts by, as a mapping; not stored, since paths
+            differ between machines: `sha256` covers its content.
         revision: of a module on the Hub.
         options: further arguments of the module's `compute`.
         one_by_one: the metric is the mean of the scores that each example gets by itself.
@@ -41,6 +44,7 @@ class EvaluateModule:
     higher_is_better: bool
     value: str | None = None
     config: str | None = None
+    encoder: Mapping[str, Any] | None = None
     revision: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     one_by_one: bool = False
@@ -64,7 +68,7 @@ class EvaluateModule:
 
     def to_rule(self) -> Self:
         """What scores depend on, as it is stored with them."""
-        return replace(self, module=self.source, tasks=())
+        return replace(self, module=self.source, encoder=None, tasks=())
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,5 +155,6 @@ class Task(ABC):
     ) -> dict[str, Score]:
         """Every metric of the task over all golds, with its per-example rows.
 
-        A missing prediction counts as wrong.
+        A missing prediction counts as wrong. Metrics that can't be computed on this machine are
+        left out (`tasks.metrics.find_withheld`), but never the primary one.
         """

@@ -180,7 +180,7 @@ def test_links_lead_somewhere(document):
 
 @pytest.mark.parametrize(
     ("document", "number"),
-    [("README.md", 2), ("docs/index.md", 2), ("docs/real_authors.md", 3), ("docs/on_a_gpu.md", 2)],
+    [("README.md", 2), ("docs/index.md", 2), ("docs/real_gpu.md", 3), ("docs/on_a_gpu.md", 2)],
 )
 def test_tables_hold_the_stored_outcome(document, number):
     """Where this fails, `python docs/tools/write_tables.py` writes them."""

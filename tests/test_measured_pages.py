@@ -1,4 +1,4 @@
-"""Each number in the prose of docs/real_authors.md and docs/on_a_gpu.md follows from stored outcomes."""
+"""Each number on docs/real.md, real_gpu.md and on_a_gpu.md follows from stored outcomes."""
 
 import json
 import re
@@ -9,6 +9,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[1]
 REAL = REPOSITORY / "results/reference/real"
+REAL_GPU = REPOSITORY / "results/reference/real-gpu"
 SETS = ["LaMP-4", "LaMP-5", "LaMP-6"]
 PLUGS = ["pplug-paper", "pplug", "pplug-whitened", "embedding-to-prefix"]
 RETRIEVAL = ["recency", "bm25", "dense", "random", "rerank", "pag"]
@@ -34,25 +35,25 @@ def show(value, *, signed=False):
 @pytest.fixture(scope="module")
 def rows():
     """(method, set) → its row of the primary metric."""
-    scores = pd.read_csv(REAL / "scores.csv").drop_duplicates(["task", "method"])
+    scores = pd.read_csv(REAL_GPU / "scores.csv").drop_duplicates(["task", "method"])
     assert (scores["n_failed"] + scores["n_unparsed"]).sum() == 0
     return {(row["method"], row["task"]): row for row in scores.to_dict("records")}
 
 
 @pytest.fixture(scope="module")
 def cells():
-    lines = (REAL / "cells.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = (REAL_GPU / "cells.jsonl").read_text(encoding="utf-8").splitlines()
     return {(cell["method"], cell["task"]): cell for cell in map(json.loads, lines)}
 
 
 def test_the_numbers_on_real_authors(rows):
-    page = read("real_authors.md")
+    page = read("real_gpu.md")
     user = {place: row["control_difference"] for place, row in rows.items()}
     plugs = [user[method, task] for method in PLUGS for task in SETS]
     retrieval = [(m, task) for m in ("bm25", "dense") for task in SETS]
     gains = [rows["oppu-llama", task]["difference"] for task in SETS]
     pooled = [rows["oppu-llama", t]["value"] - rows["pooled-lora", t]["value"] for t in SETS]
-    seeds = pd.read_csv(REAL / "seeds.csv").set_index(["task", "method"])
+    seeds = pd.read_csv(REAL_GPU / "seeds.csv").set_index(["task", "method"])
     moved = (seeds["seed_1"] - seeds["seed_2"]).abs()["LaMP-6"]
     copied = [rows["copy-nearest-response", task]["value"] for task in ("LaMP-4", "LaMP-6")]
     oppu = [show(user["oppu-llama", task], signed=True) for task in SETS]
@@ -103,7 +104,7 @@ def test_what_real_authors_show(rows):
 
 
 def test_the_sets_lengths_and_rates_of_real_authors(rows, cells):
-    page = read("real_authors.md")
+    page = read("real_gpu.md")
     assert [rows["zero-shot", task]["n"] for task in SETS] == [178, 300, 300]
     long = [
         cells[m, t]["totals"]["new_tokens_mean"] for m in ("zero-shot", *RETRIEVAL) for t in SETS
@@ -111,7 +112,7 @@ def test_the_sets_lengths_and_rates_of_real_authors(rows, cells):
     oppu = [cells["oppu-llama", task]["totals"]["new_tokens_mean"] for task in SETS]
     assert f"({min(long):.0f} to {max(long):.0f} tokens on average)" in page
     assert f"OPPU's after {min(oppu):.0f} to {max(oppu):.0f}" in page
-    rates = json.loads((REAL / "rates.json").read_text(encoding="utf-8"))
+    rates = json.loads((REAL_GPU / "rates.json").read_text(encoding="utf-8"))
     tried = {}
     for trial in rates["trials"]:
         if trial["rate"]:
@@ -126,13 +127,42 @@ def test_the_sets_lengths_and_rates_of_real_authors(rows, cells):
 
 def test_stored_seeds_match_the_scores(rows):
     """And the second changes the order of the trained rows."""
-    seeds = pd.read_csv(REAL / "seeds.csv").set_index(["task", "method"]).loc["LaMP-6"]
+    seeds = pd.read_csv(REAL_GPU / "seeds.csv").set_index(["task", "method"]).loc["LaMP-6"]
     values = seeds[["seed_1", "seed_2"]]
     gaps = values.loc["pplug-whitened"] - values.loc["pplug"]
     assert gaps["seed_1"] > 0 > gaps["seed_2"]
     assert not [method for method in seeds.index if "lora" in method or "oppu" in method]
-    for row in pd.read_csv(REAL / "seeds.csv").to_dict("records"):
+    for row in pd.read_csv(REAL_GPU / "seeds.csv").to_dict("records"):
         assert row["seed_1"] == rows[row["method"], row["task"]]["value"]
+
+
+def test_what_three_seeds_on_real_authors_show():
+    page = read("real.md")
+    scores = pd.read_csv(REAL / "scores.csv").drop_duplicates(["task", "method"])
+    assert [set(scores[column]) for column in ("task", "n", "n_users")] == [{"LaMP-6"}, {80}, {40}]
+    rows = {row["method"]: row for row in scores.to_dict("records")}
+    methods = [name for name in rows if "@" not in name]
+    verdicts = {m: rows[m]["difference_verdict"] for m in methods if m != "zero-shot"}
+    assert {m: v for m, v in verdicts.items() if v != "unclear"} == {"pag": "worse"}
+    user = {m: rows[m]["control_difference"] for m in methods}
+    compared = [m for m in methods if not pd.isna(user[m])]
+    assert {rows[m]["control_difference_verdict"] for m in compared} == {"unclear"}
+    plugs = [rows[m]["control_difference_high"] for m in ("pplug", "pplug-whitened")]
+    seeds = rows["pplug-instruction-only"]["by_seed"].split()
+    assert max(methods, key=lambda m: rows[m]["value"]) == "copy-nearest-response"
+    claims = [
+        f"PAG is worse ({show(rows['pag']['difference'], signed=True)})",
+        f"costs `pplug` {show(user['pplug'])} and `pplug-whitened` {show(user['pplug-whitened'])}, "
+        f"and by their intervals at most {show(max(plugs))}.",
+        f"lose {show(user['bm25'])} and {show(user['dense'])} with another user's items",
+        f"PPlug with dense items {show(user['pplug-whitened-dense'])}.",
+        "score {}, {} and {}.".format(*(show(float(value)) for value in seeds)),
+        f"scores {show(rows['copy-nearest-response']['value'])}, the highest",
+    ]
+    assert [claim for claim in claims if claim not in page] == []
+    assert decimals(page) == set().union(*map(decimals, claims))
+    text = (REAL / "compare.txt").read_text(encoding="utf-8")
+    assert text.count("$ bench compare") == text.count("is statistically indistinguishable") == 2
 
 
 def test_the_numbers_measured_on_a_gpu():
@@ -154,6 +184,8 @@ def test_the_numbers_measured_on_a_gpu():
     assert f"| {same['differ_between_batches_of_8_and_64']} of {same['texts']} |" in page
 
 
-@pytest.mark.parametrize("file", [*REAL.iterdir(), *REAL.with_name("gpu").iterdir()], ids=str)
+@pytest.mark.parametrize(
+    "file", [*REAL.iterdir(), *REAL_GPU.iterdir(), *REAL_GPU.with_name("gpu").iterdir()], ids=str
+)
 def test_stored_outcomes_name_no_path_of_a_machine(file):
     assert not re.search(r'[" ]/(?!s\b)\w+/', file.read_text(encoding="utf-8"))

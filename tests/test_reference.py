@@ -5,6 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from bench.tables.marks import ELSEWHERE
+
 REFERENCE = Path(__file__).parents[1] / "results" / "reference"
 
 
@@ -50,3 +52,19 @@ def test_with_local_tastes_retrieval_wins_and_with_global_ones_pplug():
     for task in ("LaMP-2", "LaMP-3"):
         assert ahead(task, "local") < -0.1
         assert ahead(task, "global") > 0
+
+
+def test_the_legend_says_how_far_seeds_lay_apart():
+    scores = primary_scores(REFERENCE)
+    seeded = scores[(scores["seeds"] == 3) & ~scores["method"].str.contains("@")]
+    values = seeded["by_seed"].str.split(expand=True).astype(float)
+    spans = (values.max(axis=1) - values.min(axis=1)).groupby(seeded["metric"]).max()
+    assert spans.round(2).to_dict() == ELSEWHERE
+
+
+def test_intervals_of_one_seed_hold_the_one_trained_model():
+    simulated = pd.read_csv(REFERENCE / "coverage.csv")
+    of = simulated[(simulated["seeds"] == 1) & (simulated["training"] == 0.3)]
+    shares = of["covered_this_training"]
+    page = (REFERENCE.parents[1] / "docs/statistics.md").read_text(encoding="utf-8")
+    assert f"({100 * shares.min():.1f} to {shares.max():.1%})" in page

@@ -91,7 +91,7 @@ class Driver:
         options = row.needs.to_options()
         row.worker = self._actor.options(**options, scheduling_strategy="SPREAD").remote()
         row.node, row.llm = "", None
-        self._bars.show(row.number, Doing("waiting", "for a node with room"))
+        self._bars.show(row.number, Doing("", "waiting for a node with room"))
         self._ask(row, row.worker.start.remote(self._job, row.needs), self._on_start)
 
     def _end(self, row: Row) -> None:
@@ -158,7 +158,7 @@ class Driver:
         )
         if row.cell is None:
             self._end(row)
-            self._bars.show(row.number, Doing("no cells left", ""))
+            self._bars.show(row.number, Doing("", "no cells left"))
             return
         self._untried.remove(row.cell)
         row.llm, row.losses = self._llms[row.cell] or row.llm, 0

@@ -20,10 +20,10 @@ from bench.cluster.connection import connect
 from bench.cluster.driver import Driver, Row, list_nodes
 from bench.cluster.needs import Needs, Resources, find_needs
 from bench.cluster.worker import Job, digest_cells
-from bench.estimate import estimate_time_left, format_duration
 from bench.grid import Grid
 from bench.progress import Bars
 from bench.settings import Settings
+from bench.threads import choose_threads
 from bench.workers import order_cells
 
 
@@ -58,17 +58,18 @@ def run(
     console.print(f"ray  {doing} …", soft_wrap=True)
     with connect(address) as ray, _write_tokens(settings) as tokens:
         nodes = list_nodes(ray)
-        needs = find_needs([grid.cells[index] for index in left], settings, suite, nodes)
+        threads = choose_threads(settings, suite, suite.workers, grid.methods)
+        cells = [grid.cells[index] for index in left]
+        needs = find_needs(cells, settings, threads, nodes)
         job = Job(
             settings, grid.suite, grid.methods, grid.tasks, digest_cells(grid), tokens,
             folder=str(Path.cwd()), paths=tuple(sys.path),
         )  # fmt: skip
         rows = make_rows(dict(zip(left, needs, strict=True)), nodes)
         text = f"{len(nodes)} node{'s' * (len(nodes) > 1)}, room for {_describe(rows)}"
-        if (expected := estimate_time_left(grid, len(rows))).seconds:
-            text += f"; about {format_duration(expected.seconds)} with all of them"
         console.print(f"ray  {text}", soft_wrap=True)
         bars.write(f"Ray: {text}")
+        bars.share(len(rows))
         driver = Driver(ray, grid, set(left), settings.store.cache, bars, console, report)
         return driver.run(job, rows)
 

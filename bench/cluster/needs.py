@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.grid import Cell
-from bench.settings import Settings, Suite
+from bench.settings import Settings
 from bench.settings.needs import NeedsSettings
-from bench.threads import choose_threads
 from tasks.common.errors import ConfigError
 
 Resources = Mapping[str, float]
@@ -43,13 +42,15 @@ class Needs:
 
 
 def find_needs(
-    cells: Sequence[Cell], settings: Settings, suite: Suite, nodes: Sequence[Resources]
+    cells: Sequence[Cell], settings: Settings, threads: int, nodes: Sequence[Resources]
 ) -> list[Needs]:
-    """What each cell needs: by the [needs] of its models, else by what they use here.
+    """What each cell needs: by the [needs] of its models, else by what they use.
+
+    Args:
+        threads: that a process of the local engine would have.
 
     Raises ConfigError where no node has as much, so that the cell would wait forever.
     """
-    threads = choose_threads(settings, suite, suite.workers)
     has_gpus = any(node.get("GPU", 0) for node in nodes)
     by_models: dict[tuple[str | None, str | None], Needs] = {}
     for cell in cells:

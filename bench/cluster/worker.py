@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from bench.cluster.needs import Needs
 from bench.progress import Doing, Reporter
-from bench.threads import wait_passively
+from bench.threads import set_threads, wait_passively
 from tasks.common.errors import BenchError, ConfigError, StorageError
 from tasks.common.files import content_key
 
@@ -87,7 +87,7 @@ class Worker:
     """Runs cells one by one; `describe` answers meanwhile, from another thread."""
 
     def __init__(self) -> None:
-        self._doing = Doing("starting")
+        self._doing = Doing("")
 
     def describe(self) -> Doing:
         """What the worker does now."""
@@ -109,14 +109,12 @@ class Worker:
         return socket.gethostname()
 
     def _open(self, job: Job, threads: int) -> None:
-        import torch
-
         from bench import store
         from bench.data import open_sources
         from bench.grid import plan
         from bench.models import Models
 
-        torch.set_num_threads(threads)
+        set_threads(threads)
         for token in job.tokens:
             _require_shared(token)
             store.require_writable(token.parent)

@@ -16,7 +16,7 @@ from tasks import Dataset, Task
 from tasks.common.errors import DataError
 from tasks.data.layout import SplitName, find_files
 from tasks.data.loading import load_dataset
-from tasks.sample.grammar import has_sample
+from tasks.sample.grammars import has_sample
 from tasks.sample.writer import write_sample
 from tasks.table.task import TableTask
 
@@ -108,7 +108,10 @@ def _load_source(settings: Settings, source: str, task: Task) -> tuple[Dataset, 
     """The first examples of a [data.*] table, in whichever split it has, "time" first."""
     _, suite = settings.suite(None)
     suite = suite.model_copy(update={"tasks": (task.name,), "split": "time"})
-    root = Data(settings, suite, source).root
+    try:
+        root = Data(settings, suite, source).root
+    except DataError as error:
+        raise _NoFilesError(error) from error
     splits: tuple[SplitName, ...] = ("time", "user")
     missing: list[DataError] = []
     for split in splits:

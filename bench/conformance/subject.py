@@ -74,6 +74,7 @@ class Subject:
         """A fresh instance, which shares nothing with any other unless `folder` is another's."""
         runtime = self.make_runtime(folder or self.new_folder(), batch_size=batch_size)
         runtime.seeds = seeds or runtime.seeds
+        runtime.population = runtime.population or self.train.examples
         return self.method(self.method.Config.model_validate(self.options), runtime)
 
     def refit_and_predict(self, *, batch_size: int = BATCH_SIZE) -> list[Prediction]:

@@ -127,7 +127,7 @@ def _name_best(table: Table, rows: Sequence[Row], series: dict[RowKey, Series]) 
     (most, leaders), *others = groups.items()
     where = _count(columns[:most], len(columns)) if len(columns) > 1 else columns[0].task
     verb = "is" if len(leaders) == 1 else "are"
-    parts = [f"{_join(leaders)} {verb} the best, or not separable from it, on {where}"]
+    parts = [f"{_join(leaders)} {verb} best, or not separable from the best, on {where}"]
     parts += [f"{_join(of_count)} on {count}" for count, of_count in others]
     alone: dict[str, list[str]] = {}
     for task, of_task in best.items():

@@ -53,6 +53,8 @@ class RowAnswers:
 
 def _find_values(row: StoredRow) -> tuple[str | None, list[float]]:
     for name, metric in row.scores[0].metrics.items():
+        if any(name not in scores.metrics for scores in row.scores):
+            continue  # withheld under another seed
         rows = [scores.metrics[name].rows or () for scores in row.scores]
         if metric.rows and all(len(values) == 1 for values in metric.rows):
             by_seed = [[values[0] for values in of_seed] for of_seed in rows]

@@ -30,7 +30,7 @@ def list_facts(
         ("Data", ", ".join(suite.data)),
         ("LLM", ", ".join(suite.llms) or "none"),
         ("Prompt budget", ", ".join(f"{budget} tokens" for budget in suite.budgets)),
-        ("Seeds", ", ".join(map(str, suite.seeds))),
+        ("Seeds", f"{len(suite.seeds)} ({', '.join(map(str, suite.seeds))})"),
         ("Reference", suite.reference),
     ]
     if days:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from bench.settings.overrides import apply_overrides
 from bench.settings.schema import DEFAULT_SUITE, ScoringSettings, Settings
-from bench.settings.tables import Table, expand_trainings, extend, merge
+from bench.settings.tables import Table, expand_trainings, extend, look_up, merge
 from methods.models.config import EncoderConfig, LLMConfig
 from tasks.common.errors import ConfigError
 from tasks.common.paths import expand_home, require_file
@@ -131,16 +131,35 @@ def _resolve_folders(settings: Settings, folder: Path) -> Settings:
         name: task.model_copy(update={"file": folder / expand_home(task.file)})
         for name, task in settings.tasks.items()
     }
+    encoders = {name: _resolve_model(e, folder) for name, e in settings.encoders.items()}
+    scoring = _resolve_encoders(_resolve_modules(settings.scoring, folder), encoders)
     return settings.model_copy(
         update={
             "store": store,
             "data": data,
             "tasks": tasks,
-            "scoring": _resolve_modules(settings.scoring, folder),
+            "scoring": scoring,
             "llms": {name: _resolve_model(llm, folder) for name, llm in settings.llms.items()},
-            "encoders": {name: _resolve_model(e, folder) for name, e in settings.encoders.items()},
+            "encoders": encoders,
         }
     )
+
+
+def _resolve_encoders(
+    scoring: ScoringSettings, encoders: dict[str, EncoderConfig]
+) -> ScoringSettings:
+    """`scoring` with the encoders that its metrics name. Raises ConfigError for unknown ones."""
+    found = {
+        name: table.model_copy(
+            update={
+                "encoder": look_up(encoders, table.encoder, "encoder"),
+                "config": table.config or table.encoder,
+            }
+        )
+        for name, table in scoring.evaluate.items()
+        if isinstance(table.encoder, str)
+    }
+    return scoring.model_copy(update={"evaluate": {**scoring.evaluate, **found}})
 
 
 def _resolve_modules(scoring: ScoringSettings, folder: Path) -> ScoringSettings:

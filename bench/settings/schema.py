@@ -104,17 +104,23 @@ class DataSettings(_Strict):
         return self
 
 
+BERTSCORE = "methods.models.bertscore:BertScore"
+"""What a metric with an encoder is, unless its table names another class."""
+
+
 class EvaluateSettings(_Strict):
     """A metric "evaluate:NAME", which a module of Hugging Face's `evaluate` computes.
 
     The attributes are those of `tasks.scoring.EvaluateModule`; `module` is the name itself where
-    it isn't given, and a relative path starts at the file's own folder.
+    it isn't given, and a relative path starts at the file's own folder. With `encoder`, the name of
+    an [encoders.*] table, the module is BERTScore and its value F1, unless others are given.
     """
 
     module: str | None = None
     higher_is_better: bool
     value: str | None = None
     config: str | None = None
+    encoder: str | EncoderConfig | None = None
     revision: str | None = None
     options: dict[str, JsonValue] = {}
     one_by_one: bool = False
@@ -141,11 +147,16 @@ class ScoringSettings(_Strict):
     @property
     def rules(self) -> Scoring:
         """What decides the scores, without what decides their intervals."""
-        modules = [
-            EvaluateModule(**{**table.model_dump(), "name": name, "module": table.module or name})
-            for name, table in self.evaluate.items()
-        ]
+        modules = [_make_module(name, table) for name, table in self.evaluate.items()]
         return Scoring(self.unparsed, self.aggregator, tuple(modules))
+
+
+def _make_module(name: str, table: EvaluateSettings) -> EvaluateModule:
+    """What a [scoring.evaluate.*] table declares."""
+    fields = {**table.model_dump(), "name": name, "module": table.module or name}
+    if table.encoder is not None:
+        fields |= {"module": table.module or BERTSCORE, "value": table.value or "f1"}
+    return EvaluateModule(**fields)
 
 
 class Suite(_Strict):

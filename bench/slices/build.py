@@ -17,6 +17,7 @@ from bench.slices.scoring import PartScorer, correct_scores, make_part
 from bench.slices.stored import Rows, StoredRow, check_row_terms, read_rows
 from bench.tables.build import find_method
 from bench.tables.model import RowKey
+from bench.tables.withheld import describe_withheld, find_withheld
 from tasks import Dataset
 from tasks.common.errors import ConfigError, StorageError
 from tasks.common.registry import did_you_mean
@@ -100,7 +101,17 @@ def build(
         suite.reference,
         tuple(parts),
         scores,
-        (*notes, *(f"unequal terms: {difference}" for difference in unequal)),
+        (
+            *notes,
+            *describe_withheld(
+                grid.suite,
+                {
+                    place: [s for row in rows.values() for s in row.scores]
+                    for place, rows in stored.items()
+                },
+            ),
+            *(f"unequal terms: {difference}" for difference in unequal),
+        ),
     )
 
 
@@ -120,7 +131,7 @@ def _divide(
         first = next(iter(rows.values()))
         data, task = datas[first.cell.source], first.cell.task
         evaluated = data.load(task, suite.evaluate)
-        _require_same_examples(place, first, evaluated)
+        require_same_examples(place, first, evaluated)
         division = divisions[place] = DIMENSIONS[by].divide(task, evaluated, data)
         names = [division.of_example[id] for id in first.ids] if division.order else []
         parts = [
@@ -171,7 +182,7 @@ def _place_curves(
     return points, write_curve_notes(settings, stored)
 
 
-def _require_same_examples(place: str, row: StoredRow, evaluated: Dataset) -> None:
+def require_same_examples(place: str, row: StoredRow, evaluated: Dataset) -> None:
     """Raise StorageError unless the data holds every scored example."""
     unknown = set(row.ids) - {example.id for example in evaluated.examples}
     if unknown:
@@ -190,8 +201,9 @@ def _score(
     first = next(iter(rows.values()))
     task = first.cell.task
     shown = choose(task, settings.scoring.rules) if all_metrics else task.headline_metrics()
+    withheld = find_withheld(scores for row in rows.values() for scores in row.scores)
     for metric in shown:
-        if metric in CORPUS_METRICS or first.results.arrays(metric) is None:
+        if metric in {*CORPUS_METRICS, *withheld} or first.results.arrays(metric) is None:
             continue
         scorer = PartScorer(task, metric, settings.scoring)
         scores = []

@@ -1,14 +1,16 @@
 """A sliced table in long form, for pandas, spreadsheets and plots."""
 
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from bench.grid import plan
 from bench.settings import load_settings
 from bench.slices.build import build
 from bench.slices.model import SliceTable
 from bench.statistics import Comparison
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = [
     *("task", "metric", "method", "llm", "encoder", "max_input_tokens", "budget_rule"),
@@ -19,7 +21,7 @@ COLUMNS = [
 ]
 
 
-def to_frame(table: SliceTable) -> pd.DataFrame:
+def to_frame(table: SliceTable) -> "pd.DataFrame":
     """One line per row, metric and part; `order` is the part's rank in its task.
 
     Columns are those of `SliceScore` and `Part`; `low`, `high`, the interval of the difference and
@@ -61,6 +63,8 @@ def to_frame(table: SliceTable) -> pd.DataFrame:
         }
         for score in table.scores
     ]
+    import pandas as pd  # slow, and tables in a terminal do without
+
     frame = pd.DataFrame(lines, columns=COLUMNS)
     return frame.astype({"max_input_tokens": "Int64"})
 
@@ -84,7 +88,7 @@ def to_csv(table: SliceTable) -> str:
 
 def load_slices(
     by: str, suite: str | None = None, config: Path | str | None = None
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """A suite's stored scores by the parts of a dimension, every metric; columns as in `to_frame`.
 
     >>> load_slices("history", suite="mini")  # doctest: +SKIP

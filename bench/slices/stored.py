@@ -15,6 +15,7 @@ from bench.tables.model import RowKey
 from bench.tables.stored import Results
 from tasks import Prediction
 from tasks.common.errors import StorageError
+from tasks.metrics import find_rules
 
 
 @dataclass
@@ -90,9 +91,12 @@ def check_row_terms(places: Mapping[str, Rows], *, allow: bool = False) -> list[
 
 
 def _require_alike(place: str, rows: Rows, settings: Settings) -> None:
-    stored = [(key, scores) for key, row in rows.items() for scores in row.results.scores]
-    for key, scores in stored:
-        if (scores.ids, scores.scoring) != (stored[0][1].ids, settings.scoring.rules):
+    stored = [(key, row, scores) for key, row in rows.items() for scores in row.results.scores]
+    for key, row, scores in stored:
+        first = stored[0][2]
+        alike = (scores.ids, scores.scoring) == (first.ids, first.scoring)
+        rules = find_rules(row.cell.task(), settings.scoring.rules)
+        if not alike or scores.scoring.declared() != rules:
             raise StorageError(
                 f"{place}: a cell of {key.method!r} was scored on other examples or with other "
                 "[scoring] settings",

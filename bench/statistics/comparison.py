@@ -206,7 +206,7 @@ def correct(comparisons: Sequence[Comparison]) -> list[Comparison]:
     Those of which nothing can be claimed whatever their p is are left as they are, and don't count.
     """
     tested = [n for n, c in enumerate(comparisons) if c.p is not None and not c.unproven]
-    adjusted = adjust_holm([comparisons[n].p or 0.0 for n in tested])
+    adjusted = adjust_holm([p for n in tested if (p := comparisons[n].p) is not None])
     found = list(comparisons)
     for place, p in zip(tested, adjusted, strict=True):
         found[place] = replace(found[place], p_adjusted=p)

@@ -5,7 +5,6 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom
 
 from bench.statistics.clusters import Floats
 from tasks.common.seeds import Seeds
@@ -47,11 +46,22 @@ def _test_whole_numbers(sums: NDArray[np.int64]) -> float:
     chances = np.ones(1)  # of the sum −reach, −reach + 2, …, reach
     for magnitude, count in zip(magnitudes.tolist(), counts.tolist(), strict=True):
         steps = np.zeros(magnitude * count + 1)
-        steps[::magnitude] = binom.pmf(np.arange(count + 1), count, 0.5)
+        steps[::magnitude] = _toss_coins(count)
         chances = np.convolve(chances, steps)
     reach = int(np.abs(sums).sum())
     values = np.abs(np.arange(-reach, reach + 1, 2))
     return float(min(1.0, chances[values >= abs(int(sums.sum()))].sum()))
+
+
+def _toss_coins(count: int) -> Floats:
+    """Chances [count + 1] of 0 … `count` heads, as scipy.stats.binom has them; it loads slowly."""
+    middle = count // 2
+    upward, downward = np.arange(middle, count), np.arange(middle, 0, -1)
+    more = np.cumprod((count - upward) / (upward + 1))  # of middle + 1 … over that of the middle
+    fewer = np.cumprod(downward / (count - downward + 1))
+    weights = np.concatenate([fewer[::-1], np.ones(1), more])
+    chances: Floats = weights / weights.sum()
+    return chances
 
 
 def _enumerate_signs(n: int) -> Floats:

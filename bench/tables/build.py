@@ -13,6 +13,7 @@ from bench.tables.model import Column, Entry, Row, RowKey, Table
 from bench.tables.notes import write_notes
 from bench.tables.stored import Results, add_cell, average_costs, average_known
 from bench.tables.terms import find_unequal_terms
+from bench.tables.withheld import describe_withheld, find_withheld
 from methods.core.controls import SEPARATOR
 from tasks import Task
 from tasks.common.errors import ConfigError, StorageError
@@ -39,6 +40,7 @@ def build(
     results = read_results(settings, grid)
     unequal = check_terms(results, allow=allow_unequal)
     columns: list[Column] = []
+    of_place: dict[str, list[CellScores]] = {}
     entries: dict[RowKey, dict[Column, Entry]] = {key: {} for key in results}
     for place, task in {cell.place: cell.task for cell in grid.cells}.items():
         scored = {
@@ -47,8 +49,10 @@ def build(
             if place in of_row and of_row[place].scores
         }
         shown = choose(task, settings.scoring.rules) if all_metrics else task.headline_metrics()
+        of_place[place] = [scores for found in scored.values() for scores in found.scores]
+        withheld = find_withheld(of_place[place])
         for metric in shown:
-            if scored:
+            if scored and metric not in withheld:
                 column, of_column = _build_column(
                     place, metric, task, scored, suite, settings.scoring
                 )
@@ -76,7 +80,11 @@ def build(
         suite.instruction_only if has_instruction_only else None,
         tuple(columns),
         tuple(rows),
-        tuple(write_notes(settings, grid, columns, rows, unequal)),
+        tuple(
+            write_notes(
+                settings, grid, columns, rows, unequal, describe_withheld(grid.suite, of_place)
+            )
+        ),
     )
 
 
@@ -149,7 +157,9 @@ def _build_column(
             queries_cut=sum(totals.queries_cut or 0 for totals in found.totals),
         )
     column = Column(place, metric_name, comparing.higher_is_better, comparing.n)
-    competing = [key for key, found in results.items() if not found.bound]
+    competing = [
+        key for key, found in results.items() if not found.bound and SEPARATOR not in key.method
+    ]
     return column, comparing.mark_best(correct_entries(entries), competing)
 
 

@@ -1,11 +1,13 @@
 """The table in long form, for pandas, spreadsheets and plots."""
 
 from dataclasses import asdict, fields
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from bench.statistics import Comparison
 from bench.tables.model import Entry, RowCost, Table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 GAPS = {
     "difference": "to_reference",
@@ -30,7 +32,7 @@ COSTS = [field.name for field in fields(RowCost) if field.name not in COLUMNS]
 """Columns of a method's costs, which are means over all its cells (see `RowCost`)."""
 
 
-def to_frame(table: Table, *, costs: bool = False) -> pd.DataFrame:
+def to_frame(table: Table, *, costs: bool = False) -> "pd.DataFrame":
     """One line per score, with its intervals and denominators.
 
     Args:
@@ -66,6 +68,8 @@ def to_frame(table: Table, *, costs: bool = False) -> pd.DataFrame:
         for row in table.rows
         for column, entry in row.entries.items()
     ]
+    import pandas as pd  # slow, and tables in a terminal do without
+
     frame = pd.DataFrame(lines, columns=[*COLUMNS, *(COSTS if costs else [])])
     frame = frame.astype(dict.fromkeys(NUMBERS, "float64"))
     return frame.astype({"max_input_tokens": "Int64", "queries_cut": "Int64"})

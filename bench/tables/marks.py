@@ -5,7 +5,7 @@ from statistics import median
 
 from bench.settings import Settings, Suite
 from bench.statistics import FEWEST_SEEDS, NO_VALUES
-from bench.tables.model import Column, Entry, Row
+from bench.tables.model import Column, Row
 
 BOLD = "bold: "
 """Begins the note that outputs without bold leave out."""
@@ -22,7 +22,7 @@ def explain_marks(
     within = "" if len(suite.budgets) == 1 else " within one prompt budget"
     yield (
         f"{BOLD}not separable from the best of its column{within} (paired tests, Holm-corrected; "
-        "bounds don't compete)"
+        "bounds and controls don't compete)"
     )
     yield (
         f"*: differs from {suite.reference} (p < {1 - level:.2g}, Holm-corrected over the rows of "
@@ -34,7 +34,7 @@ def explain_marks(
     if any(entry.n_failed or entry.n_unparsed for entry in entries):
         yield "f failed, u unparsed: both count as wrong"
     yield from _explain_seeds(columns, rows)
-    yield from _explain_withheld(entries)
+    yield from _explain_withheld(columns, rows)
     yield from _state_detectable(columns, rows)
 
 
@@ -63,15 +63,19 @@ def _explain_seeds(columns: Sequence[Column], rows: Sequence[Row]) -> Iterator[s
     )
 
 
-def _explain_withheld(entries: Sequence[Entry]) -> Iterator[str]:
+def _explain_withheld(columns: Sequence[Column], rows: Sequence[Row]) -> Iterator[str]:
     """Why there are scores without an interval."""
-    gaps = [entry.to_reference for entry in entries if entry.to_reference is not None]
-    withheld = [entry.interval.withheld for entry in entries]
-    reasons = dict.fromkeys([*withheld, *(gap.withheld for gap in gaps)])
-    for reason in reasons:
+    reasons: dict[str, dict[str, None]] = {}
+    for column in columns:
+        for entry in (row.entries[column] for row in rows if column in row.entries):
+            gap = entry.to_reference
+            for reason in (entry.interval.withheld, gap.withheld if gap is not None else ""):
+                if reason:
+                    reasons.setdefault(reason, {})[column.metric] = None
+    for reason, metrics in reasons.items():
         if reason == NO_VALUES:
-            yield f"no interval and no star: {reason}"
-        elif reason:
+            yield f"{', '.join(metrics)}: {reason}, so no interval and no star"
+        else:
             yield f"no interval: {reason}"
 
 

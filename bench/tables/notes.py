@@ -1,7 +1,7 @@
 """The notes below a table: the equal terms, what the marks mean, and what is missing."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from bench import store
 from bench.grid import Grid
@@ -23,6 +23,7 @@ def write_notes(
     columns: Sequence[Column],
     rows: Sequence[Row],
     unequal: Sequence[str] = (),
+    withheld: Iterable[str] = (),
 ) -> Iterator[str]:
     """All notes, in the order in which they are shown."""
     _, suite = settings.suite(grid.suite)
@@ -38,6 +39,7 @@ def write_notes(
         rows_left_out = ", ".join(row for row, llm in grid.without_weights if llm == name)
         yield f"not applicable to {name}: needs weights, and it is served: {rows_left_out}"
     yield from _explain_missing_tasks(columns, rows)
+    yield from withheld
     yield from _state_modules(grid, columns)
     yield from _state_cut_queries(columns, rows)
     yield from write_data_notes(grid, columns, rows)
@@ -67,7 +69,10 @@ def _state_terms(settings: Settings, suite: Suite) -> Iterator[str]:
             yield f"LLM {name}: {source}, served ({served.dialect}), {template}, greedy"
             continue
         beams = llm.decoding.num_beams
-        yield f"LLM {name}: {source}, adapt={llm.adapt}, {beams} beam{'s' * (beams != 1)}"
+        rule = f"{beams} beam{'s' * (beams != 1)}"
+        if llm.decoding.rule == "likelihood":
+            rule = "answers are the likeliest label"
+        yield f"LLM {name}: {source}, adapt={llm.adapt}, {rule}"
     for name in suite.encoders:
         yield f"encoder {name}: {settings.encoder(name).model}"
 
@@ -132,6 +137,8 @@ def _describe_module(module: EvaluateModule) -> str:
         f"source {module.sha256[:12]}" if module.sha256 else "source unknown",
         f"evaluate {module.evaluate}",
     ]
+    if module.config is not None:
+        parts.append(f"config {module.config}")
     parts += [f"{key}={json.dumps(value)}" for key, value in module.options.items()]
     if module.one_by_one:
         parts.append("each example scored by itself, then averaged")

@@ -27,7 +27,10 @@ def describe_changed_options(grid: Grid) -> Iterator[str]:
     """
     shipped = load_shipped()
     changes: dict[str, dict[str, list[str]]] = {}
+    rows: dict[tuple[str, str], Cell] = {}
     for cell in grid.cells:
+        rows.setdefault((cell.variant, cell.task.name), cell)  # its seeds have the same options
+    for cell in rows.values():
         if SEPARATOR in cell.variant:
             continue
         usual = _resolve_shipped(shipped, grid.suite, cell)

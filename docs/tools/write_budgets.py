@@ -10,7 +10,7 @@ alone. PAG's summaries are stand-ins of full length, the beginning of what the s
 import argparse
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,6 +23,7 @@ from bench.tables.notes import format_share
 from methods import METHODS
 from methods.core.method import MethodConfig
 from methods.core.runtime import Runtime
+from methods.models.config import LLMConfig
 from methods.models.encoder import Encoder
 from methods.models.generation import Generation
 from methods.models.tokenization import PromptTokenizer
@@ -55,12 +56,13 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
 class TokenizerOnly:
     """Stands in for an LLM: cuts and counts prompts as it would, and answers with their beginning.
 
-    `tokens`, `identity`, `name` and `prompt_overhead` are a LanguageModel's.
+    `tokens`, `config`, `identity`, `name` and `prompt_overhead` are a LanguageModel's.
     """
 
     tokens: PromptTokenizer
     identity: str = "a tokenizer alone"
     name: str = "a tokenizer alone"
+    config: LLMConfig = field(default_factory=lambda: LLMConfig(model="a tokenizer alone"))
 
     @property
     def prompt_overhead(self) -> int:

@@ -9,7 +9,9 @@ one with what this script would write.
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from statistics import stdev
 from typing import Any
 
 import pandas as pd
@@ -18,7 +20,16 @@ REPOSITORY = Path(__file__).parents[2]
 PAGES = (REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md")))
 OUTCOME = REPOSITORY / "results/reference/mini"
 REAL = REPOSITORY / "results/reference/real"
+REAL_GPU = REPOSITORY / "results/reference/real-gpu"
+COVERAGE = REPOSITORY / "results/reference/coverage.csv"
 GPU = REPOSITORY / "results/reference/gpu/measured.json"
+COMPARED = re.compile(
+    r"^(?P<task>\S+), rouge1 .*\n  (?P<ours>\S+) [\d.]+, (?P<theirs>\S+) [\d.]+\n"
+    r"  (?P<verdict>.*)\n  difference (?P<difference>\S+) \[(?P<low>\S+), (?P<high>\S+)\]"
+    r".*, p (?P<p>[<=] [\d.]+)$",
+    re.MULTILINE,
+)
+"""A paragraph of `bench compare`."""
 BLOCK = re.compile(r"(<!-- table: (?P<name>\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 METHODS = {
@@ -36,7 +47,7 @@ METRICS = {"accuracy": "acc", "mae": "MAE", "rouge1": "R-1"}
 
 
 def write_headline() -> str:
-    """Primary metrics: a line per method, a column per task, the best method of each in bold."""
+    """Primary metrics: a line per method, a column per task; in bold what the best may be."""
     scores = pd.read_csv(OUTCOME / "scores.csv").drop_duplicates(["task", "method"])
     columns = list(scores.groupby("task", sort=False))
     heads = [
@@ -48,11 +59,9 @@ def write_headline() -> str:
     for method, label in METHODS.items():
         cells = []
         for _, group in columns:
-            values = group.set_index("method")["value"]
-            methods = values[[name for name, text in METHODS.items() if "*" not in text]]
-            best = methods.max() if group["higher_is_better"].iloc[0] else methods.min()
-            value = f"{values[method]:.3f}"
-            cells.append(f"**{value}**" if method in methods and values[method] == best else value)
+            row = group.set_index("method").loc[method]
+            value = f"{row['value']:.3f}"
+            cells.append(f"**{value}**" if row["best"] else value)
         lines.append(f"| {label} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -116,9 +125,88 @@ def write_choice() -> str:
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
-def write_real() -> str:
-    """Scores of suite `real` with their difference to another user's history, a line per method."""
+def write_real(task: str) -> str:
+    """One set of suite `real`: scores, their differences and costs, a line per method.
+
+    Bold differences are significant; a bold score is not separable from the best.
+    """
     scores = pd.read_csv(REAL / "scores.csv").drop_duplicates(["task", "method"])
+    scores = scores[scores["task"] == task]
+    costs = _read_real_costs(task)
+    lines = [
+        "| | R-1 ↑ | to zero-shot | to no user | Δuser | query read | fit s | ms a query |",
+        "|---|---:|---|---|---|---:|---:|---:|",
+    ]
+    for row in scores.to_dict("records"):
+        if "@" in row["method"]:
+            continue
+        score = _thousandths(row["value"])
+        if row["seeds"] > 1:
+            values = [float(value) for value in row["by_seed"].split()]
+            score += f" ± {_thousandths(stdev(values))}"
+        read = "" if pd.isna(row["query_read"]) else f"{row['query_read']:.0%}"
+        cells = [
+            f"**{score}**" if row["best"] else score,
+            *(_gap(row, gap) for gap in ("difference", "instruction_only_difference")),
+            _gap(row, "control_difference"),
+            read,
+            *costs[row["method"]],
+        ]
+        lines.append(f"| `{row['method']}` | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def write_real_compare() -> str:
+    """What `bench compare` says of pairs of rows: a line per pair, a column per set.
+
+    Bold differences are significant.
+    """
+    pairs: dict[tuple[str, str], dict[str, str]] = {}
+    for found in COMPARED.finditer((REAL / "compare.txt").read_text(encoding="utf-8")):
+        value, low, high = (_signed(float(found[end])) for end in ("difference", "low", "high"))
+        text = f"{value} [{low}, {high}]"
+        claimed = re.search(" is (better|worse) than ", found["verdict"])
+        cell = f"{f'**{text}**' if claimed else text}, p {found['p']}"
+        pairs.setdefault((found["ours"], found["theirs"]), {})[found["task"]] = cell
+    tasks = list(dict.fromkeys(task for cells in pairs.values() for task in cells))
+    lines = [f"| | {' | '.join(tasks)} |", f"|---|{'---|' * len(tasks)}"]
+    for (ours, theirs), cells in pairs.items():
+        lines.append(f"| `{ours}` − `{theirs}` | {' | '.join(cells[task] for task in tasks)} |")
+    return "\n".join(lines)
+
+
+def _gap(row: dict[str, Any], gap: str) -> str:
+    """A difference with its interval, in bold where a corrected test finds it."""
+    if pd.isna(row[gap]):
+        return ""
+    value, low, high = (_signed(row[f"{gap}{end}"]) for end in ("", "_low", "_high"))
+    text = f"{value} [{low}, {high}]"
+    return text if row[f"{gap}_verdict"] == "unclear" else f"**{text}**"
+
+
+def _read_real_costs(task: str) -> dict[str, tuple[str, str]]:
+    """method → seconds of training and milliseconds a query, means over seeds."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for line in (REAL / "cells.jsonl").read_text(encoding="utf-8").splitlines():
+        cell = json.loads(line)
+        if cell["task"] == task:
+            found.setdefault(cell["method"], []).append(cell)
+    return {
+        method: (
+            f"{_mean(cells, lambda cell: cell['seconds']['fit']):.0f}",
+            f"{1000 * _mean(cells, _seconds_a_query):,.0f}",
+        )
+        for method, cells in found.items()
+    }
+
+
+def _seconds_a_query(cell: dict[str, Any]) -> float:
+    return float(cell["seconds"]["predict"] / cell["totals"]["n"])
+
+
+def write_real_gpu() -> str:
+    """Real authors on a GPU: scores and their difference to another user's history."""
+    scores = pd.read_csv(REAL_GPU / "scores.csv").drop_duplicates(["task", "method"])
     columns = {task: group.set_index("method") for task, group in scores.groupby("task")}
     heads = [f"{task} R-1 ↑ | Δuser" for task in columns]
     lines = [f"| | {' | '.join(heads)} |", f"|---|{'---:|---|' * len(heads)}"]
@@ -136,7 +224,7 @@ def write_real() -> str:
 
 def write_real_seeds() -> str:
     """Two seeds on LaMP-6, a line per method: scores, and their difference to the control."""
-    seeds = pd.read_csv(REAL / "seeds.csv")
+    seeds = pd.read_csv(REAL_GPU / "seeds.csv")
     seeds = seeds[seeds["task"] == "LaMP-6"].set_index("method")[["seed_1", "seed_2"]]
     lines = ["| LaMP-6 R-1 ↑ | seed 1 | seed 2 | Δuser, seed 1 | Δuser, seed 2 |",
              "|---|---:|---:|---:|---:|"]  # fmt: skip
@@ -152,7 +240,7 @@ def write_real_seeds() -> str:
 
 def write_real_rates() -> str:
     """Losses of held-out train users at three learning rates, the lowest in bold."""
-    trials = json.loads((REAL / "rates.json").read_text(encoding="utf-8"))["trials"]
+    trials = json.loads((REAL_GPU / "rates.json").read_text(encoding="utf-8"))["trials"]
     tried = pd.DataFrame([t for t in trials if t["rate"] and t["task"] == "LaMP-5"])
     table = tried.pivot_table(index="method", columns="rate", values="loss", sort=True)
     lines = [f"| nats per token | {' | '.join(f'{rate:g}' for rate in table.columns)} |",
@@ -161,6 +249,38 @@ def write_real_rates() -> str:
         cells = [f"**{v:.3f}**" if v == losses.min() else f"{v:.3f}" for v in losses]
         lines.append(f"| `{method}` | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def write_coverage() -> str:
+    """How often simulated intervals held the truth and tests rejected it, over all settings."""
+    found = pd.read_csv(COVERAGE)
+    lines = [
+        "| seeds, training | coverage of 95% intervals | bootstrap | "
+        "rejection where nothing differs | bootstrap |",
+        "|---|---|---|---|---|",
+    ]
+    for label, seeds, training in (
+        ("untrained rows", 1, 0.0),
+        ("3 seeds, small effect", 3, 0.1),
+        ("3 seeds, large effect", 3, 0.3),
+        ("5 seeds, small effect", 5, 0.1),
+        ("5 seeds, large effect", 5, 0.3),
+        ("1 seed, large effect", 1, 0.3),
+    ):
+        of = found[(found["seeds"] == seeds) & (found["training"] == training)]
+        null = of[of["null"]]
+        cells = [
+            _percents(of["covered"]),
+            _percents(of["bootstrap_covered"]),
+            f"{_percents(null['rejected'])}, mean {null['rejected'].mean():.1%}",
+            _percents(null["bootstrap_rejected"]),
+        ]
+        lines.append(f"| {label} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _percents(shares: "pd.Series[float]") -> str:
+    return f"{100 * shares.min():.1f} to {shares.max():.1%}"
 
 
 def write_gpu_training() -> str:
@@ -210,9 +330,12 @@ def _interval(value: float, low: float, high: float) -> str:
 TABLES = {
     "headline": write_headline,
     "choice": write_choice,
-    "real": write_real,
+    **{f"real-{task}": partial(write_real, task) for task in ("LaMP-6", "LaMP-4", "LaMP-5")},
+    "real-compare": write_real_compare,
+    "real-gpu": write_real_gpu,
     "real-seeds": write_real_seeds,
     "real-rates": write_real_rates,
+    "coverage": write_coverage,
     "gpu-training": write_gpu_training,
     "gpu-generation": write_gpu_generation,
 }

@@ -15,10 +15,25 @@ from tasks.example import Example
 from tasks.task import Task
 
 if TYPE_CHECKING:
+    import torch
+
+    from methods.models.contrast import Contrast
     from methods.models.embedding_store import EmbeddingStore
     from methods.models.encoder import Encoder
+    from methods.models.generation import Generation
     from methods.models.interface import LLM
     from methods.models.language_model import LanguageModel
+
+
+def require_labels(task: Task | type[Task], llm: str) -> tuple[str, ...]:
+    """The task's labels. Raises ConfigError where it has none to choose the likeliest of."""
+    if not task.labels:
+        raise ConfigError(
+            f"LLM {llm!r} answers by the likelihood of labels, and {task.name} has none "
+            f"({task.kind})",
+            hint='Give the task an LLM without decoding.rule = "likelihood", in a suite of its own',
+        )
+    return task.labels
 
 
 @dataclass
@@ -81,6 +96,39 @@ class Runtime:
                 hint="Take an LLM that runs here",
             )
         return self.llm.local
+
+    def ask(
+        self,
+        prompts: Sequence[str],
+        prefix: "torch.Tensor | None" = None,
+        contrast: "Contrast | None" = None,
+    ) -> "list[Generation]":
+        """The LLM's answers to N prompts of the task, under its decoding and the prompt budget.
+
+        Args:
+            prefix: [N, P, H] soft tokens before the prompts.
+            contrast: N other prompts that the answers are steered from, by a local LLM.
+
+        Raises:
+            ConfigError: the LLM answers by likelihood, and the task has no labels.
+            ModelError: as `LanguageModel.generate`.
+        """
+        llm, room = self.llm, self.max_input_tokens
+        if llm.config.decoding.rule == "likelihood":
+            labels = require_labels(self.task, llm.name)
+            return llm.local.choose_labels(
+                prompts, labels, max_input_tokens=room, prefix=prefix, contrast=contrast
+            )
+        new = self.task.max_new_tokens
+        if contrast is not None:
+            return self.local_llm.generate(
+                prompts,
+                max_new_tokens=new,
+                max_input_tokens=room,
+                prefix=prefix,
+                contrast=contrast,
+            )
+        return llm.generate(prompts, max_new_tokens=new, max_input_tokens=room, prefix=prefix)
 
     @cached_property
     def encoder(self) -> "Encoder":

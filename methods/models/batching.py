@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
 
 import torch
-from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 
 from tasks.common.errors import ModelError
 
@@ -51,19 +50,26 @@ class BatchSize:
                         f"a batch of {self.size} does not fit in memory",
                         hint=self.hint,
                     ) from error
+            from accelerate.utils.memory import clear_device_cache
+
             # Outside the handler, whose traceback would keep the failed pass's tensors alive.
             self.size //= 2
             clear_device_cache(garbage_collection=True)
 
 
 def in_batches(
-    lengths: Sequence[int], size: BatchSize, forward: Callable[[Sequence[int]], Sequence[R]]
+    lengths: Sequence[int],
+    size: BatchSize,
+    forward: Callable[[Sequence[int]], Sequence[R]],
+    *,
+    copies: int = 1,
 ) -> list[R]:
     """Apply `forward` to all rows, longest first so that memory runs out early or never.
 
     Args:
         lengths: of the rows, in tokens.
         forward: row indices → one result per row, in that order.
+        copies: of each row that `forward` makes, so that a batch holds fewer rows.
 
     Returns:
         One result per row, in the order of `lengths`.
@@ -72,10 +78,17 @@ def in_batches(
     results: dict[int, R] = {}
     while len(results) < len(order):
         left = order[len(results) :]
-        rows, found = size.fit(lambda n, left=left: (left[:n], forward(left[:n])))  # type: ignore[misc]
+        rows, found = size.fit(
+            lambda n, left=left: (  # type: ignore[misc]
+                chosen := left[: max(1, n // copies)],
+                forward(chosen),
+            )
+        )
         results.update(zip(rows, found, strict=True))
     return [results[row] for row in range(len(lengths))]
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
+    from accelerate.utils.memory import should_reduce_batch_size  # slow, and seldom needed
+
     return isinstance(error, torch.OutOfMemoryError) or should_reduce_batch_size(error)

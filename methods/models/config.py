@@ -24,6 +24,9 @@ DType = Literal["auto", "float32", "bfloat16", "float16"]
 
 NOT_IN_KEY = "not in key"
 """Annotates a field that decides how a result is computed, never which: it stays out of keys."""
+IN_KEY_IF_CHANGED = "in key if changed"
+"""Annotates a field whose default gives the results of versions without it: only another value is
+in keys, so that those versions' results and trained parts stay valid."""
 
 
 class FrozenConfig(BaseModel):
@@ -43,13 +46,22 @@ class FrozenConfig(BaseModel):
         return value
 
     def key_options(self) -> dict[str, Any]:
-        """The options that results depend on, as JSON: all but the fields marked NOT_IN_KEY."""
-        fields = type(self).model_fields
+        """The options that results depend on, as JSON.
+
+        All but the fields marked NOT_IN_KEY, and those marked IN_KEY_IF_CHANGED at their defaults.
+        """
         return {
             name: _as_json(getattr(self, name), dumped)
             for name, dumped in self.model_dump(mode="json").items()
-            if NOT_IN_KEY not in fields[name].metadata
+            if self._is_in_key(name)
         }
+
+    def _is_in_key(self, name: str) -> bool:
+        field = type(self).model_fields[name]
+        if IN_KEY_IF_CHANGED in field.metadata:
+            default = field.get_default(call_default_factory=True, validated_data={})
+            return bool(getattr(self, name) != default)
+        return NOT_IN_KEY not in field.metadata
 
 
 def _as_json(value: Any, dumped: Any) -> Any:
@@ -144,15 +156,30 @@ class ScratchT5(FrozenConfig):
 
 
 class Decoding(FrozenConfig):
-    """How answers are generated; the same for every method of a table (law 2).
+    """How answers are found; the same for every method of a table (law 2).
 
     Attributes:
         num_beams: of a beam search without sampling; 1 is greedy.
         max_new_tokens: replaces the task's own budget; None: the task's.
+        rule: "beam-search" generates an answer; "likelihood" answers a query of a task with labels
+            by the label that is likeliest after the prompt, end of sequence included. What isn't an
+            answer to a query (summaries) is generated under either.
     """
 
     num_beams: PositiveInt = 4
     max_new_tokens: PositiveInt | None = None
+    rule: Literal["beam-search", "likelihood"] = "beam-search"
+
+    @property
+    def rule_part(self) -> dict[str, Any]:
+        """The rule, where it isn't the default: keys and records without it stay as they are."""
+        return {} if self.rule == "beam-search" else {"rule": self.rule}
+
+    def key_options(self) -> dict[str, Any]:
+        """As for every config; the rule only where it isn't the default."""
+        options = super().key_options()
+        del options["rule"]
+        return options | self.rule_part
 
 
 class ServedConfig(FrozenConfig):
@@ -225,7 +252,7 @@ class LLMConfig(FrozenConfig):
         system_prompt: the system's message of the chat template.
         reasoning: "cut" drops what stands before `</think>` from an answer under a chat template,
             and leaves an empty answer where reasoning doesn't end; "keep" keeps everything.
-        decoding: how answers are generated.
+        decoding: how answers are found.
     """
 
     model: str | None = None
@@ -311,6 +338,11 @@ class LLMConfig(FrozenConfig):
             raise ValueError("a served LLM is named by `model`, and can't be made or adapted here")
         if self.decoding.num_beams != 1:
             raise ValueError("servers have no beam search: set decoding.num_beams = 1")
+        if self.decoding.rule == "likelihood":
+            raise ValueError(
+                "a served LLM gives no likelihoods of labels: leave out decoding.rule, or name the "
+                "model without `endpoint`, to run it here"
+            )
         return self
 
 

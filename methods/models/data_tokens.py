@@ -7,6 +7,8 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from methods.models.long_words import divide_long_words
+
 OPEN, CLOSE, SPLIT = "\ufdd0", "\ufdd1", "\ufdd2"
 """Unicode noncharacters, reserved for a program's own use: no text holds them."""
 _FROM_TEXT = dict.fromkeys(map(ord, (OPEN, CLOSE, SPLIT)), "\ufffd")
@@ -41,6 +43,7 @@ class DataTokenizer:
         found |= {name for name in added if _TAG.fullmatch(name) and name in template}
         self.control = sorted(found, key=lambda name: (-len(name), name))
         self._backend = Tokenizer.from_str(json.dumps(_rename(state, found), ensure_ascii=False))
+        divide_long_words(self._backend)
         self._backend.no_truncation()
         self._backend.no_padding()
         names = "|".join(map(re.escape, self.control))

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from methods.models.embedding_store import EmbeddingStore
-from methods.models.encoder import Encoder, Side, Vectors
+from methods.models.embedding_store import EmbeddingStore, TextEncoder
+from methods.models.encoder import Side, Vectors
 
 
 class EmbeddingMemory(EmbeddingStore):
     """An EmbeddingStore in memory, for answering one user outside the harness."""
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: TextEncoder) -> None:
         super().__init__(encoder, Path("memory"))
         self._row_of: dict[str, int] = {}
 
@@ -24,6 +24,8 @@ class EmbeddingMemory(EmbeddingStore):
     def add(self, texts: Iterable[str], *, side: Side) -> None:
         read = {self.encoder.text(text, side): text for text in texts}
         new = [key for key in read if key not in self._row_of]
+        if not new:
+            return
         vectors = self.encoder.encode([read[key] for key in new], side=side)
         self._row_of |= {key: len(self._mapped) + i for i, key in enumerate(new)}
         self._mapped = np.concatenate([self._mapped, vectors])

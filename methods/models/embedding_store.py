@@ -7,13 +7,17 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from methods.models.encoder import Encoder, Side, Vectors
+from methods.models.encoder import Side, Vectors
 from tasks.common.errors import StorageError
 from tasks.common.progress import Progress
+
+ENCODING_VERSION = 2
+"""Part of the folder's name; raised whenever `Encoder.encode` gives the same text other bits."""
 
 _CHUNK = 512  # texts encoded and committed together; a killed process loses at most one chunk
 _LOCK_SECONDS = 3600.0  # a process may have to wait while others encode their chunks
@@ -23,13 +27,35 @@ create table if not exists vectors
 """
 
 
+class TextEncoder(Protocol):
+    """What gives texts their vectors: an `Encoder`, or another source of them."""
+
+    @property
+    def identity(self) -> str:
+        """Content key: equal identities give equal vectors."""
+
+    @property
+    def dimension(self) -> int:
+        """D, the length of a vector."""
+
+    @property
+    def name(self) -> str:
+        """Where it came from, for messages."""
+
+    def text(self, text: str, side: Side) -> str:
+        """`text` as it is read, prefix included."""
+
+    def encode(self, texts: Sequence[str], *, side: Side) -> Vectors:
+        """Vectors of `texts`, float32 [N, D]."""
+
+
 class EmbeddingStore:
     """One encoder's vectors, shared by all users, splits, methods, runs and processes.
 
-    The folder `folder`/<encoder identity>/ holds two files. `vectors.f32` has rows of D float32
-    values in the order of encoding and is memory-mapped. `index.sqlite` maps 16 bytes of a text's
-    SHA-256 (the text as the encoder reads it, prefix included) to its row and the row's CRC-32. The
-    texts themselves aren't stored.
+    The folder `folder`/<encoder identity>-<version of encoding>/ holds two files. `vectors.f32` has
+    rows of D float32 values in the order of encoding and is memory-mapped. `index.sqlite` maps 16
+    bytes of a text's SHA-256 (the text as the encoder reads it, prefix included) to its row and the
+    row's CRC-32. The texts themselves aren't stored.
 
     Rows are written and synced before the index refers to them, so a process killed at any point
     loses at most the current chunk. Writers take turns by SQLite's lock, so no two encode the same
@@ -40,9 +66,11 @@ class EmbeddingStore:
         healed: number of damaged rows that this object encoded again.
     """
 
-    def __init__(self, encoder: Encoder, folder: Path, progress: Progress | None = None) -> None:
+    def __init__(
+        self, encoder: TextEncoder, folder: Path, progress: Progress | None = None
+    ) -> None:
         self.encoder = encoder
-        self.folder = folder / encoder.identity
+        self.folder = folder / f"{encoder.identity}-{ENCODING_VERSION}"
         self.progress = progress or Progress()
         self.healed = 0
         self._data = self.folder / "vectors.f32"

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from methods.models.checks import check_folder
 from methods.models.config import EncoderConfig
 from methods.models.loading import pin, resolve, source_identity
+from methods.models.long_words import divide_long_words
 from tasks.common.errors import ModelError
 from tasks.common.files import content_key
 
@@ -40,14 +41,15 @@ class Encoder:
     """Texts → vectors, with frozen weights.
 
     Texts longer than min(config.max_length, the model's own limit) tokens are cut. Each text gets
-    the prefix of its side, verbatim; prompts stored with the model are ignored. Batch composition
-    changes a vector only by the rounding of floats (about 1e-6 in float32).
+    the prefix of its side, verbatim; prompts stored with the model are ignored. A vector depends on
+    nothing but its text, to the last bit, on one device with one number of threads: see
+    `methods.models.encoding`.
 
     Attributes:
         identity: content key, see `identity_of`.
         dimension: D, the length of a vector.
         config: as given.
-        calls: number of texts encoded so far.
+        calls: number of distinct texts encoded so far.
     """
 
     def __init__(self, model: "SentenceTransformer", config: EncoderConfig, identity: str) -> None:
@@ -71,6 +73,11 @@ class Encoder:
         folder = resolve(config.model, config.revision, cache)
         check_folder(folder)
         return cls(_load(folder, config), config, identity_of(config, cache=cache))
+
+    @property
+    def name(self) -> str:
+        """The folder, package or hub name that it was opened from."""
+        return self.config.model
 
     @property
     def description(self) -> dict[str, Any]:
@@ -100,14 +107,11 @@ class Encoder:
         """Vectors of `texts`, float32 [N, D]. Raises ModelError where they aren't finite."""
         if not texts:
             return np.empty((0, self.dimension), np.float32)
-        vectors = self.model.encode(
-            [self.text(text, side) for text in texts],
-            prompt="",
-            batch_size=self.config.batch_size,
-            show_progress_bar=False,
-        )
-        self.calls += len(texts)
-        vectors = np.asarray(vectors, np.float32)
+        from methods.models.encoding import encode_texts
+
+        read = [self.text(text, side) for text in texts]
+        vectors = encode_texts(self.model, read, most_rows=self.config.batch_size)
+        self.calls += len(set(texts))
         if not np.isfinite(vectors).all():
             raise ModelError(
                 "produces vectors that are not finite",
@@ -157,6 +161,8 @@ def _load(folder: Path, config: EncoderConfig) -> "SentenceTransformer":
             file=folder,
             hint="Fetch the weights again, or correct the architecture in config.json",
         )
+    if backend := getattr(model.tokenizer, "backend_tokenizer", None):
+        divide_long_words(backend)
     model.max_seq_length = min(config.max_length, loaded.max_seq_length or config.max_length)
     return model
 

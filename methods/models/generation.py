@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from transformers import GenerationConfig
+from transformers import GenerationConfig, LogitsProcessorList
 
+from methods.models.contrast import SteeredLogits
 from methods.models.inputs import build_inputs
 from methods.models.tokenization import EncodedPrompt, PromptTokenizer
 from tasks.common.errors import ModelError
@@ -85,15 +86,25 @@ def generate_batch(
     max_new_tokens: int,
     *,
     scale: float = 1.0,
+    contrast: tuple[Sequence[EncodedPrompt], float] | None = None,
 ) -> list[Generation]:
-    """Answers of B prompts in one call, after `fix_decoding`; the rest as in `build_inputs`."""
+    """Answers of B prompts in one call, after `fix_decoding`; the rest as in `build_inputs`.
+
+    Args:
+        contrast: B other prompts and the strength with which the answers are steered from them.
+    """
     seq2seq = model.config.is_encoder_decoder
     ids = [prompt.ids for prompt in prompts]
     inputs = build_inputs(model, ids, tokens.pad, prefix, left=not seq2seq, scale=scale)
-    found = model.generate(**inputs, max_new_tokens=max_new_tokens)
     # An encoder-decoder returns its decoder's start token first; a decoder-only model returns the
     # prompt's ids, unless it read embeddings.
-    skipped = 1 if seq2seq else inputs["input_ids"].shape[1] if "input_ids" in inputs else 0
+    width = 0 if seq2seq or "input_ids" not in inputs else inputs["input_ids"].shape[1]
+    skipped = 1 if seq2seq else width
+    processors = LogitsProcessorList()
+    if contrast is not None:
+        others, strength = [prompt.ids for prompt in contrast[0]], contrast[1]
+        processors.append(SteeredLogits(model, others, tokens.pad, strength, skipped=width))
+    found = model.generate(**inputs, max_new_tokens=max_new_tokens, logits_processor=processors)
     ends = set(model.generation_config.eos_token_id)
     generations = []
     for prompt, row in zip(prompts, found[:, skipped:].tolist(), strict=True):

@@ -56,7 +56,7 @@ def named_model_identities(
 def identity_from(weights: str, config: LLMConfig) -> str:
     """The key that `identity_of` returns, from a known `weights_key`."""
     return content_key(
-        {**_likelihood_parts(weights, config), "decoding": config.decoding.model_dump()}
+        {**_likelihood_parts(weights, config), "decoding": config.decoding.key_options()}
     )
 
 

@@ -10,14 +10,17 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from methods.models.activations import checkpoint_activations
 from methods.models.batching import BatchSize, in_batches
 from methods.models.config import LLMConfig
+from methods.models.contrast import Contrast, steer
 from methods.models.finite import check_logits, not_finite
 from methods.models.generation import Generation, fix_decoding, generate_batch
+from methods.models.labels import can_share, score_labels, score_labels_apart
 from methods.models.likelihood import sum_nll
 from methods.models.positions import check_positions
 from methods.models.quantization import count_parameters
 from methods.models.soft_tokens import PROBE, mean_norm, measure_scale
 from methods.models.tokenization import PromptTokenizer
 from tasks.common.errors import ModelError
+from tasks.common.progress import Progress
 
 
 class LanguageModel:
@@ -36,6 +39,7 @@ class LanguageModel:
         before_batch: called before each batch of `generate` and `label_likelihoods` with the
             indices of its prompts, so that rows can be treated differently (a row's beams are
             adjacent).
+        progress: hears how many prompts `generate` and `label_likelihoods` have answered.
 
     Args:
         weights: by default, `identity`.
@@ -76,9 +80,11 @@ class LanguageModel:
         )
         self.hidden_size: int = self.model.get_input_embeddings().weight.shape[1]
         self.before_batch: Callable[[Sequence[int]], object] = lambda rows: rows
+        self.progress = Progress()
         self._batch_size = BatchSize(config.batch_size)
         self._embedding_scale: float | None = None
         self._embedding_norm: float | None = None
+        self._shares: bool | None = None
         beams, bos = config.decoding.num_beams, tokenizer.bos_token_id
         fix_decoding(self.model, self.tokens, num_beams=beams, bos=bos)
 
@@ -119,6 +125,7 @@ class LanguageModel:
             "batch_size": self._batch_size.size,
             "num_beams": self.config.decoding.num_beams,
             "early_stopping": False,
+            **self.config.decoding.rule_part,
         }
 
     def embedding_norm(self) -> float:
@@ -155,6 +162,7 @@ class LanguageModel:
         max_new_tokens: int,
         max_input_tokens: int,
         prefix: torch.Tensor | None = None,
+        contrast: Contrast | None = None,
     ) -> list[Generation]:
         """Answer each prompt, by beam search without sampling.
 
@@ -163,6 +171,7 @@ class LanguageModel:
                 template and special tokens; those are never cut.
             max_new_tokens: budget of an answer, unless the config's decoding sets one.
             prefix: [N, P, H] soft tokens before each prompt's embeddings.
+            contrast: N other prompts, cut like `prompts`, that the answers are steered from.
 
         Returns:
             N generations, in the order of `prompts`.
@@ -177,13 +186,23 @@ class LanguageModel:
         lengths = [len(prompt.ids) for prompt in encoded]
         check_positions(self.model, max(lengths, default=0) + soft, limit, self.name)
         scale = 1.0 if prefix is None else self.embedding_scale()
+        others = [] if contrast is None else self.tokens.encode(contrast.prompts, max_input_tokens)
+        longest = max((len(other.ids) for other in others), default=0)
+        check_positions(self.model, longest, limit, self.name)
 
         def answer(rows: Sequence[int]) -> list[Generation]:
             self.before_batch(rows)
             own = None if prefix is None else prefix[list(rows)]
             batch = [encoded[row] for row in rows]
+            other = None
+            if contrast is not None:
+                other = [others[row] for row in rows], contrast.strength
             with check_logits(self.model, self.name, [prompts[row] for row in rows], own):
-                return generate_batch(self.model, self.tokens, batch, own, limit, scale=scale)
+                found = generate_batch(
+                    self.model, self.tokens, batch, own, limit, scale=scale, contrast=other
+                )
+            self.progress.answer(len(rows))
+            return found
 
         return in_batches(lengths, self._batch_size, answer)
 
@@ -233,27 +252,74 @@ class LanguageModel:
         max_input_tokens: int,
         prefix: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """log P(label | prompt), summed over the label's tokens and the end of sequence: [N, L]."""
-        if not prompts:
-            return torch.empty(0, len(labels))
-        lengths = [len(prompt.ids) for prompt in self.tokens.encode(prompts, max_input_tokens)]
-        longest = max(self.tokens.count(label) for label in labels) + 1
+        """log P(label | prompt), summed over the label's tokens and the end of sequence: [N, L].
 
-        def score(pairs: Sequence[int]) -> list[torch.Tensor]:
-            rows = [pair // len(labels) for pair in pairs]
+        A prompt is read once for all labels, where the architecture's cache allows it
+        (`score_labels`); else once a label, which gives the same but for rounding.
+
+        Raises:
+            ModelError: as `generate`.
+        """
+        encoded = [prompt.ids for prompt in self.tokens.encode(prompts, max_input_tokens)]
+        targets = self._encode_labels(labels)
+        soft = 0 if prefix is None else prefix.shape[1]
+        lengths = [len(ids) for ids in encoded]
+        read = max(lengths, default=0) + soft
+        check_positions(self.model, read, max(map(len, targets)), self.name)
+        scale = 1.0 if prefix is None else self.embedding_scale()
+        score = score_labels if self._shares_prompts() else score_labels_apart
+
+        def answer(rows: Sequence[int]) -> list[torch.Tensor]:
             self.before_batch(rows)
-            nll, _ = self.loss(
-                [prompts[row] for row in rows],
-                [labels[pair % len(labels)] for pair in pairs],
-                max_input_tokens=max_input_tokens,
-                max_response_tokens=longest,
-                prefix=None if prefix is None else prefix[rows],
-            )
-            return list(-nll.cpu())
+            own = None if prefix is None else prefix[list(rows)]
+            ids = [encoded[row] for row in rows]
+            found = score(self.model, ids, targets, self.tokens.pad, own, scale=scale)
+            if not torch.isfinite(found).all():
+                raise not_finite(self.name, [prompts[row] for row in rows], own)
+            self.progress.answer(len(rows))
+            return list(found.cpu())
 
-        pair_lengths = [length for length in lengths for _ in labels]
-        scores = in_batches(pair_lengths, self._batch_size, score)
-        return torch.stack(scores).view(len(prompts), len(labels))
+        found = in_batches(lengths, self._batch_size, answer, copies=len(labels))
+        return torch.stack(found) if found else torch.empty(0, len(labels))
+
+    def choose_labels(
+        self,
+        prompts: Sequence[str],
+        labels: Sequence[str],
+        *,
+        max_input_tokens: int,
+        prefix: torch.Tensor | None = None,
+        contrast: Contrast | None = None,
+    ) -> list[Generation]:
+        """The likeliest label after each prompt, the first of equal ones; no token is generated.
+
+        Args and errors as `label_likelihoods`; `contrast` as in `generate`.
+        """
+        room = max_input_tokens
+        found = self.label_likelihoods(prompts, labels, max_input_tokens=room, prefix=prefix)
+        if contrast is not None:
+            other = self.label_likelihoods(contrast.prompts, labels, max_input_tokens=room)
+            found = steer(found, other, contrast.strength)
+        return [
+            Generation(labels[scores.index(max(scores))], len(prompt.ids), prompt.truncated, 0)
+            for scores, prompt in zip(
+                found.tolist(), self.tokens.encode(prompts, room), strict=True
+            )
+        ]
+
+    def _encode_labels(self, labels: Sequence[str]) -> list[list[int]]:
+        longest = max(self.tokens.count(label) for label in labels) + 1
+        return self.tokens.encode_responses(labels, longest)
+
+    def _shares_prompts(self) -> bool:
+        """Whether labels can be scored behind prompts that are read once; tried out once."""
+        if self._shares is None:
+            self.before_batch([0, 0])
+            first, room = PROBE.split()[0], self.prompt_overhead + len(PROBE)
+            probes = [prompt.ids for prompt in self.tokens.encode([PROBE, first], room)]
+            labels = self._encode_labels(["a", PROBE])
+            self._shares = can_share(self.model, probes, labels, self.tokens.pad)
+        return self._shares
 
     def checkpointed(self, enabled: bool = True) -> AbstractContextManager[None]:
         """Within, `loss` recomputes activations in the backward pass (`checkpoint_activations`)."""

@@ -56,17 +56,21 @@ def _compute_seq2seq(
     model forces (which is read, not scored), and the response.
     """
     inputs = build_inputs(model, prompts, pad, prefix, scale=scale)
-    device, settings = inputs["attention_mask"].device, model.generation_config
-    start = settings.decoder_start_token_id
-    starts = [settings.bos_token_id if start is None else start]
-    if settings.forced_bos_token_id is not None:
-        starts.append(settings.forced_bos_token_id)
+    device, starts = inputs["attention_mask"].device, read_starts(model)
     read, _ = padding.pad([[*starts, *response] for response in responses], pad, device=device)
     ignored = [padding.IGNORED] * (len(starts) - 1)
     labels, _ = padding.pad(
         [[*ignored, *response] for response in responses], padding.IGNORED, device=device
     )
     return model(**inputs, decoder_input_ids=read[:, :-1], use_cache=False).logits, labels
+
+
+def read_starts(model: Any) -> list[int]:
+    """What a decoder reads before a response: the start token, and a first token that is forced."""
+    settings = model.generation_config
+    start, forced = settings.decoder_start_token_id, settings.forced_bos_token_id
+    starts = [settings.bos_token_id if start is None else start]
+    return starts if forced is None else [*starts, forced]
 
 
 def _compute_causal(

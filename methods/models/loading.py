@@ -6,7 +6,8 @@ from typing import TypeVar
 
 from methods.models import hub
 from methods.models.config import EncoderConfig, LLMConfig
-from methods.models.content import digest_file, find_files, folder_identity, weight_files
+from methods.models.content import find_files, folder_identity, weight_files
+from tasks.common.digests import digest_file
 from tasks.common.errors import ModelError
 
 C = TypeVar("C", LLMConfig, EncoderConfig)

@@ -44,6 +44,7 @@ def open_llm(
     Args:
         task, train, seed: what an LLM made or adapted here is trained on; otherwise ignored.
         cache: for LLMs made, adapted or converted here, commits, and digests of large files.
+        progress: of the adaptation, and afterwards of the prompts that the LLM answers.
 
     Raises:
         ModelError: the model can't be found or loaded, its parts don't match, or it has too few
@@ -51,7 +52,9 @@ def open_llm(
         ConfigError: it needs a train set with golds and there is none.
     """
     if config.endpoint is not None:
-        return open_served(config, cache=cache, answers=cache)
+        served = open_served(config, cache=cache, answers=cache)
+        served.queue.progress = progress or Progress()
+        return served
     config = pin(config, cache)
     fingerprint = train.fingerprint if train else ""
     key = weights_key(config, task=task, train_fingerprint=fingerprint, seed=seed, cache=cache)
@@ -83,6 +86,7 @@ def open_llm(
             hint="Delete this folder and run the same command again: it is made again",
         ) from error
     llm.check_room(task.max_new_tokens)
+    llm.progress = progress or Progress()
     return llm
 
 

@@ -8,9 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from torch import nn
-from transformers import get_linear_schedule_with_warmup
 
 from methods.models.batching import BatchSize, in_batches
 from methods.models.checkpoint import Checkpoint, State, put_weights, trained_weights
@@ -98,6 +96,10 @@ class _Training:
         dev: TrainingData | None,
         rates: Mapping[str, float],
     ) -> None:
+        # Both import every model's code, which those who only list methods don't need.
+        from accelerate import Accelerator
+        from transformers import get_linear_schedule_with_warmup
+
         if config.early_stop_patience is not None and dev is None:
             raise ConfigError(
                 "early stopping needs a dev set, and there is none",

@@ -172,19 +172,21 @@ class DeployedPlug:
                 tokens = session.plug.user_tokens(batch)[0]
             return UserState.of(stored, tokens, None, self.origin)
         real = batch.mask[0]
-        ages = None if batch.ages is None else batch.ages[0, real]
-        return UserState.of(stored, batch.vectors[0, real], ages, self.origin)
+        ages, elapsed = (
+            None if times is None else times[0, real] for times in (batch.ages, batch.elapsed)
+        )
+        return UserState.of(stored, batch.vectors[0, real], ages, self.origin, elapsed)
 
     @cached_property
     def origin(self) -> Origin:
         """What the states made by this plug belong to."""
-        method, encoder = self.method, self.method.runtime.encoder
+        method, encoder = self.method, self.method.embeddings.encoder
         return Origin(
             plug=self.fingerprint,
             method=method.name,
             task=method.task.name,
             encoder=encoder.identity,
-            encoder_name=encoder.config.model,
+            encoder_name=encoder.name,
         )
 
     @cached_property

@@ -2,12 +2,14 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from methods.models.embedding_store import EmbeddingStore
+from tasks.common.dates import Instant, sort_keys
 from tasks.example import Behavior, Example, newest_first
 from tasks.task import Task
 
@@ -22,6 +24,8 @@ class Batch:
         mask: [B, N], True for a behaviour, False for padding.
         ages: [B, N], the share of the history that is newer, in [0, 1); None unless the plug reads
             them.
+        elapsed: [B, N], log(1 + days) from a behaviour to the newest one, see `elapsed_of`; None
+            unless the plug reads them.
         queries: [B, D], frozen vectors of the examples' subjects; None unless the plug reads them.
         tokens: [B, n, H], the users' soft tokens if they were computed earlier and replace
             `vectors`.
@@ -33,6 +37,7 @@ class Batch:
     ages: torch.Tensor | None = None
     queries: torch.Tensor | None = None
     tokens: torch.Tensor | None = None
+    elapsed: torch.Tensor | None = None
 
     def mean(self) -> torch.Tensor:
         """Mean history embedding [B, D]; zero for an empty history."""
@@ -45,11 +50,20 @@ class HistoryEncoder:
 
     Args:
         labels: whether a behaviour's text includes its response (methods.md §1.2).
-        ages: whether batches carry ages.
+        ages, elapsed: whether batches carry them.
     """
 
-    def __init__(self, store: EmbeddingStore, task: Task, *, labels: bool, ages: bool) -> None:
-        self.store, self.task, self.labels, self.ages = store, task, labels, ages
+    def __init__(
+        self,
+        store: EmbeddingStore,
+        task: Task,
+        *,
+        labels: bool,
+        ages: bool,
+        elapsed: bool = False,
+    ) -> None:
+        self.store, self.task, self.labels = store, task, labels
+        self.ages, self.elapsed = ages, elapsed
         self._rows: dict[str, int] = {}
 
     def text(self, behavior: Behavior) -> str:
@@ -84,7 +98,7 @@ class HistoryEncoder:
         longest = max((len(example.history) for example in examples), default=0)
         shape = (len(examples), max(1, longest))
         vectors = np.zeros((*shape, self.store.encoder.dimension), np.float32)
-        mask, ages = np.zeros(shape, np.bool_), np.zeros(shape)
+        mask, ages, elapsed = np.zeros(shape, np.bool_), np.zeros(shape), np.zeros(shape)
         for row, example in enumerate(examples):
             count = len(example.history)
             if count:
@@ -92,11 +106,14 @@ class HistoryEncoder:
                 mask[row, :count] = True
                 if self.ages:
                     ages[row, :count] = ages_of(example.history)
+                if self.elapsed:
+                    elapsed[row, :count] = elapsed_of(example.history)
         return Batch(
             examples,
             torch.from_numpy(vectors).to(device, dtype),
             torch.from_numpy(mask).to(device),
             torch.from_numpy(ages).to(dtype).to(device) if self.ages else None,
+            elapsed=torch.from_numpy(elapsed).to(dtype).to(device) if self.elapsed else None,
         )
 
 
@@ -111,3 +128,27 @@ def ages_of(history: Sequence[Behavior]) -> npt.NDArray[np.float64]:
     ages = np.empty(len(history))
     ages[newest_first(history)] = np.arange(len(history)) / len(history)
     return ages
+
+
+def elapsed_of(history: Sequence[Behavior]) -> npt.NDArray[np.float64]:
+    """log(1 + days) from each behaviour to the newest dated one: [len(history)].
+
+    A year or month counts from its first day. Undated behaviours are as old as the oldest dated
+    one, as for `newest_first`. Where no behaviour has a date, or dates are numbers that only order
+    the items, all are 0.
+    """
+    moments = [_moment(instant) for instant in sort_keys([b.date for b in history])]
+    dated = [moment for moment in moments if moment is not None]
+    if not dated:
+        return np.zeros(len(history))
+    newest, oldest = max(dated), min(dated)
+    days = [(newest - (oldest if m is None else m)) / timedelta(days=1) for m in moments]
+    return np.log1p(days)
+
+
+def _moment(instant: Instant) -> datetime | None:
+    """The moment of a key of `sort_keys`; None for a missing date or a position."""
+    if not instant or not 1000 <= instant[0] <= 9999:
+        return None
+    year, month, day, hour, minute, second, microsecond = instant
+    return datetime(year, month, day, hour, minute, second, microsecond)

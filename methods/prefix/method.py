@@ -19,10 +19,12 @@ from methods.core.key import MethodKey
 from methods.core.method import Cost, Method
 from methods.models.access import Access
 from methods.models.config import TrainingConfig
+from methods.models.embedding_store import EmbeddingStore
 from methods.models.report import FitReport
 from methods.models.training import TrainingData, train_module
 from methods.prefix.histories import Batch, HistoryEncoder, subset
 from methods.prefix.user_state import Stored
+from methods.prefix.whitening import Whitening
 from methods.prompt.method import PromptMethod
 from methods.prompt.text_side import TextSideConfig, text_side_key
 from tasks.common.errors import ModelError
@@ -140,20 +142,27 @@ class PrefixMethod(Method[F]):
         method, config = self.config.text_side()
         return method(config, self.runtime)
 
+    @property
+    def embeddings(self) -> EmbeddingStore:
+        """The frozen vectors that the plug reads. Default: those of the suite's encoder."""
+        return self.runtime.embeddings
+
     @cached_property
     def histories(self) -> HistoryEncoder:
         """The frozen vectors of histories."""
         return HistoryEncoder(
-            self.runtime.embeddings,
+            self.embeddings,
             self.task,
             labels=self.config.labels_in_history,
             ages=self.needs_ages,
+            elapsed=self.needs_elapsed,
         )
 
     def fit(self, train: Dataset, dev: Dataset | None) -> FitReport:
         """Train `plug` on the NLL of the golds' tokens, through the frozen LLM."""
         llm = self.runtime.training_llm
         llm.embedding_scale()  # an LLM that takes no soft tokens is refused before any work
+        self._estimate_whitening(train)
         training = self.config.training
         data = self._training_data(
             train, augment=self.config.augment, plain_epochs=self.config.plain_epochs
@@ -173,6 +182,12 @@ class PrefixMethod(Method[F]):
         failed = len(train) - len(set(data.ids))
         counts = {**self._counts(train), "failed_prompts": failed}
         return dataclasses.replace(report, notes={**report.notes, **counts})
+
+    def _estimate_whitening(self, train: Dataset) -> None:
+        for part in self.plug.modules():
+            if isinstance(part, Whitening):
+                vectors = self.histories.distinct(self.select_history(train.examples))
+                part.estimate(torch.from_numpy(vectors))
 
     def predict(self, examples: Sequence[Example]) -> list[Prediction]:
         self.plug.eval()
@@ -225,7 +240,8 @@ class PrefixMethod(Method[F]):
 
     def cost(self) -> Cost:
         trained = [weight for weight in self.plug.parameters() if weight.requires_grad]
-        stored = self.mean_history * self.runtime.encoder.dimension if self.needs_histories else 0
+        vectors = self.mean_history if self.needs_histories else 0
+        stored = vectors * self.embeddings.encoder.dimension if vectors else 0
         return Cost(
             trainable_shared=sum(weight.numel() for weight in trained),
             bytes_per_user=BYTES_PER_VALUE * stored,
@@ -256,6 +272,11 @@ class PrefixMethod(Method[F]):
     @property
     def needs_ages(self) -> bool:
         """Whether the plug reads the ages of behaviours."""
+        return False
+
+    @property
+    def needs_elapsed(self) -> bool:
+        """Whether the plug reads the time since each behaviour."""
         return False
 
     def select_history(self, examples: Sequence[Example]) -> list[Example]:
@@ -294,7 +315,7 @@ class PrefixMethod(Method[F]):
         if not self.needs_queries:
             return batch
         subjects = [example.subject for example in batch.examples]
-        vectors = torch.from_numpy(self.runtime.embeddings.get(subjects, side="query"))
+        vectors = torch.from_numpy(self.embeddings.get(subjects, side="query"))
         return dataclasses.replace(batch, queries=vectors.to(batch.vectors))
 
     def _training_data(

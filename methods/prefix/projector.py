@@ -23,10 +23,17 @@ class Projector(nn.Module):
         return F.gelu(self.first(vectors))
 
     def weighted_sum(self, vectors: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-        """Σ_i w_i Proj(v_i): [B, N, D] and [B, N] → [B, n·H].
+        """Σ_i w_i Proj(v_i): [B, N, D] and [B, V, N] → [B, n·H].
+
+        Each of the V rows of weights makes an equal share of the n tokens, in order.
 
         The sum is taken before the last layer, which is linear, so [B, N, n·H] is never held. The
         bias then counts Σ_i w_i times: once, or not at all for an empty history.
         """
-        hidden = (weights.unsqueeze(-1) * self.hidden(vectors)).sum(1)
-        return F.linear(hidden, self.last.weight) + weights.sum(1, keepdim=True) * self.last.bias
+        hidden, views = self.hidden(vectors), weights.shape[1]
+        layers = zip(self.last.weight.chunk(views), self.last.bias.chunk(views), strict=True)
+        tokens = []
+        for (weight, bias), share in zip(layers, weights.unbind(1), strict=True):
+            summed = (share.unsqueeze(-1) * hidden).sum(1)
+            tokens.append(F.linear(summed, weight) + share.sum(1, keepdim=True) * bias)
+        return torch.cat(tokens, dim=1)

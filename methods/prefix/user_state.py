@@ -1,6 +1,5 @@
 """A user's vectors without the texts: compute them once, export them, load them."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from pathlib import Path
@@ -51,7 +50,7 @@ class UserState:
     Attributes:
         stored: what `vectors` are.
         vectors: TOKENS: [n_tokens, H] in the LLM's space; HISTORY: [n, D] in the encoder's.
-        ages: [n], see `Batch`; None unless the plug reads them.
+        ages, elapsed: [n], see `Batch`; None unless the plug reads them.
         origin: the plug and encoder that made it.
     """
 
@@ -59,10 +58,16 @@ class UserState:
     vectors: torch.Tensor
     ages: torch.Tensor | None
     origin: Origin
+    elapsed: torch.Tensor | None = None
 
     @classmethod
     def of(
-        cls, stored: Stored, vectors: torch.Tensor, ages: torch.Tensor | None, origin: Origin
+        cls,
+        stored: Stored,
+        vectors: torch.Tensor,
+        ages: torch.Tensor | None,
+        origin: Origin,
+        elapsed: torch.Tensor | None = None,
     ) -> Self:
         """A state from vectors of any float type. Raises ModelError: too large for float16."""
         halves = vectors.detach().half().cpu()
@@ -72,28 +77,33 @@ class UserState:
                 file=origin.encoder_name,
                 hint="Set `normalize = true` for the encoder and train the plug again",
             )
-        return cls(stored, halves, None if ages is None else ages.half().cpu(), origin)
+        ages, elapsed = (None if time is None else time.half().cpu() for time in (ages, elapsed))
+        return cls(stored, halves, ages, origin, elapsed)
 
     @property
     def bytes(self) -> int:
-        """Size of the vectors and ages; a file adds a header of a few hundred bytes."""
-        tensors = (self.vectors, self.ages)
-        return sum(tensor.nbytes for tensor in tensors if tensor is not None)
+        """Size of the vectors and times; a file adds a header of a few hundred bytes."""
+        return sum(tensor.nbytes for tensor in self._tensors.values())
+
+    @property
+    def _tensors(self) -> dict[str, torch.Tensor]:
+        tensors = {"vectors": self.vectors, "ages": self.ages, "elapsed": self.elapsed}
+        return {name: tensor for name, tensor in tensors.items() if tensor is not None}
 
     def batch(self, example: Example, device: torch.device) -> Batch:
         """The plug's input for one query of this user: B = 1."""
-        vectors = self.vectors.float().unsqueeze(0).to(device)
+        tensors = {n: t.float().unsqueeze(0).to(device) for n, t in self._tensors.items()}
+        vectors = tensors.pop("vectors")
         if self.stored is Stored.TOKENS:
             nothing = vectors.new_zeros(1, 0, 1)
             return Batch([example], nothing, nothing[..., 0].bool(), tokens=vectors)
-        ages = None if self.ages is None else self.ages.float().unsqueeze(0).to(device)
-        return Batch([example], vectors, torch.ones_like(vectors[..., 0], dtype=torch.bool), ages)
+        mask = torch.ones_like(vectors[..., 0], dtype=torch.bool)
+        return Batch([example], vectors, mask, **tensors)
 
     def save(self, path: Path | str) -> None:
         """Write one safetensors file, whole or not at all. Raises StorageError."""
-        tensors = {"vectors": self.vectors} | ({} if self.ages is None else {"ages": self.ages})
         about = {"stored": self.stored.value, **asdict(self.origin)}
-        write_tensors(Path(path), {n: t.contiguous() for n, t in tensors.items()}, about)
+        write_tensors(Path(path), {n: t.contiguous() for n, t in self._tensors.items()}, about)
 
     @classmethod
     def load(cls, path: Path | str) -> Self:
@@ -102,10 +112,10 @@ class UserState:
             with safe_open(path, framework="pt") as file:
                 about = file.metadata() or {}
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            vectors, ages = tensors["vectors"], tensors.get("ages")
-            _check(vectors, ages)
+            vectors, ages, elapsed = tensors["vectors"], tensors.get("ages"), tensors.get("elapsed")
+            _check(vectors, ages, elapsed)
             origin = Origin(**{field.name: about[field.name] for field in fields(Origin)})
-            return cls(Stored(about["stored"]), vectors, ages, origin)
+            return cls(Stored(about["stored"]), vectors, ages, origin, elapsed)
         except (OSError, SafetensorError, KeyError, ValueError) as error:
             raise DataError(
                 f"holds no readable user state ({error})",
@@ -114,9 +124,9 @@ class UserState:
             ) from error
 
 
-def _check(vectors: torch.Tensor, ages: torch.Tensor | None) -> None:
-    tensors: Sequence[torch.Tensor] = [vectors] if ages is None else [vectors, ages]
-    if any(tensor.dtype != torch.float16 for tensor in tensors):
+def _check(vectors: torch.Tensor, *times: torch.Tensor | None) -> None:
+    given = [time for time in times if time is not None]
+    if any(tensor.dtype != torch.float16 for tensor in (vectors, *given)):
         raise ValueError("its vectors are not float16")
-    if vectors.ndim != 2 or (ages is not None and ages.shape != vectors.shape[:1]):
-        raise ValueError(f"its shapes are {[list(tensor.shape) for tensor in tensors]}")
+    if vectors.ndim != 2 or any(time.shape != vectors.shape[:1] for time in given):
+        raise ValueError(f"its shapes are {[list(tensor.shape) for tensor in (vectors, *given)]}")

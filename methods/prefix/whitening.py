@@ -12,8 +12,9 @@ ROWS_AT_ONCE = 65_536
 class Whitening(nn.Module):
     """h → (h − mean) Cov^(−1/2): mean 0 and similar variance in every direction.
 
-    For sentence vectors: Su et al. (arXiv 2103.15316). Mean and covariance are estimated once and
-    not trained.
+    For sentence vectors: Su et al. (arXiv 2103.15316). Mean and covariance are not trained: a
+    prefix method estimates those of every whitening in its plug before training, from the distinct
+    history vectors of the train set.
     """
 
     mean: torch.Tensor

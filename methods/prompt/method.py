@@ -21,6 +21,8 @@ from tasks.task import Tokenizer
 if TYPE_CHECKING:
     import torch
 
+    from methods.models.contrast import Contrast
+
 
 NOTHING_FITS = "no behaviour fits the prompt budget: plain input"
 FEWER_FIT = "behaviours left out: they don't fit next to the whole query"
@@ -106,20 +108,21 @@ class PromptMethod(Method[C]):
         examples: Sequence[Example],
         prefix: "torch.Tensor | None" = None,
         prompts: Sequence[Prompt] | None = None,
+        contrast: "Contrast | None" = None,
     ) -> list[Prediction]:
         """Predictions for N examples.
 
         Args:
             prefix: [N, P, H] soft tokens before the prompts.
             prompts: of `examples`; None: they are written here.
+            contrast: N other prompts that the answers are steered from.
         """
         prompts = self.prompts(examples) if prompts is None else prompts
         answerable = [row for row, prompt in enumerate(prompts) if prompt.text is not None]
-        generations = self.runtime.llm.generate(
+        generations = self.runtime.ask(
             [prompts[row].text or "" for row in answerable],
-            max_new_tokens=self.task.max_new_tokens,
-            max_input_tokens=self.runtime.max_input_tokens,
             prefix=None if prefix is None else prefix[answerable],
+            contrast=contrast and contrast.take(answerable),
         )
         answers = dict(zip(answerable, generations, strict=True))
         counts = {

@@ -10,10 +10,9 @@ from methods.retrieval.retriever import Scores
 from tasks.example import Example
 
 if TYPE_CHECKING:
-    from methods.models.embedding_store import EmbeddingStore
-    from methods.models.encoder import Encoder
+    from methods.models.embedding_store import EmbeddingStore, TextEncoder
 
-_rankings: "WeakKeyDictionary[Encoder, dict[Path, Rankings]]" = WeakKeyDictionary()
+_rankings: "WeakKeyDictionary[TextEncoder, dict[Path, Rankings]]" = WeakKeyDictionary()
 """The rankings of this process by encoder, as long as it is open, and by folder of vectors.
 
 An empty folder is filled as if nothing had been ranked, so that a fit takes the same steps again.

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from methods.cache.journal import Journal
 from methods.core.runtime import Runtime
-from methods.models.generation import read_texts
 from methods.retrieval import Retriever
 from tasks.common.files import content_key
 from tasks.example import Behavior, Example
@@ -88,14 +87,12 @@ class Feedback:
 
     def _answers(self, prompts: Sequence[str]) -> list[str]:
         """One answer per prompt, in order; the longest run first, to minimize padding."""
+        from methods.models.generation import read_texts
+
         distinct = sorted(set(prompts), key=lambda prompt: (-len(prompt), prompt))
 
         def ask(rows: Sequence[int]) -> list[str]:
-            generations = self.runtime.llm.generate(
-                [distinct[row] for row in rows],
-                max_new_tokens=self.runtime.task.max_new_tokens,
-                max_input_tokens=self.runtime.max_input_tokens,
-            )
+            generations = self.runtime.ask([distinct[row] for row in rows])
             return read_texts(generations, self.runtime.llm.name)
 
         keys = [_key(prompt) for prompt in distinct]

@@ -9,7 +9,7 @@ from typing import Literal
 
 from tasks.common.date_forms import DayOrder, find_order, parse_date
 from tasks.common.errors import ConfigError
-from tasks.common.instants import CANONICAL, Instant, format_instant, spell
+from tasks.common.instants import CANONICAL, Instant, fill_instant, format_instant, spell
 
 __all__ = [
     "DateColumn", "DateFault", "DayOrder", "Instant", "check_format", "format_instant",
@@ -104,7 +104,7 @@ def read_dates(values: Iterable[object], format: str | None = None) -> DateColum
         distinct.setdefault(_spell(value), value)
     if format is not None and given is None:
         instants, unreadable = _parse(distinct, lambda _: (format, None))
-        return DateColumn(instants, _report_unreadable(unreadable))
+        return DateColumn(instants, _report_unreadable(unreadable, format))
     orders, faults = ({}, []) if given else _choose_orders(distinct)
 
     def choose(text: str) -> tuple[None, DayOrder | None]:
@@ -120,20 +120,22 @@ def read_dates(values: Iterable[object], format: str | None = None) -> DateColum
     ):
         positions = {text: (int(text),) if text.isdecimal() else None for text in distinct}
         return DateColumn(positions, positions=True)
-    return DateColumn(instants, (*faults, *_report_unreadable(unreadable)))
+    return DateColumn(instants, (*faults, *_report_unreadable(unreadable, format)))
 
 
 def sort_keys(dates: Sequence[str | None]) -> list[Instant]:
     """A key for each date of one history: newer dates have greater keys, missing dates the least.
+
+    Dates of one moment have equal keys, however precisely they are written.
 
     Numbers and dates in ISO 8601 are compared as they are, which is how histories are loaded; other
     forms are read as a column of their own.
     """
     given = [date for date in dates if date is not None]
     if all(map(str.isdecimal, given)) or all(map(CANONICAL.fullmatch, given)):
-        return [() if date is None else read_normalized(date) for date in dates]
+        return [() if date is None else fill_instant(read_normalized(date)) for date in dates]
     column = read_dates(dates)
-    return [column[date] or () for date in dates]
+    return [fill_instant(column[date] or ()) for date in dates]
 
 
 def _as_order(format: str | None) -> DayOrder | None:
@@ -204,9 +206,10 @@ def _report_contradiction(first: str, second: str, both: list[str], chosen: DayO
     return DateFault("contradictory-dates", f"{message}. {SET_FORMAT}", values)
 
 
-def _report_unreadable(unreadable: Mapping[str, str]) -> tuple[DateFault, ...]:
+def _report_unreadable(unreadable: Mapping[str, str], format: str | None) -> tuple[DateFault, ...]:
     if not unreadable:
         return ()
     reason = next(iter(unreadable.values()))
-    message = f"dates can't be read, so their items count as undated: {reason}. {SET_FORMAT}"
+    cause = "" if format is None else f"; the likely cause is the setting dates = {format!r}"
+    message = f"dates can't be read, so their items count as undated: {reason}{cause}. {SET_FORMAT}"
     return (DateFault("unreadable-dates", message, tuple(unreadable)),)

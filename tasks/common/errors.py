@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+LONGEST_ID = 100
+"""Characters of an id that a message shows."""
+
 
 class BenchError(Exception):
     """A problem with the user's input or environment.
@@ -25,11 +28,14 @@ class BenchError(Exception):
         super().__init__(what, hint, self.file, id)
 
     def __str__(self) -> str:
-        place = ", ".join(
-            part for part in (self.file, None if self.id is None else f"id {self.id!r}") if part
-        )
+        id = "" if self.id is None else f"id {_shorten(self.id)}"
+        place = ", ".join(part for part in (self.file, id) if part)
         end = "" if self.hint.endswith("?") else "."
         return f"{place + ': ' if place else ''}{self.what}. {self.hint}{end}"
+
+
+def _shorten(id: str) -> str:
+    return repr(id) if len(id) <= LONGEST_ID else f"{id[:LONGEST_ID]!r}…"
 
 
 class DataError(BenchError):

@@ -3,13 +3,14 @@
 import numbers
 import re
 import unicodedata
+from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 
 Instant = tuple[int, ...]
 """(year, month, day, hour, minute, second, microsecond) in UTC, cut where the date stops.
 
-Tuples sort as the dates do: 2014 < 2014-07 < 2014-07-08 < 2014-07-08 at 10:00. A single number that
-is no year is a position: (17,).
+`fill_instant` gives what they are sorted by. A single number that is no year is a position: (17,).
 """
 MAX_LENGTH = 80
 """Characters of the longest text that can be a date."""
@@ -17,8 +18,31 @@ MISSING = frozenset(
     {"", "-", "--", "?", "nan", "nat", "null", "none", "n/a", "na", "unknown", "<na>", "\\n"}
 )
 """Texts in lower case that stand for a missing date."""
+_FIRST = (1, 1, 1, 0, 0, 0, 0)
 CANONICAL = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d:\d\d:\d\d(\.\d{6})?)?)?)?")
 """What `format_instant` writes for a date."""
+
+
+def fill_instant(instant: Instant) -> Instant:
+    """The first moment that an instant may be, for sorting: equal moments have equal keys.
+
+    2014-01 and 2014-01-01T00:00:00 are one; () stays the least of all.
+    """
+    return instant and (*instant, *_FIRST[len(instant) :])
+
+
+def find_ties(instants: Iterable[Instant]) -> set[Instant]:
+    """Those that another one neither precedes nor follows, as far as both are known.
+
+    Equal ones, and 2014 and 2014-07: which of these came first can't be told. () is never tied.
+    """
+    counts = Counter(instant for instant in instants if instant)
+    tied = {instant for instant, count in counts.items() if count > 1}
+    for instant in counts:
+        for known in range(1, min(len(instant), 4)):
+            if instant[:known] in counts:
+                tied |= {instant, instant[:known]}
+    return tied
 
 
 def is_missing(text: str) -> bool:

@@ -11,7 +11,6 @@ import importlib.util
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from functools import cached_property
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
@@ -61,6 +60,8 @@ class Registry(Generic[T]):
         Raises:
             ConfigError: two classes claim the same name, or a module can't be parsed.
         """
+        from importlib.metadata import entry_points  # slow, and not needed for `bench --help`
+
         found: dict[str, str] = {}
         plugins = [(point.name, point.value) for point in entry_points(group=self.group)]
         for name, target in [*self._scan_package(), *plugins]:

@@ -14,6 +14,8 @@ from tasks.common.errors import StorageError
 from tasks.common.files import write_text
 
 _SEAL = re.compile(rb',\n  "sha256": "([0-9a-f]{64})"\n}\n\Z')
+SEAL_BYTES = 90
+"""Bytes at the end of a file that hold its checksum, and few more."""
 
 
 def write_sealed(path: Path, value: Mapping[str, Any]) -> None:
@@ -26,7 +28,7 @@ def write_sealed(path: Path, value: Mapping[str, Any]) -> None:
 
 def unseal(data: bytes) -> tuple[bytes, bool | None]:
     """The JSON without its checksum, and whether it is as written; None if it has no checksum."""
-    seal = _SEAL.search(data)
+    seal = _SEAL.search(data, max(0, len(data) - SEAL_BYTES))
     if seal is None:
         return data, None
     body = data[: seal.start()]

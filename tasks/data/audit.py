@@ -8,8 +8,7 @@ from statistics import fmean, median, pstdev
 
 from tasks.common.errors import DataError
 from tasks.common.files import sha256_of
-from tasks.common.labels import find_spellings
-from tasks.data.download import read_manifest
+from tasks.common.labels import describe_spellings, find_spellings, show_label
 from tasks.data.findings import Finding, check_across_sets, check_set
 from tasks.data.layout import (
     MANIFEST,
@@ -122,8 +121,9 @@ def audit_datasets(
 def check_labels(task: Task) -> Iterator[Finding]:
     """A warning for labels that are probably one: an answer of the other spelling is wrong."""
     for group in find_spellings(task.labels):
-        message = f"labels differ only in spelling: {', '.join(map(repr, group))}"
-        yield Finding("warning", "labels-differ-by-case", "", message)
+        labels = ", ".join(map(show_label, group))
+        message = f"labels differ only in {describe_spellings(group)}: {labels}; keep one"
+        yield Finding("warning", "similar-labels", "", message)
 
 
 def _has_set(task: Task, root: Path, split: SplitName, set: SetName) -> bool:
@@ -155,6 +155,8 @@ def _describe(task: Task, dataset: Dataset) -> SetStatistics:
 
 def _check_downloads(task: Task, root: Path, split: SplitName) -> Iterator[Finding]:
     """Warn about files that have changed since they were downloaded."""
+    from tasks.data.download import read_manifest  # its HTTP client is slow to import
+
     folder = root / split / task.folder
     try:
         manifest = read_manifest(folder)

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from tasks.common.errors import DataError
+from tasks.common.json_objects import KeyTwiceError, make_object
 from tasks.common.paths import require_file
 
 DOWNLOAD_AGAIN = "Download the file again (`bench data download`)"
 USE_OFFICIAL = "Put the official file there, unmodified"
 CORRECT = "Correct the item in this file"
 SURROGATE = re.compile("[\udc80-\udcff]")
+LARGE = 1 << 25
+"""Characters of a large file."""
 CONTEXT = 12
 """Characters shown on each side of a wrong byte."""
 
@@ -30,8 +33,12 @@ class Document:
     sha256: str
     hint: str = USE_OFFICIAL
 
-    def error(self, what: str, *, id: str | None = None, hint: str | None = None) -> DataError:
-        """A DataError that names this file."""
+    def error(
+        self, what: str, *, id: str | None = None, hint: str | None = None, shape: str | None = None
+    ) -> DataError:
+        """A DataError that names this file; `shape` is what a file of the user's own must be."""
+        if shape is not None and self.hint == CORRECT:
+            hint = f"Write {shape} to this file"
         return DataError(what, hint=hint or self.hint, file=self.path, id=id)
 
 
@@ -55,11 +62,17 @@ def read_json(path: Path, *, official: bool = True) -> Document:
         raise DataError(
             f"can't be read ({error.strerror or error})", file=path, hint=readable
         ) from error
+    digest = hashlib.sha256(data).hexdigest()
     text = _decode(data, path, official)
+    del data  # a large file's text is not held twice while it is parsed
     if not text.strip("\0 \t\r\n"):
         raise DataError("the file is empty", file=path, hint=again)
     try:
-        value = json.loads(text)
+        # A large file's keys are not compared: that takes a tenth of its reading time.
+        value = json.loads(text, object_pairs_hook=make_object if len(text) < LARGE else None)
+    except KeyTwiceError as error:
+        id = None if error.id is None else str(error.id)
+        raise DataError(f"an object {error}", file=path, id=id, hint=hint) from error
     except json.JSONDecodeError as error:
         raise _explain(error, path, again) from error
     except RecursionError as error:
@@ -70,7 +83,7 @@ def read_json(path: Path, *, official: bool = True) -> Document:
             file=path,
             hint=USE_OFFICIAL if official else "Write the number as text, in quotes",
         ) from error
-    return Document(path, value, hashlib.sha256(data).hexdigest(), hint)
+    return Document(path, value, digest, hint)
 
 
 def _decode(data: bytes, path: Path, official: bool) -> str:
@@ -119,13 +132,14 @@ def _find_row(data: bytes) -> str | None:
 
 def _explain(error: json.JSONDecodeError, path: Path, again: str) -> DataError:
     """The error for a text that is not JSON."""
+    what = error.msg.removesuffix(" at")
     truncated = error.pos >= len(error.doc.rstrip()) or "Unterminated" in error.msg
     if error.msg == "Extra data" and error.doc[error.pos] == "{":
-        what = "holds one JSON object after the other (JSON Lines)"
-        return DataError(what, file=path, hint="Put the objects into one list: [{…}, {…}]")
+        lines = "holds one JSON object after the other (JSON Lines)"
+        return DataError(lines, file=path, hint="Put the objects into one list: [{…}, {…}]")
     return DataError(
         f"{'the JSON ends too early' if truncated else 'not JSON'} "
-        f"({error.msg} at line {error.lineno}, character {error.pos} of {len(error.doc)})",
+        f"({what} at line {error.lineno}, character {error.pos} of {len(error.doc)})",
         file=path,
         hint=again,
     )

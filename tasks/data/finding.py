@@ -6,19 +6,34 @@ from typing import Literal
 Severity = Literal["error", "warning", "info"]
 
 FIXES = {
+    "missing": "Set the root to the folder that contains user/ and time/, or the JSON files",
     "target-in-profile": "Remove that item from the profile",
+    "gold-in-query": "Remove the gold from the query's text, unless it is to be found there",
+    "gold-in-profile-text": "Remove the gold from that item's text, or the item from the profile",
     "unknown-label-in-profile": "Correct the answer, or remove the item",
     "date-after-query": "Keep only items from before the query in its profile",
     "history-not-in-time-order": "Nothing needs to be done where items have dates",
     "undated-histories": "Add a field `date` to the items, or use no method that orders by time",
     "undated-items": "Add a field `date` to every item",
+    "tied-dates": "Write dates with the time of day, or put each profile in order, oldest first",
     "respelled-labels": "Write the labels as the task does",
     "similar-users": "Write each user's name in one way",
     "empty-text-in-profile": "Remove the item",
     "empty-query": "Remove the question",
     "empty-gold": "Remove the question and its output: every answer scores 0",
+    "control-characters": "Remove them; a file read in a wrong encoding has such",
     "huge-text": "Shorten the text: the prompt budget cuts it anyway",
     "duplicate-profile-ids": "Give each item of a profile an id of its own",
+    "no-header": "Put a line with the columns' names before it",
+    "looks-missing": "Remove the row, or give the cell a text of its own",
+    "unreadable-row": "Correct the row, or remove it",
+    "unreadable-time": "Correct the time, or set `dates` to the way in which all are written",
+    "output-is-no-number": 'Correct the output, or set kind = "classification"',
+    "repeated-id": "Give every row an id of its own, or leave `id` out",
+    **{
+        f"missing-{role}": "Fill the cell, or remove the row"
+        for role in ("user", "input", "output", "time", "id")
+    },
     "rouge-blind": 'Set words = "unicode" for the task: ROUGE and BLEU then read every script, and '
     "tables show chrF beside them",
     "bm25-blind": 'Set words = "unicode" for the task',

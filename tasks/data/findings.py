@@ -3,13 +3,15 @@
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 
+from tasks.common.numbering import count
 from tasks.data.finding import Finding, Severity
 from tasks.data.layout import SplitName
-from tasks.data.near_duplicates import find_equal, find_near_duplicates, normalize_text
+from tasks.data.near_duplicates import find_equal, find_near_duplicates
+from tasks.data.target_checks import check_targets
 from tasks.data.text_checks import check_texts
 from tasks.data.time_checks import check_times
 from tasks.example import Behavior, Dataset, Example
-from tasks.task import Kind, Task
+from tasks.task import Task
 
 __all__ = ["Finding", "Severity", "check_across_sets", "check_set"]
 
@@ -26,25 +28,12 @@ def check_set(
         known_faults: example id → what is wrong with the official row.
         split: what the order of undated histories means depends on it.
     """
-    golds = dataset.golds or {}
     checks: list[tuple[Severity, str, str, list[str]]] = [
         (
             "warning",
             "known-fault",
             "the official row is corrupt: " + "; ".join(known_faults.values()),
             [item.id for item in dataset.examples if item.id in known_faults],
-        ),
-        (
-            "warning",
-            "target-in-profile",
-            "the profile contains the text that the query asks about",
-            _find_targets(task, dataset, golds),
-        ),
-        (
-            "info",
-            "gold-in-profile",
-            "the gold appears verbatim as an answer in the profile",
-            [item.id for item in dataset.examples if _holds_gold(task, item, golds.get(item.id))],
         ),
         (
             "warning",
@@ -67,8 +56,9 @@ def check_set(
     ]
     for severity, kind, what, ids in checks:
         if ids:
-            message = f"{what} ({len(ids)} of {len(dataset)} queries)"
+            message = f"{what} ({len(ids)} of {count(len(dataset), 'query', 'queries')})"
             yield Finding(severity, kind, dataset.set, message, tuple(ids))
+    yield from check_targets(task, dataset)
     yield from check_times(dataset, split)
     yield from check_texts(task, dataset)
 
@@ -105,12 +95,13 @@ def check_across_sets(
             pairs.setdefault(place, []).append(f"{one.id} ~ {other.id}")
         for place, ids in pairs.items():
             severity: Severity = "warning" if "+" in place else "info"
-            yield Finding(severity, kind, place, f"{what} ({len(ids)} pairs)", tuple(ids))
+            yield Finding(severity, kind, place, f"{what} ({count(len(ids), 'pair')})", tuple(ids))
     for set, other_set in combinations(datasets, 2):
         users = [dict.fromkeys(_named_users(datasets[name])) for name in (set, other_set)]
         shared = tuple(user for user in users[0] if user in users[1])
         if shared:
-            message = f"{len(shared)} users appear in both sets"
+            appear = count(len(shared), "user appears", "users appear")
+            message = f"{appear} in both sets"
             severity = "info" if users_may_recur else "warning"
             yield Finding(severity, "shared-users", f"{set}+{other_set}", message, shared)
 
@@ -124,38 +115,6 @@ def _query_text(example: Example) -> str:
 def _named_users(dataset: Dataset) -> Iterator[str]:
     """The users that the file names, not those that examples without a name are given."""
     return (example.user_id for example in dataset.examples if example.user_id != example.id)
-
-
-def _find_targets(task: Task, dataset: Dataset, golds: Mapping[str, str]) -> list[str]:
-    """Ids of the examples whose profile holds the text that the query asks about."""
-    targets = {item.id: _list_targets(task, item, golds.get(item.id)) for item in dataset.examples}
-    wanted = frozenset[str]().union(*targets.values())
-    contents = {behavior.content for item in dataset.examples for behavior in item.history}
-    # Few contents are targets, so that the normalized texts of all others needn't be kept.
-    found = {
-        text: words for text in contents if (words := normalize_text(text)) and words in wanted
-    }
-    return [
-        item.id
-        for item in dataset.examples
-        if any(found.get(behavior.content) in targets[item.id] for behavior in item.history)
-    ]
-
-
-def _list_targets(task: Task, example: Example, gold: str | None) -> frozenset[str]:
-    targets = {normalize_text(example.subject)}
-    if gold is not None and task.kind is Kind.GENERATION:
-        targets.add(normalize_text(gold))
-    return frozenset(targets - {""})
-
-
-def _holds_gold(task: Task, example: Example, gold: str | None) -> bool:
-    if gold is None or task.kind is not Kind.GENERATION:
-        return False
-    answers = {
-        normalize_text(item.response) for item in example.history if item.response is not None
-    }
-    return normalize_text(gold) in answers - {""}
 
 
 def _holds_unknown_label(task: Task, example: Example) -> bool:

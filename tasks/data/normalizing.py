@@ -85,10 +85,16 @@ def _find_dates(rows: Iterable[Mapping[str, Any]]) -> Iterator[object]:
     for row in rows:
         profile = row.get("profile")
         for item in (row, *(profile if isinstance(profile, list) else ())):
-            date = item.get("date") if isinstance(item, dict) else None
-            if isinstance(date, str | int | float) and date not in seen:
+            date = read_date(item) if isinstance(item, dict) else None
+            if date is not None and date not in seen:
                 seen.add(date)
                 yield date
+
+
+def read_date(item: Mapping[str, Any]) -> str | float | None:
+    """The value of a row's or profile item's field `date`, if it can be one."""
+    date = item.get("date")
+    return date if isinstance(date, str | int | float) else None
 
 
 def _normalize_item(

@@ -1,18 +1,23 @@
 """Checks and converts the rows of LaMP's files; every error names the file, the id and a fix."""
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from tasks.common.errors import DataError
 from tasks.common.labels import LabelReader
+from tasks.common.numbering import count
 from tasks.data.document import Document
 from tasks.example import Behavior, Example
 from tasks.task import Task
 from tasks.templates.fields import is_missing, read_field
 from tasks.templates.lamp_task import FormError
 
+T = TypeVar("T")
 UNSAFE = re.compile(r"[/\\\x00-\x1f\x7f]")
+QUESTIONS = '[{"id": …, "input": …, "profile": […]}, …]'
+OUTPUTS = '{"task": …, "golds": [{"id": …, "output": …}, …]}'
+SHAPES = {"question": QUESTIONS, "gold": OUTPUTS}
 LONGEST_SHOWN = 60
 """Characters of a value that a message shows."""
 
@@ -23,16 +28,21 @@ def read_questions(document: Document) -> dict[str, dict[str, Any]]:
     if isinstance(rows, dict) and isinstance(rows.get("golds"), list):
         rows = rows["golds"]  # the format of LaMP's Avocado script for test questions
     if not isinstance(rows, list):
-        raise document.error(f"the questions are {_type_name(rows)}, not a list")
-    return dict(_index_by_id(rows, document, "question"))
+        raise document.error(f"the questions are {_type_name(rows)}, not a list", shape=QUESTIONS)
+    return dict(index_by_id(rows, document, "question"))
 
 
 def read_golds(document: Document, task: Task) -> dict[str, str]:
     """The gold outputs by id, in file order; labels are spelled as the task spells them."""
     value = document.value
     if not isinstance(value, dict) or not isinstance(value.get("golds"), list):
-        raise document.error('the outputs are not {"task": …, "golds": […]}')
+        raise document.error('the outputs are not {"task": …, "golds": […]}', shape=OUTPUTS)
     expected = task.official_name()
+    if "task" not in value:
+        raise document.error(
+            "the outputs don't say of which task they are",
+            hint=f'Write {{"task": "{expected}", "golds": […]}} to this file',
+        )
     if value.get("task") != expected:
         raise document.error(
             f"these are outputs of task {value.get('task')!r}, not of {expected!r}",
@@ -40,7 +50,7 @@ def read_golds(document: Document, task: Task) -> dict[str, str]:
         )
     golds = {}
     labels = LabelReader(task.labels)
-    for id, row in _index_by_id(value["golds"], document, "gold"):
+    for id, row in index_by_id(value["golds"], document, "gold"):
         gold = _read_text(row, "output", document, id)
         label = labels.read(gold) if task.labels else gold
         if label is None:
@@ -60,7 +70,7 @@ def match_ids(questions: Document, asked: Mapping[str, Any], golds: Mapping[str,
         if missing:
             verb = "has" if len(missing) == 1 else "have"
             raise questions.error(
-                f"{len(missing)} of {len(total)} {what}s {verb} no {other}",
+                f"{len(missing)} of {count(len(total), what)} {verb} no {other}",
                 id=missing[0],
                 hint="Put questions and outputs of the same set and split in one folder",
             )
@@ -71,14 +81,13 @@ def build_example(
     id: str,
     task: Task,
     document: Document,
-    seen: dict[Behavior, Behavior],
+    history: Iterable[Behavior],
     *,
     corrupt: bool = False,
 ) -> Example:
-    """Convert a row of a questions file to an Example.
+    """Convert a row of a questions file to an Example with this history.
 
     Args:
-        seen: behaviours of earlier examples; equal ones share one object. Grows.
         corrupt: the official row is known to be faulty and kept on request: if its input can't be
             parsed, the whole input becomes the query.
     """
@@ -96,18 +105,26 @@ def build_example(
         input=input,
         query=query,
         subject=subject,
-        history=_read_history(row, task, document, id, seen),
+        history=tuple(history),
         date=None if is_missing(date) else _read_text(row, "date", document, id),
     )
 
 
-def _read_history(
-    row: Mapping[str, Any], task: Task, document: Document, id: str, seen: dict[Behavior, Behavior]
-) -> tuple[Behavior, ...]:
+def read_history(
+    row: Mapping[str, Any],
+    document: Document,
+    id: str,
+    read: Callable[[dict[str, Any]], tuple[str, T]],
+) -> Iterator[T]:
+    """What `read` makes of each item of a row's profile; ids that repeat are numbered.
+
+    Args:
+        read: profile item → the id that it has in its history, and anything; raises KeyError for a
+            missing field and TypeError for one of a wrong type.
+    """
     profile = row.get("profile")
     if not isinstance(profile, list):
         raise document.error(f"the profile is {_type_name(profile)}, not a list", id=id)
-    history: list[Behavior] = []
     taken: set[str] = set()
     for position, raw in enumerate(profile):
         if not isinstance(raw, dict):
@@ -115,16 +132,15 @@ def _read_history(
                 f"profile item {position} is {_type_name(raw)}, not an object", id=id
             )
         try:
-            behavior = task.behavior(_make_unique(raw, taken))
+            own, found = read(_make_unique(raw, taken))
         except KeyError as error:
             raise document.error(
                 f"profile item {position} has no field {error.args[0]!r}", id=id
             ) from error
         except TypeError as error:
             raise document.error(f"profile item {position}: {error}", id=id) from error
-        taken.add(behavior.id)
-        history.append(seen.setdefault(behavior, behavior))
-    return tuple(history)
+        taken.add(own)
+        yield found
 
 
 def _make_unique(raw: dict[str, Any], taken: set[str]) -> dict[str, Any]:
@@ -136,11 +152,12 @@ def _make_unique(raw: dict[str, Any], taken: set[str]) -> dict[str, Any]:
     return {**raw, "id": f"{id}#{number}"}
 
 
-def _index_by_id(
-    rows: list[Any], document: Document, what: str
+def index_by_id(
+    rows: Iterable[Any], document: Document, what: str
 ) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each row with its id, as it is read. Raises DataError for the first faulty one."""
     if not rows:
-        raise document.error(f"the file contains no {what}")
+        raise document.error(f"the file contains no {what}", shape=SHAPES[what])
     seen: set[str] = set()
     for position, row in enumerate(rows):
         if not isinstance(row, dict):
@@ -200,4 +217,5 @@ def shorten(text: str) -> str:
 
 
 def _type_name(value: Any) -> str:
-    return "missing" if value is None else type(value).__name__
+    names = {dict: "an object", list: "a list", str: "text", bool: "true or false"}
+    return "missing" if value is None else names.get(type(value), "a number")

@@ -22,7 +22,7 @@ CLASSIFICATION = ("accuracy", "f1")
 ORDINAL = (*CLASSIFICATION, "mae", "rmse")
 GENERATION = ("rouge1", "rouge2", "rougeL", "bleu", "chrf", "meteor")
 
-__all__ = ["Metric", "choose", "create", "find_rules", "names"]
+__all__ = ["Metric", "choose", "create", "find_rules", "find_withheld", "names"]
 
 
 def names(task: Task | type[Task]) -> tuple[str, ...]:
@@ -55,12 +55,27 @@ def find_rules(task: Task, scoring: Scoring, *, load: bool = False) -> Scoring:
     return replace(scoring, evaluate=tuple(module.to_rule() for module in modules))
 
 
+def find_withheld(task: Task, scoring: Scoring = DEFAULT_SCORING) -> dict[str, str]:
+    """Metrics of the task that can't be computed on this machine → why, and how to get them.
+
+    Raises ConfigError where the primary one is among them: no row could be compared without it.
+    """
+    withheld: dict[str, str] = {}
+    primary, *others = choose(task, scoring)
+    create(primary, task, scoring).check_available()
+    for name in others:
+        try:
+            create(name, task, scoring).check_available()
+        except ConfigError as error:
+            withheld[name] = str(error).removesuffix(".")
+    return withheld
+
+
 def create(name: str, task: Task, scoring: Scoring = DEFAULT_SCORING) -> Metric:
     """The metric called `name`, set up for `task` under these scoring rules.
 
     Raises:
-        ConfigError: the name is unknown or doesn't fit the task's kind, or METEOR's data are
-            missing.
+        ConfigError: the name is unknown or doesn't fit the task's kind.
     """
     if name.startswith(EVALUATE):
         return ModuleMetric(_find_module(name, task, scoring), task, scoring)

@@ -130,7 +130,7 @@ class ChrF(SacreBleuMetric):
 class Meteor(Metric):
     """METEOR in [0, 1] by NLTK (α .9, β 3, γ .5) on Treebank tokens; rows [n, 1].
 
-    Raises ConfigError without the extra `meteor` or NLTK's WordNet data.
+    It needs the extra `meteor` and NLTK's WordNet data to compute rows, but not to reduce them.
     """
 
     name = "meteor"
@@ -139,24 +139,39 @@ class Meteor(Metric):
 
     def __init__(self, wordnet: Any = None) -> None:
         """`wordnet`: a corpus reader to use instead of NLTK's installed one."""
+        self._given = wordnet
+
+    def check_available(self) -> None:
+        """Raise ConfigError without NLTK or its WordNet data."""
         try:
-            from nltk.corpus import wordnet as installed
-            from nltk.stem.porter import PorterStemmer
-            from nltk.tokenize import NLTKWordTokenizer
+            self._wordnet.synsets("paper")
         except ImportError as error:
             raise ConfigError(
                 "METEOR needs NLTK", hint="Install it with `pip install 'pplug-bench[meteor]'`"
             ) from error
-        self._wordnet = installed if wordnet is None else wordnet
-        self._tokenize = NLTKWordTokenizer().tokenize
-        self._stem = PorterStemmer().stem
-        try:
-            self._wordnet.synsets("paper")
         except LookupError as error:
             raise ConfigError(
                 "METEOR needs NLTK's WordNet data",
                 hint="Run `python -m nltk.downloader wordnet`, or drop METEOR from the metrics",
             ) from error
+
+    @cached_property
+    def _wordnet(self) -> Any:
+        from nltk.corpus import wordnet
+
+        return wordnet if self._given is None else self._given
+
+    @cached_property
+    def _tokenize(self) -> Any:
+        from nltk.tokenize import NLTKWordTokenizer
+
+        return NLTKWordTokenizer().tokenize
+
+    @cached_property
+    def _stem(self) -> Any:
+        from nltk.stem.porter import PorterStemmer
+
+        return PorterStemmer().stem
 
     def stem(self, word: str) -> str:
         """The Porter stem, or the word itself if NLTK exceeds its recursion limit ("yyyy…")."""
@@ -166,6 +181,8 @@ class Meteor(Metric):
             return word
 
     def rows(self, predictions: Sequence[str | None], references: Sequence[str]) -> Rows:
+        """Scores per example [n, 1]. Raises ConfigError as `check_available` does."""
+        self.check_available()
         from nltk.translate.meteor_score import single_meteor_score
 
         return as_column(

@@ -43,6 +43,9 @@ class Metric(ABC):
     def reduce(self, rows: Rows) -> float:
         """The metric over rows [n, c]. Raises ValueError if n = 0."""
 
+    def check_available(self) -> None:
+        """Raise ConfigError, with how to get it, if something that the metric needs is missing."""
+
     def unparsed(self, prediction: str) -> bool:  # noqa: ARG002
         """Whether the prediction can't be read as an answer; never, for a generation task."""
         return False

@@ -2,13 +2,19 @@
 
 import hashlib
 import inspect
+import json
+import re
 from functools import lru_cache
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from tasks.common.errors import ConfigError
 from tasks.scoring import EvaluateModule, find_script
+
+CLASS = re.compile(r"\w+(\.\w+)*:\w+")
+"""How an importable class is named."""
 
 
 def load_module(declared: EvaluateModule) -> Any:
@@ -29,6 +35,9 @@ def load_module(declared: EvaluateModule) -> Any:
     script = find_script(module)
     if script is not None:
         return _seed(_load(declared, str(script), None))
+    if CLASS.fullmatch(module):
+        encoder = None if declared.encoder is None else json.dumps(dict(declared.encoder))
+        return _seed(_make(declared.metric, module, declared.config, encoder))
     if _is_path(module):
         raise ConfigError(
             f"metric {declared.metric!r}: there is no module of evaluate at this path",
@@ -37,6 +46,34 @@ def load_module(declared: EvaluateModule) -> Any:
             "at the folder of bench.toml",
         )
     return _seed(_load_from_hub(declared.name, module, declared.config, declared.revision))
+
+
+@lru_cache(maxsize=32)  # an encoder is opened once
+def _make(metric: str, module: str, config: str | None, encoder: str | None) -> Any:
+    """An instance of an importable class. Raises ConfigError if there is none."""
+    import evaluate
+
+    file, _, name = module.partition(":")
+    try:
+        found = getattr(import_module(file), name)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(
+            f"metric {metric!r}: {module} can't be imported ({error})",
+            hint='Correct `module`: "package.file:Class", importable from here',
+        ) from error
+    if not (isinstance(found, type) and issubclass(found, evaluate.EvaluationModule)):
+        raise ConfigError(
+            f"metric {metric!r}: {module} is no module of evaluate",
+            hint="Name a class that extends evaluate.Metric",
+        )
+    more = {} if encoder is None else {"encoder": json.loads(encoder)}
+    try:
+        return found(config_name=config, **more)
+    except TypeError as error:
+        raise ConfigError(
+            f"metric {metric!r}: {module} can't be made ({error})",
+            hint="Give `encoder` if and only if the class takes one",
+        ) from error
 
 
 def identify(module: Any) -> tuple[str, str]:

@@ -5,8 +5,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.lamp import LaMP2, LaMP3, LaMP4, LaMP5, LaMP6, LaMP7
-from tasks.task import Task
+from tasks.lamp import LaMP2, LaMP3, LaMP7
 
 TOPICS = {
     "garden": "roses soil compost seeds orchard pruning hedges tulips greenhouse irrigation",
@@ -194,19 +193,3 @@ def draw_sentence(rng: random.Random, topic: str) -> str:
         f"The {rates[0]} {nouns[0]} {manners[0]} {acts[0]} the {nouns[1]} {link} {rates[1]} "
         f"{nouns[2]} {manners[1]} {acts[1]} {rates[2]} {nouns[3]} and {nouns[4]}."
     )
-
-
-GRAMMARS: tuple[SampleGrammar, ...] = (
-    SampleCitations(),
-    SampleMovies(),
-    SampleReviews(),
-    SampleTitles(LaMP4.folder, LaMP4.instruction, "text"),
-    SampleTitles(LaMP5.folder, LaMP5.instruction, "abstract"),
-    SampleTitles(LaMP6.folder, LaMP6.instruction, "text"),
-    SampleTweets(),
-)
-
-
-def has_sample(task: type[Task]) -> bool:
-    """Whether the sample holds data of `task`."""
-    return task.folder in {grammar.folder for grammar in GRAMMARS}

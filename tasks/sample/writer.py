@@ -18,7 +18,8 @@ from typing import Any
 from tasks.common.files import write_text
 from tasks.common.seeds import Seeds
 from tasks.data.layout import SetName, SplitName
-from tasks.sample.grammar import GRAMMARS, Habits, SampleGrammar
+from tasks.sample.grammar import Habits, SampleGrammar
+from tasks.sample.grammars import GRAMMARS
 
 VERSION = 1
 """Increased whenever the same seed gives different files."""
@@ -108,7 +109,7 @@ class _TaskSample:
 def write_sample(
     root: Path, *, seed: int = 0, users: int = 40, train: int = 150, dev: int = 60, test: int = 20
 ) -> None:
-    """Write the sample of all seven tasks and both splits to `root`.
+    """Write the sample of LaMP's seven tasks and LongLaMP's three, in both splits, to `root`.
 
     The same arguments give the same bytes.
 

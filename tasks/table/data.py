@@ -6,6 +6,7 @@ from typing import Any
 
 from tasks.common.errors import DataError
 from tasks.common.files import content_key
+from tasks.common.numbering import count
 from tasks.data.document import Document
 from tasks.data.layout import SetName, SplitName
 from tasks.data.validation import build_example, read_golds
@@ -14,10 +15,10 @@ from tasks.table.config import TableConfig
 from tasks.table.labels import choose_labels
 from tasks.table.reading import Table, read_table, sha256_of_table
 from tasks.table.rows import Row, Rows, convert_rows
-from tasks.table.splitting import Query, Splits, split_rows
+from tasks.table.splitting import Query, Splits, group_by_user, is_earlier, split_rows
 from tasks.templates.lamp_task import LaMPTask
 
-VERSION = 1
+VERSION = 2
 """Increased whenever the same file and declaration give different queries."""
 MOST_SHOWN = 50
 """Labels that a message lists at most."""
@@ -107,8 +108,8 @@ class TableData:
         if faults and self.config.faulty_rows == "error":
             first = faults[0]
             raise DataError(
-                f"{len(faults)} of {len(self.table.rows)} rows can't be used: row {first.number} "
-                f"{first.what}",
+                f"{len(faults)} of {count(len(self.table.rows), 'row')} can't be used: "
+                f"row {first.number} {first.what}",
                 file=self.config.file,
                 hint=f"Correct them (`bench data preview {self.name}` lists them), or leave them "
                 f'out: faulty_rows = "drop" in [tasks.{self.name}]',
@@ -123,9 +124,25 @@ class TableData:
             what = f"too few users for a {set} set of {self.name}"
             hint = 'Split by time (split = "time" in the suite), or set user_shares'
         else:
-            what = f"no user has {least} rows before a {set} query of {self.name}"
+            what = f"no user has {count(least, 'row')} before a {set} query of {self.name}"
             hint = "Set dev, test or min_history lower, or name the column that tells users apart"
+            if self._lacks_times(least):
+                hint = (
+                    "Rows of one time are no history of each other: give times that differ, or "
+                    "leave `time` out where the rows stand in order"
+                )
         return DataError(what, file=self.config.file, hint=f"{hint} in [tasks.{self.name}]")
+
+    def _lacks_times(self, least: int) -> bool:
+        """Whether users have rows enough, but too few that are earlier than their newest one."""
+        enough = [own for own in group_by_user(self.rows.rows).values() if len(own) > least]
+        return (
+            self.config.time is not None
+            and bool(enough)
+            and all(
+                sum(is_earlier(row.time, own[-1].time) for row in own) < least for own in enough
+            )
+        )
 
     def _require_known_labels(self, set: SetName, queries: tuple[Query, ...]) -> None:
         """Labels that only evaluated rows hold can't be inferred without looking at the golds."""

@@ -33,10 +33,16 @@ def guess_roles(table: Table, given: Mapping[str, str | None]) -> dict[str, str]
     for role, words in NAMES.items():
         if role not in roles and (found := _find_named(table, role, words.split(), roles)):
             roles[role] = found
+    if "time" not in roles and (dated := _find_dated(table, roles)):
+        roles["time"] = dated
     fallbacks: dict[str, Callable[[str], float]] = {
         "input": lambda column: _mean_length(table, column),
         "output": lambda column: -_count(table, column) if _count(table, column) > 1 else -1e9,
-        "user": lambda column: _count(table, column) if _recurs(table, column) else -1e9,
+        "user": lambda column: (
+            _count(table, column)
+            if _recurs(table, column) and not _is_dated(table, column)
+            else -1e9
+        ),
     }
     for role, rank in fallbacks.items():
         free = [column for column in table.columns if column not in roles.values()]
@@ -70,13 +76,26 @@ def _find_named(table: Table, role: str, words: list[str], roles: Mapping[str, s
     """The free column whose name says that it has this role; a name of one word is preferred."""
     best: tuple[int, int, str] | None = None
     for column in table.columns:
-        parts = humanize(column).split()
+        parts = humanize(column).lower().split()
         hits = [words.index(part) for part in parts if part in words]
         if column in roles.values() or not hits or not _fits(table, role, column):
             continue
         rank = (len(parts), min(hits), column)
         best = rank if best is None or rank < best else best
     return best[2] if best else None
+
+
+def _find_dated(table: Table, roles: Mapping[str, str]) -> str | None:
+    """The first free column that holds dates, whatever its name."""
+    free = (column for column in table.columns if column not in roles.values())
+    return next((column for column in free if _is_dated(table, column)), None)
+
+
+def _is_dated(table: Table, column: str) -> bool:
+    """Whether a column holds dates that are no plain numbers, which could be anything."""
+    texts = _filled(table, column)
+    numbers = [text for text in texts if read_number(text) is not None and text.count(".") < 2]
+    return _fits(table, "time", column) and len(numbers) < len(texts) / 2
 
 
 def _fits(table: Table, role: str, column: str) -> bool:

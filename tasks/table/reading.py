@@ -1,45 +1,29 @@
 """Reads a table's cells as text, whatever the format; every error names the file and a fix."""
 
-import csv
 import hashlib
 import io
-import json
-import math
-import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tasks.common.errors import DataError
 from tasks.common.paths import require_file
+from tasks.table.cells import RawRow, convert_row
+from tasks.table.delimited import DELIMITERS, choose_delimiter, read_delimited
+from tasks.table.json_lines import read_json_lines
 
-Cell = str | None
 FORMATS = {
     ".csv": "CSV", ".tsv": "TSV", ".jsonl": "JSONL", ".ndjson": "JSONL", ".parquet": "Parquet",
 }  # fmt: skip
-DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 BYTE_ORDER_MARKS = {
     b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16",
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class RawRow:
-    """One row of a file.
-
-    Attributes:
-        number: as an editor or spreadsheet shows it: the first row below a header is 2.
-        cells: column → text, or None where a cell is missing or empty.
-        fault: why the row can't be read, or "".
-        nested: column → the type of a cell that is no single value, e.g. "list".
-    """
-
-    number: int
-    cells: Mapping[str, Cell]
-    fault: str = ""
-    nested: Mapping[str, str] = field(default_factory=dict)
+FOREIGN = {
+    b"PK\x03\x04": ("a ZIP archive or an Excel workbook", "Save the table as CSV"),
+    b"\xd0\xcf\x11\xe0": ("an old Excel workbook", "Save the table as CSV"),
+    b"\x1f\x8b": ("compressed by gzip", "Unpack the file"),
+    b"PAR1": ("Parquet", "Give the file the ending .parquet"),
+}  # fmt: skip
+"""First bytes of files of other formats: what they are, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +59,11 @@ def read_table(path: Path, encoding: str = "utf-8") -> Table:
     else:
         text, encoding = _decode(path, data, encoding)
         if form == "JSONL":
-            columns, rows = _read_jsonl(text)
+            columns, rows = read_json_lines(path, text)
             table = Table(path, columns, rows, digest, f"JSONL, {encoding}")
         else:
-            delimiter = "\t" if form == "TSV" else find_delimiter(text)
-            columns, rows = _read_csv(path, text, delimiter)
+            text, delimiter = choose_delimiter(text, tabs=form == "TSV")
+            columns, rows = read_delimited(path, text, delimiter)
             shown = f"{form} with {DELIMITERS[delimiter]}, {encoding}"
             table = Table(path, columns, rows, digest, shown)
     if not table.rows:
@@ -90,29 +74,6 @@ def read_table(path: Path, encoding: str = "utf-8") -> Table:
 def sha256_of_table(path: Path) -> str:
     """The `sha256` of the Table that `read_table` returns, without parsing the file."""
     return hashlib.sha256(_read_bytes(path)).hexdigest()
-
-
-def find_delimiter(text: str) -> str:
-    """The delimiter that occurs most often in the first line, outside quotes; "," if none does."""
-    header = text.lstrip("\r\n").partition("\n")[0]
-    return max(DELIMITERS, key="".join(header.split('"')[::2]).count)
-
-
-def to_text(value: Any) -> Cell:
-    """A cell's value as text; None where there is none. Raises TypeError for lists and objects."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return None
-    if isinstance(value, str):
-        return value if value.strip() else None
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    raise TypeError(type(value).__name__)
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -134,20 +95,23 @@ def _read_bytes(path: Path) -> bytes:
 def _decode(path: Path, data: bytes, encoding: str) -> tuple[str, str]:
     """The text without byte order mark, and the encoding that it was read in."""
     marked = next((name for mark, name in BYTE_ORDER_MARKS.items() if data.startswith(mark)), None)
+    for magic, (what, hint) in FOREIGN.items():
+        if data.startswith(magic):
+            raise DataError(f"is {what}, not text", file=path, hint=hint)
     try:
         text = data.decode(marked or encoding)
-    except LookupError as error:
-        raise DataError(
-            f"the encoding {encoding!r} is unknown",
-            file=path,
-            hint='Name one that Python knows, such as "utf-8" or "cp1252"',
-        ) from error
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise DataError(
             f"is not {marked or encoding} at byte {error.start} (line {line})",
             file=path,
             hint='Save it as UTF-8, or name its encoding, such as encoding = "cp1252"',
+        ) from error
+    except (LookupError, ValueError) as error:
+        raise DataError(
+            f"the encoding {encoding!r} is unknown",
+            file=path,
+            hint='Name one that Python knows, such as "utf-8" or "cp1252"',
         ) from error
     if "\0" in text:
         raise DataError(
@@ -156,68 +120,6 @@ def _decode(path: Path, data: bytes, encoding: str) -> tuple[str, str]:
             hint='Save it as UTF-8, or name its encoding, such as encoding = "utf-16"',
         )
     return text, marked or encoding
-
-
-def _read_csv(path: Path, text: str, delimiter: str) -> tuple[tuple[str, ...], tuple[RawRow, ...]]:
-    csv.field_size_limit(sys.maxsize)  # a cell may be of any length
-    lines = csv.reader(
-        io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True
-    )
-    try:
-        header = next((line for line in lines if line), None)
-        if header is None:
-            raise DataError("is empty", file=path, hint="Export the table again, with a header")
-        names = _check_header(path, header)
-        return names, tuple(_pair_cells(names, lines, lines.line_num + 1))
-    except csv.Error as error:
-        raise DataError(
-            f"can't be read as a table: {error} in the row that ends at line {lines.line_num}",
-            file=path,
-            hint="Quote cells that hold a delimiter, a quote or a line break, and double each "
-            "quote in them",
-        ) from error
-
-
-def _pair_cells(names: tuple[str, ...], lines: Iterator[list[str]], first: int) -> Iterator[RawRow]:
-    """Rows with their cells by name; empty lines are skipped, but counted."""
-    for number, line in enumerate(lines, first):
-        if not line:
-            continue
-        cells = dict(zip(names, map(to_text, line), strict=False))
-        few_or_many = "fewer" if len(line) < len(names) else "more"
-        fault = f"has {few_or_many} cells ({len(line)}) than the header ({len(names)})"
-        yield RawRow(number, cells, fault if len(line) != len(names) else "")
-
-
-def _check_header(path: Path, cells: list[str]) -> tuple[str, ...]:
-    names = tuple(cell.strip() for cell in cells)
-    for name in names:
-        if not name or names.count(name) > 1:
-            raise DataError(
-                f"two columns are called {name!r}" if name else "a column has no name",
-                file=path,
-                hint="Give every column a name of its own in the first line",
-            )
-    return names
-
-
-def _read_jsonl(text: str) -> tuple[tuple[str, ...], tuple[RawRow, ...]]:
-    rows: list[RawRow] = []
-    columns: dict[str, None] = {}
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            rows.append(RawRow(number, {}, f"is not JSON ({error})"))
-            continue
-        if not isinstance(value, dict):
-            rows.append(RawRow(number, {}, f"is {type(value).__name__}, not an object"))
-            continue
-        columns.update(dict.fromkeys(value))
-        rows.append(_convert(number, value))
-    return tuple(columns), tuple(rows)
 
 
 def _read_parquet(path: Path, data: bytes) -> tuple[tuple[str, ...], tuple[RawRow, ...]]:
@@ -233,19 +135,9 @@ def _read_parquet(path: Path, data: bytes) -> tuple[tuple[str, ...], tuple[RawRo
         raise DataError(
             f"can't be read as Parquet ({error})", file=path, hint="Export the table again"
         ) from error
+    if any(name is not None for name in frame.index.names):
+        frame = frame.reset_index()
     frame = frame.rename(columns=str)
     records = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    rows = (_convert(number, record) for number, record in enumerate(records, 1))
+    rows = (convert_row(number, record) for number, record in enumerate(records, 1))
     return tuple(frame.columns), tuple(rows)
-
-
-def _convert(number: int, values: Mapping[Any, Any]) -> RawRow:
-    """A row of typed values as text."""
-    cells: dict[str, Cell] = {}
-    nested: dict[str, str] = {}
-    for name, value in values.items():
-        try:
-            cells[name] = to_text(value)
-        except TypeError as error:
-            cells[name], nested[name] = None, str(error)
-    return RawRow(number, cells, nested=nested)

@@ -9,12 +9,16 @@ from tasks.common.dates import DateColumn, read_dates
 from tasks.common.errors import DataError
 from tasks.common.instants import Instant
 from tasks.common.labels import LabelReader
+from tasks.table.cells import RawRow
 from tasks.table.config import TableConfig
-from tasks.table.reading import RawRow, Table
+from tasks.table.reading import Table
 from tasks.task import Kind
+from tasks.templates.fields import is_encodable
 
 UNSAFE = re.compile(r"[%/\\\x00-\x1f\x7f]")
 WHOLE = re.compile(r"-?\d+")
+LARGEST = 1e15
+"""Numbers from here on are no answers on a scale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +133,15 @@ class AnswerReader:
 
 
 def read_number(text: str) -> float | None:
-    """The finite number that a text spells, also with a decimal comma; None for any other text."""
+    """The number that a text spells, also with a decimal comma; None for any other text.
+
+    Numbers of more than 15 digits are none, as in answers (`tasks.metrics.ordinal`).
+    """
     try:
         number = float(text.replace(",", ".") if "." not in text else text)
     except ValueError:
         return None
-    return number if math.isfinite(number) else None
+    return number if math.isfinite(number) and abs(number) < LARGEST else None
 
 
 def spell_number(number: float) -> str:
@@ -148,12 +155,15 @@ def _find_fault(raw: RawRow, config: TableConfig) -> RowFault | None:
         return RowFault(raw.number, "unreadable-row", raw.fault)
     for role, column in config.columns.items():
         if column in raw.nested:
-            what = f"holds a {raw.nested[column]} in column {column!r}, not text"
+            what = f"holds {raw.nested[column]} in column {column!r}, not text"
             return RowFault(raw.number, "unreadable-row", what)
         text = raw.cells.get(column)
         if text is None:
             return RowFault(raw.number, f"missing-{role}", f"has no {role} (column {column!r})")
-        if not _is_encodable(text):
+        if "\0" in text:
+            what = f"has a null character in column {column!r}"
+            return RowFault(raw.number, "unreadable-row", what)
+        if not is_encodable(text):
             what = f"has half a character (a lone surrogate) in column {column!r}"
             return RowFault(raw.number, "unreadable-row", what)
     return None
@@ -169,6 +179,8 @@ def _convert(
         instant, date = dates[cells[config.time]], dates.text(cells[config.time])
         if instant is None:
             what = f"has the time {cells[config.time]!r}, which is no date"
+            if config.dates is not None:
+                what += f" as dates = {config.dates!r} reads it: the likely cause is that setting"
             return RowFault(raw.number, "unreadable-time", what)
         time = instant
     try:
@@ -190,7 +202,7 @@ def _convert(
 
 def _read_attributes(cells: Mapping[str, str], config: TableConfig) -> Iterator[tuple[str, str]]:
     for name in config.attributes:
-        if name in cells and _is_encodable(cells[name]):
+        if name in cells and is_encodable(cells[name]):
             yield name, cells[name].strip()
 
 
@@ -199,11 +211,3 @@ def make_safe(name: str) -> str:
     name = name.strip()
     safe = UNSAFE.sub(lambda found: f"%{ord(found[0]):02X}", name)
     return safe if safe not in {".", ".."} else f"%2E{safe[1:]}"
-
-
-def _is_encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

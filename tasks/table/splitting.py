@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tasks.common.instants import Instant
+from tasks.common.instants import Instant, fill_instant, find_ties
 from tasks.common.seeds import Seeds
 from tasks.data.layout import SETS, SetName, SplitName
 from tasks.table.config import TableConfig
@@ -67,7 +67,15 @@ def group_by_user(rows: Sequence[Row]) -> dict[str, tuple[Row, ...]]:
     users: dict[str, list[Row]] = {}
     for row in rows:
         users.setdefault(row.user, []).append(row)
-    return {user: tuple(sorted(own, key=lambda row: row.time)) for user, own in users.items()}
+    for own in users.values():
+        own.sort(key=lambda row: fill_instant(row.time))
+    return {user: tuple(own) for user, own in users.items()}
+
+
+def find_tied_rows(own: Sequence[Row]) -> tuple[Row, ...]:
+    """The rows of one user whose time is also that of another one, as far as both are known."""
+    tied = find_ties(row.time for row in own)
+    return tuple(row for row in own if row.time in tied)
 
 
 def _find_earlier(own: tuple[Row, ...], at: int) -> tuple[Row, ...]:

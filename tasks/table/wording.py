@@ -37,12 +37,17 @@ def write_item_template(config: TableConfig) -> str:
 
 
 def humanize(column: str) -> str:
-    """A column's name as words: "ticket_text" and "ticketText" are "ticket text"."""
+    """A column's name as words: "ticket_text" and "ticketText" are "ticket text".
+
+    Other capitals stay, which are an orthography's ("Bewertung"), unless there are no small ones.
+    """
+    if column.isupper():
+        column = column.lower()
     words = "".join(
-        f" {char}" if char.isupper() and before.islower() else char
+        f" {char.lower()}" if char.isupper() and before.islower() else char
         for before, char in zip(" " + column, column, strict=False)
     )
-    return " ".join(words.replace("_", " ").replace("-", " ").split()).lower()
+    return " ".join(words.replace("_", " ").replace("-", " ").split())
 
 
 def join(labels: Sequence[str], last: str = "or") -> str:

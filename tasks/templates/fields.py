@@ -24,7 +24,7 @@ def read_field(raw: Mapping[str, Any], name: str, *, numbers: bool = False) -> s
     if value is None:
         raise KeyError(name)
     if isinstance(value, str):
-        if not (value.isascii() or _is_encodable(value)):
+        if not (value.isascii() or is_encodable(value)):
             raise TypeError(f"field {name!r} contains half a character (a lone surrogate)")
         return value
     if isinstance(value, float) and not math.isfinite(value):
@@ -43,7 +43,7 @@ class TextFields(dict[str, Any]):
         return read_field(self, name)
 
 
-def _is_encodable(text: str) -> bool:
+def is_encodable(text: str) -> bool:
     """False for lone surrogates, which JSON can spell (`\\ud83d`) but UTF-8 files can't."""
     try:
         text.encode()

@@ -123,9 +123,11 @@ class LaMPTask(Task):
         golds: Mapping[str, str],
         scoring: Scoring = DEFAULT_SCORING,
     ) -> dict[str, Score]:
-        from tasks.metrics import choose, create
+        from tasks.metrics import choose, create, find_withheld
 
+        withheld = find_withheld(self, scoring)
         return {
             name: create(name, self, scoring).score(predictions, golds)
             for name in choose(self, scoring)
+            if name not in withheld
         }

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bench.announcing import LOGS
 from bench.cell import Outcome
 from bench.engine import run_grid
 from bench.environment import describe_environment
@@ -133,7 +134,7 @@ class Project:
         return {
             str(path.relative_to(self.runs)): path.read_bytes()
             for path in sorted(self.runs.rglob("*"))
-            if path.is_file() and path.name != "cell.json" and LOCKS not in path.parts
+            if path.is_file() and path.name != "cell.json" and not {LOCKS, LOGS} & {*path.parts}
         }
 
     def times(self) -> dict[str, int]:

@@ -82,10 +82,10 @@ def test_who_beats_the_reference(rows, said):
     ("rows", "said"),
     [
         ([row("a", "???", best="**"" "), row("b", "???", best=" **")],
-         "a and b are the best, or not separable from it, on 2 of 3 tasks; alone at the top: a on "
+         "a and b are best, or not separable from the best, on 2 of 3 tasks; alone at the top: a on "
          "T1 and b on T3."),
         ([row("a", "???", best="***"), row("b", "???", best="*  ")],
-         "a is the best, or not separable from it, on all 3 tasks; b on 1; alone at the top: a on "
+         "a is best, or not separable from the best, on all 3 tasks; b on 1; alone at the top: a on "
          "T2 and T3."),
         ([row("a", "???")], "On no task could the best be told from the rest."),
         ([row("a", "???", best="***"), row("b", "???", best="***")],

@@ -175,15 +175,13 @@ def test_room_is_what_a_node_has_divided_by_needs():
     assert str(Needs(2, 0.5, 3 * GIB)) == "2 CPUs, 0.5 GPU, 3 GiB"
 
 
-def test_needs_follow_models_devices_and_settings(project, monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+def test_needs_follow_models_devices_and_settings(project):
     project.suite("mean-score", "zero-shot", "dense")
 
     def needs(*overrides, gpus=0):
         settings = project.load(*overrides)
         node = {"CPU": 8.0, "GPU": float(gpus), "memory": 9.0 * GIB}
-        _, suite = settings.suite("s")
-        return find_needs(plan(settings).cells, settings, suite, [node])
+        return find_needs(plan(settings).cells, settings, 4, [node])
 
     assert needs() == [Needs(1), Needs(4), Needs(4)]
     assert needs(gpus=1) == [Needs(1), Needs(4), Needs(4)]  # both models say device = "cpu"

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from bench import load_results
+
 PLANTS = """
 [tasks.plants]
 kind = "classification"
@@ -50,11 +52,19 @@ def test_a_declared_task_runs_and_says_what_misleads(declared, bench, tmp_path):
     assert set(data["tasks.plants"]["fingerprints"]["plants"]) == {"train", "dev"}
 
 
+def test_similar_labels_are_reported_once(declared, bench):
+    table = declared.root / "plants.csv"
+    table.write_text(table.read_text().replace("1,shade", "1,Shade").replace("0,shade", "0,Shade"))
+    assert bench("run", "p", "-m", "majority-label").err.count("similar-labels") == 1
+    assert bench("data", "verify", "plants").out.count("similar-labels") == 1
+
+
 def test_verify_list_and_check_know_declared_tasks(declared, bench):
     done = bench("data", "verify")
     assert done.code == 0, done.out
     assert done.out.startswith("plants (time split)\n  train 6 queries, 3 users")
     assert "plants" in bench("list", "tasks").out
+    assert "plants is not one of LaMP's tasks" in bench("data", "download", "plants").err
     done = bench("check", "majority-label", "-t", "plants")
     assert (done.code, "pass  plants" in done.out) == (0, True), done.out + done.err
 
@@ -119,3 +129,51 @@ def test_preview_names_a_mistake(declared, bench, arguments, message):
     done = bench("data", "preview", *arguments)
     assert (done.code, message in done.err) == (2, True), done.err
     assert done.out == ""
+
+
+SCRIPTS = {
+    "cyrillic": ("лампа чайник стул часы", "светит шумит скрипит спешит", "снова {}"),
+    "chinese": ("台灯 水壶 椅子 钟表", "光线柔和 声音太大 坐着舒服 走得很准", "再看{}"),
+    "emoji": ("💡 🫖 🪑 🕰️", "😀👍🏽 😡🇩🇪 👨‍👩‍👧🎉 ❤️⏳", "🔁{}"),
+}
+"""Script → things, what users say of them, and how a later query names a thing again."""
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_right_answer_scores_1_in_any_script(project, bench, script):
+    things, verdicts, again = SCRIPTS[script]
+    said = [
+        [(thing, answers[(n + user) % 4]) for n, thing in enumerate(things.split())]
+        for user, answers in enumerate([verdicts.split()] * 3)
+    ]
+    lines = [
+        f"u{user},2024-0{month}-01,{thing},{verdict}"
+        for user, pairs in enumerate(said)
+        for month, (thing, verdict) in enumerate(
+            [*pairs, *((again.format(thing), verdict) for thing, verdict in pairs[:2])], 1
+        )
+    ]
+    table = "\n".join(["user,day,thing,verdict", *lines])
+    (project.root / "things.csv").write_text(table, encoding="utf-8")
+    project.add(
+        """
+[tasks.things]
+kind = "generation"
+file = "things.csv"
+input = "thing"
+output = "verdict"
+time = "day"
+
+[suites.p]
+tasks = ["things"]
+methods = ["copy-nearest-response", "copy-input"]
+"""
+    )
+    done = bench("run", "p")
+    assert done.code == 0, done.err
+    found = load_results(project.runs, "p")
+    scores = found.set_index(["method", "metric"])["value"]
+    for metric, best in (("rouge1", 1), ("rougeL", 1), ("chrf", 100)):
+        assert scores["copy-nearest-response", metric] == pytest.approx(best)
+        assert scores["copy-input", metric] < best / 2
+    assert "1.000" in done.out

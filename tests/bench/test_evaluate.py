@@ -81,11 +81,12 @@ def test_run_table_csv_and_markdown(project):
     row = frame.loc["row", "evaluate:within"]
     assert (row.value, row.difference) == (0.25, 0.25 - 0.75)
     assert row[["low", "high", "difference_low", "difference_high"]].isna().all()
-    assert frame.loc["row", "evaluate:each"][["low", "high"]].notna().all()
+    assert row.withheld == "known for all examples together only"
+    assert frame.loc["row", "evaluate:each"].withheld == "2 users, of 10 needed"
     assert frame["low"].dtype == float
     lines = render.to_csv(table(project)).splitlines()
     assert any(
-        line.startswith("LaMP-3,evaluate:within,row,,,0.250000,,,-0.500000,,,") for line in lines
+        line.startswith("LaMP-3,evaluate:within,row,,,0.250000,,,-0.500000,,,,") for line in lines
     )
 
     text = render.to_markdown(table(project), intervals=True)

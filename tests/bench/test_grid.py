@@ -181,6 +181,26 @@ def test_seeds_are_cells_of_their_own(project):
     assert len({cell.key for cell in cells}) == 6
 
 
+def test_the_cells_of_an_llm_are_neighbors_so_that_it_is_loaded_once(project, monkeypatch):
+    from methods.models import opening
+
+    loaded = []
+    own = opening.open_llm
+    monkeypatch.setattr(
+        opening, "open_llm", lambda config, **more: loaded.append(config) or own(config, **more)
+    )
+    text = project.config.read_text(encoding="utf-8")
+    t5 = text[text.index("[llms.t5]") : text.index("[encoders.bert]")]
+    project.add(t5.replace("[llms.t5]", "[llms.other]").replace("num_beams = 2", "num_beams = 1"))
+    terms = ("llms=['t5', 'other']", "seeds=[0, 1]", "methods=['majority-label', 'random']")
+    cells = project.plan(*terms).cells
+    assert [(cell.llm, cell.seed) for cell in cells] == [
+        (None, 0), ("t5", 0), ("t5", 1), ("other", 0), ("other", 1),
+    ]  # fmt: skip
+    assert [str(outcome.state) for outcome in project.run(*terms)] == ["done"] * 5
+    assert [config.decoding.num_beams for config in loaded] == [2, 1]
+
+
 def test_what_no_seed_changes_is_one_cell(project):
     rows = 'methods=["zero-shot", "bm25", "majority-label"]'
     plain = project.plan("seeds=[3, 5]", rows).cells

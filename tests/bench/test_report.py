@@ -73,7 +73,7 @@ def test_the_answer_is_what_the_tests_say(page):
     """Golds are 2, 3, 4, 5 in turn: 1 and missing answers are off by 2.5, and 4 by 1."""
     answer = page.said("answer")
     assert f"right is better than wrong on LaMP-3; so are {ODD} and reads on 1." in answer
-    assert f"right and {ODD} are the best, or not separable from it, on LaMP-3." in answer
+    assert f"right and {ODD} are best, or not separable from the best, on LaMP-3." in answer
     assert "Whether any gain is personal is not known" in answer
     assert "Answers are missing, and count as wrong: wrong (1)." in answer
     assert "Answers are unreadable, and count as wrong: reads (1)." in answer

@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, t
+from scipy.stats import binom, binomtest, t
 
 from bench.statistics import (
     Comparison,
@@ -22,6 +22,7 @@ from bench.statistics import (
     find_separable,
     partition,
 )
+from bench.statistics.significance import _toss_coins
 
 TWELVE = tuple(f"user {n}" for n in range(12))
 
@@ -101,6 +102,32 @@ def test_a_comparison_of_few_users_claims_nothing():
     assert (found.by_user.wins, found.by_user.ties, found.by_user.losses) == (9, 0, 0)
 
 
+def test_ten_users_are_enough():
+    users = TWELVE[:10]
+    values = [1, 0] * 5
+    assert estimate(sample(values, users=users)).withheld == ""
+    assert compare(sample(values, users=users), sample(values[::-1], users=users)).p is not None
+
+
+def test_accuracy_is_tested_by_sums_over_each_users_queries():
+    """One user with four queries, nine with one: the user's four count four times as much."""
+    users = (*TWELVE[:10], *[TWELVE[0]] * 3)
+    ours = [1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1]
+    theirs = [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0]
+    found = compare(sample(ours, users=users), sample(theirs, users=users))
+    assert found.p == pytest.approx(enumerate_p([4, 1, 1, 1, 1, 1, -1]))
+
+
+@pytest.mark.parametrize(("reached", "separable"), [(2.5, False), (3.5, True)])
+def test_a_single_seed_counts_as_much_as_its_users(reached, separable):
+    """The error grows by √2: t is 2.5 or 3.5 by users alone, p .03 or .005; then .10 or .03."""
+    values = np.random.default_rng(0).normal(size=12)
+    values = (values - values.mean()) / values.std(ddof=1) + reached / 12**0.5
+    found = compare(sample(values, seeded=True), sample([0.0] * 12))
+    assert find_separable([found]) == [separable]
+    assert found.verdict == "unclear"
+
+
 def test_effects_of_a_small_table():
     """Mean squares: users 6.5, seeds 13.5, rest 1.5."""
     found = estimate_effects(np.array([[1.0, 2, 3], [3, 4, 8]]))
@@ -114,9 +141,13 @@ def test_effects_of_a_small_table():
 
 
 def test_p_is_the_level_whose_interval_ends_at_zero():
-    found = estimate_effects(np.random.default_rng(1).normal(1, 1, size=(3, 20)))
-    p = found.find_p(1.0)
-    assert found.quantile(1 - p / 2) * found.error == pytest.approx(1)
+    seeds = np.array([[-0.5], [0.0], [0.5]])
+    found = estimate_effects(np.random.default_rng(1).normal(1, 1, size=(3, 20)) + seeds)
+    assert found.seed_share > 0.5
+    for difference in (0.5, 1.0, -1.0):
+        p = found.find_p(difference)
+        assert 0 < p < 0.5
+        assert found.quantile(1 - p / 2) * found.error == pytest.approx(abs(difference))
     alone = estimate_effects(np.random.default_rng(1).normal(1, 1, size=(1, 20)))
     assert alone.find_p(1.0) == pytest.approx(2 * t.sf(1 / alone.error, 19))
 
@@ -148,6 +179,12 @@ def test_one_query_a_user_gives_mcnemars_exact_test(better, worse):
     sums = np.array([1.0] * better + [-1.0] * worse + [0.0] * 40)
     expected = binomtest(better, better + worse).pvalue
     assert find_p_by_sign_flips(sums) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 7, 2500])  # 2 ** 2500 is no float
+def test_coins_are_tossed_as_scipy_tosses_them(count):
+    chances = binom.pmf(np.arange(count + 1), count, 0.5)
+    np.testing.assert_allclose(_toss_coins(count), chances, rtol=1e-11, atol=1e-300)
 
 
 def test_many_users_are_flipped_at_random():

@@ -337,9 +337,8 @@ def test_cells_of_unequal_terms_are_refused_unless_asked_for(project):
     project.run()
     assert build(project).rows
     path = project.cells()["recency"].folder / store.RECORD
-    record = json.loads(path.read_text())
-    record["models"]["llm"] |= {"dtype": "bfloat16", "device": "cuda:0"}
-    path.write_text(json.dumps(record))
+    elsewhere = {"dtype": "bfloat16", "device": "cuda:0"}
+    edit_sealed(path, lambda record: record["models"]["llm"].update(elsewhere))
     with pytest.raises(ConfigError, match="dtype of LLM t5 is float32 for zero-shot, bfloat16 for"):
         build(project)
     table = tables.build(project.load(), project.plan(), allow_unequal=True)

@@ -8,14 +8,22 @@ from bench.conformance.tiny_runtime import tiny_runtimes
 from methods import METHODS
 from tasks import TASKS
 from tasks.data.loading import load_dataset
-from tasks.sample.grammar import has_sample
+from tasks.sample.grammars import has_sample
 from tasks.sample.writer import write_sample
 
+LIKE_ABSTRACTS = {"LongLaMP-review", "LongLaMP-topic"}
+"""Tasks that differ from LongLaMP-abstract, on which every method runs, in nothing but texts."""
+ONE_OF_A_KIND = {"zero-shot", "bm25", "pplug", "copy-nearest-response"}
+LIKE_E2P = {"resampler", "tap-per"}
+"""Methods that differ from embedding-to-prefix, which runs on every task, in nothing but the plug."""
+ONE_OF_EACH_KIND = {"LaMP-2", "LaMP-3", "LaMP-7"}
 CELLS = [
     (method, task)
     for task in TASKS.names()
     for method in METHODS.names()
     if METHODS.get(method).applicable(TASKS.get(task))
+    and (task not in LIKE_ABSTRACTS or method in ONE_OF_A_KIND)
+    and (task in ONE_OF_EACH_KIND or method not in LIKE_E2P)
 ]
 NO_SAMPLE = "no sample data: run `bench check METHOD -t TASK --data SOURCE`"
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from methods.core.runtime import Runtime
+from methods.models.config import LLMConfig
 from tasks import TASKS, Behavior, Dataset, Example
 from tasks.common.seeds import Seeds
 
@@ -52,6 +53,7 @@ class EchoLLM:
     """Answers each prompt with itself; every prompt has two special tokens."""
 
     name = "echo"
+    config = LLMConfig(model="echo")
     tokens = WordTokens()
     prompt_overhead = 2
 

@@ -4,6 +4,7 @@ import dataclasses
 import math
 import re
 from contextlib import contextmanager
+from datetime import date
 
 import torch
 from transformers import AutoTokenizer, BertModel
@@ -69,10 +70,10 @@ def tiny_llm(kind="t5", **config):
     return llm(kind, device="cpu", decoding=decoding, **config)
 
 
-def in_float64(folder, kind, **config):
+def in_float64(folder, kind, method=PPlug, **config):
     """A method all in float64, its weights no longer the initial ones."""
     with float64():
-        method = pplug(folder, frozen=tiny_llm(kind, double=True), **config)
+        method = pplug(folder, method, frozen=tiny_llm(kind, double=True), **config)
         module = method.plug.double().eval()
     random = torch.Generator().manual_seed(5)
     with torch.no_grad():
@@ -138,42 +139,73 @@ class ByHand:
             initial = self.weights["instruction.initial_norm"]
             tokens.append(mlp(self.weights, "instruction.projector", u) / initial * self.scale)
         if config.user:
-            tokens += [*self.user(example).reshape(config.n_tokens, -1)]
+            tokens += [*self.user(example).reshape(len(config.views) * config.n_tokens, -1)]
         return torch.stack(tokens)
 
     def user(self, example):
-        """P = Σ w_i Proj(h_i): [n_tokens · H]."""
+        """P = Σ w_i Proj(h_i), one after the other for each view: [V · n_tokens · H]."""
         config, items = self.config, self.used(example)
+        size = config.n_tokens * self.table.shape[1]
         if not items:
-            return torch.zeros(config.n_tokens * self.table.shape[1], dtype=torch.float64)
-        hs, shares = self.vectors(items), self.attention(example)
+            return torch.zeros(len(config.views) * size, dtype=torch.float64)
+        hs = self.vectors(items)
         if self.config.whiten:
             mean, matrix = self.weights["whitening.mean"], self.weights["whitening.matrix"]
             hs = [(h - mean) @ matrix for h in hs]
         projected = [mlp(self.weights, "projector", h) for h in hs]
-        weighted = [share * p for share, p in zip(shares, projected, strict=True)]
-        return sum(weighted) * self.scale
+        parts = []
+        for place, view in enumerate(config.views):
+            own = slice(place * size, (place + 1) * size)
+            shares = self.shares(view, example)
+            parts.append(sum(share * p[own] for share, p in zip(shares, projected, strict=True)))
+        return torch.cat(parts) * self.scale
 
     def vectors(self, items):
         """h of each item."""
         labels = self.config.labels_in_history
         return [self.stored(f"{b.text} {b.response}" if labels else b.text) for b in items]
 
-    def attention(self, example):
-        """w of each item that counts."""
-        config, items = self.config, self.used(example)
-        hs = self.vectors(items)
-        logits = [torch.zeros(()).double() for _ in items]
-        if config.attention and config.encoder_trainable:
+    def similarities(self, example):
+        """x·h / temperature of each item that counts."""
+        config, hs = self.config, self.vectors(self.used(example))
+        if not config.attention:
+            return [0.0 for _ in hs]
+        if config.encoder_trainable:
             x = encoded(self.folder, f"ask: {example.subject}", self.weights)
-            logits = [x @ h / config.temperature for h in hs]
-        elif config.attention:
-            logits = [self.stored(example.subject, "query") @ h / config.temperature for h in hs]
+        else:
+            x = self.stored(example.subject, "query")
+        learned = self.weights.get("temperature.log")
+        temperature = config.temperature if learned is None else math.exp(learned)
+        return [float(x @ h) / temperature for h in hs]
+
+    def attention(self, example):
+        """w of each item that counts, the mean over all views."""
+        of_views = [self.shares(view, example) for view in self.config.views]
+        return [sum(shares) / len(of_views) for shares in zip(*of_views, strict=True)]
+
+    def shares(self, view, example):
+        """w of each item that counts, in one view."""
+        config, items = self.config, self.used(example)
+        similar, size = self.similarities(example), config.view_size
         newer = [sum(other.date > b.date for other in items) for b in items]
-        shares = [
-            math.exp(logit - config.time_decay * n / len(items))
-            for logit, n in zip(logits, newer, strict=True)
-        ]
+        if view == "recent":
+            return [(n < size) / min(size, len(items)) for n in newer]
+        if view == "near":
+            least = sorted(similar)[-size:][:1]
+            powers = [math.exp(s) if s >= least[0] else 0.0 for s in similar]
+            return [power / sum(powers) for power in powers]
+        newest = max((date.fromisoformat(b.date) for b in items), default=None)
+        powers = []
+        for s, n, b in zip(similar, newer, items, strict=True):
+            terms = {"order": n, "time": (newest - date.fromisoformat(b.date)).days}
+            penalty = config.time_decay * n / len(items) + sum(
+                float(self.weights[f"recency.rates.{term}"]) * math.log(1 + terms[term])
+                for term in config.recency
+            )
+            powers.append(math.exp(s - penalty))
+        shares, summed = [power / sum(powers) for power in powers], 0.0
+        for place in sorted(range(len(items)), key=lambda i: -shares[i]):
+            summed, shares[place] = summed + shares[place], shares[place] * (summed < config.top_p)
         return [share / sum(shares) for share in shares]
 
     def inputs(self, example):

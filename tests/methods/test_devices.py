@@ -55,6 +55,7 @@ def test_a_tuned_retriever_is_where_its_encoder_is(encoder):
         (EmbeddingToPrefix, {}),
         (PPlug, {"whiten": True, "time_decay": 1.0}),
         (PPlug, {"user": False}),
+        (PPlug, {"learn_temperature": True, "recency": ["order", "time"], "views": ["recent"]}),
         (PPlug, {"encoder_trainable": False, "time_decay": 1.0}),
     ],
 )
@@ -64,7 +65,7 @@ def test_a_plug_and_its_inputs_are_where_the_llm_is(tmp_path, elsewhere, encoder
     one = example("a", "the river", [behavior("1", "a fox", date="2001-01-01")])
     built._prepare([one])
     batch = built._batch([one])
-    inputs = (batch.vectors, batch.mask, batch.ages, batch.queries)
+    inputs = (batch.vectors, batch.mask, batch.ages, batch.elapsed, batch.queries)
     assert {tensor.device.type for tensor in inputs if tensor is not None} == {"meta"}
 
 

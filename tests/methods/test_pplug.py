@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from methods.pplug import PPlug, PPlugConfig
 from methods.prefix.whitening import Whitening
+from tasks.common.errors import ConfigError
 from tests.methods.plugs import (
     EXAMPLES,
     GOLDS,
@@ -37,6 +38,12 @@ VARIANTS = [
     {"labels_in_history": True},
     {"max_history": 2},
     {"history_top_k": 2, "time_decay": 0.7},
+    {"learn_temperature": True, "temperature": 0.3},
+    {"temperature": 0.05, "top_p": 0.6},
+    {"recency": ["order", "time"], "top_p": 0.7},
+    {"recency": ["time"], "attention": False},
+    {"views": ["whole", "near", "recent"], "view_size": 2, "n_tokens": 2, "time_decay": 0.7},
+    {"views": ["recent", "whole"], "attention": False, "whiten": True},
 ]
 
 
@@ -60,7 +67,7 @@ def test_soft_tokens_are_the_formulas(folder, options):
     hand = ByHand(method, folder)
     expected = torch.stack([hand.soft_tokens(example) for example in EXAMPLES])
     assert expected.shape[1] == method.config.instruction + (
-        method.config.n_tokens if method.config.user else 0
+        len(method.config.views) * method.config.n_tokens if method.config.user else 0
     )
     with torch.no_grad():
         used = method._prepare(EXAMPLES)
@@ -215,6 +222,11 @@ def fields(example):
         ({"instruction": False}, ("projector", "encoder")),
         ({"user": False}, ("instruction",)),
         ({"encoder_trainable": False}, ("instruction", "projector")),
+        (
+            {"learn_temperature": True, "recency": ["order", "time"], "views": ["near", "whole"]},
+            ("instruction", "projector", "encoder", "temperature", "recency"),
+        ),
+        ({"user": False, "learn_temperature": True, "recency": ["time"]}, ("instruction",)),
     ],
     ids=str,
 )
@@ -265,6 +277,9 @@ def test_loss_falls_and_dev_loss_is_watched(tmp_path):
         ({"attention": False}, 2 * 16),
         ({"attention": False, "n_tokens": 4}, 2 * 16 * 4),
         ({"user": False}, 0),
+        ({"recency": ["time"]}, 2 * 33 * 21 / 7),
+        ({"recency": ["order", "time"]}, 2 * 34 * 21 / 7),
+        ({"attention": False, "views": ["whole", "recent"], "n_tokens": 3}, 2 * 16 * 2 * 3),
     ],
     ids=str,
 )
@@ -281,6 +296,42 @@ def test_bytes_per_user_are_those_of_the_train_users(folder, options, expected):
 def test_no_soft_token_at_all_is_refused():
     with pytest.raises(ValidationError, match="no soft token is left"):
         PPlugConfig(user=False, instruction=False)
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"attention": False, "learn_temperature": True}, "learn_temperature = True, but no att"),
+        ({"attention": False, "views": ["near"]}, "but no attention"),
+        ({"attention": False, "top_p": 0.5}, "all weights are equal"),
+        ({"views": ["near", "near"]}, "names one twice"),
+        ({"recency": ["time", "time"]}, "names one twice"),
+        ({"attention_learning_rate": 0.1}, "neither temperature nor recency is learned"),
+        ({"views": []}, "at least 1 item"),
+        ({"views": ["far"]}, "'whole', 'near' or 'recent'"),
+        ({"top_p": 0}, "greater than 0"),
+    ],
+    ids=str,
+)
+def test_options_without_an_effect_are_refused(options, why):
+    with pytest.raises(ConfigError, match=why):
+        PPlug.parse_config(options, "[methods.own]")
+
+
+def test_options_beyond_the_paper_are_in_a_key_only_where_they_are_used():
+    """Results and plugs of versions without them stay valid."""
+    paper = {
+        "training", "max_response_tokens", "max_history", "labels_in_history", "augment",
+        "plain_epochs", "attention", "instruction", "user", "encoder_trainable",
+        "encoder_learning_rate", "temperature", "history_top_k", "n_tokens", "whiten",
+        "time_decay",
+    }  # fmt: skip
+    assert PPlug.key(PPlugConfig()).options.keys() == paper
+    used = PPlug.key(PPlugConfig(top_p=0.9, recency=["time"], views=["whole"])).options
+    assert {name: used[name] for name in used.keys() - paper} == {
+        "top_p": 0.9,
+        "recency": ["time"],
+    }
 
 
 def test_only_a_user_side_or_a_text_side_that_reads_histories_is_personal():
@@ -313,6 +364,20 @@ def test_parameter_counts_of_the_papers_models(capsys):
     assert sizes["mean"] == 8 * 1024
     for figure in ("11,135,332,352", "109,482,240", "19,931,136", "24.0 KiB", "307.5 KiB"):
         assert figure in printed
+
+
+@pytest.mark.parametrize("options", [{"learn_temperature": True}, {"recency": ["order", "time"]}])
+def test_single_numbers_of_the_attention_may_have_a_learning_rate_of_their_own(tmp_path, options):
+    before = pplug(tmp_path / "1", **options, attention_learning_rate=1e-30)
+    moved = pplug(tmp_path / "2", **options, attention_learning_rate=0.5)
+    parts = {name for name in before.learning_rates if getattr(before.plug, name) is not None}
+    assert len(parts) == 1
+    for method, least, most in ((before, 0, 1e-20), (moved, 0.1, 3)):
+        (part,) = parts
+        start = [weight.detach().clone() for weight in getattr(method.plug, part).parameters()]
+        method.fit(TRAIN, None)
+        for weight, value in zip(getattr(method.plug, part).parameters(), start, strict=True):
+            assert least <= abs(weight - value) <= most
 
 
 def test_the_input_encoder_may_have_a_learning_rate_of_its_own(tmp_path):

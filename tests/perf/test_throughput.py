@@ -1,5 +1,6 @@
 """Speed as ratios within one run: `make perf`. Prints; fails only where a shortcut is none."""
 
+import random
 import subprocess
 import sys
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import methods
 from methods.models.config import Decoding, EncoderConfig, LLMConfig
 from methods.models.embedding_store import EmbeddingStore
 from methods.models.encoder import Encoder
@@ -17,6 +19,7 @@ from methods.pplug import Projector
 from tasks import TASKS
 from tests.tiny import tiny_encoder, tiny_t5
 
+EMBEDDED = Path(methods.__file__).parent / "embedded" / "weights" / "encoder"
 TEXTS = [f"{'a movie about the sea ' * (1 + number % 8)}{number}" for number in range(256)]
 
 
@@ -54,6 +57,30 @@ def test_stored_embeddings_against_encoding(tmp_path: Path) -> None:
     assert report("embeddings read against encoded", first, seconds(
         lambda: store.get(TEXTS, side="document")
     )) > 1  # fmt: skip
+
+
+def test_texts_of_which_half_repeat_against_all_distinct(tmp_path: Path) -> None:
+    """CPU seconds of the embedded encoder on 4,000 behaviours."""
+    encoder = Encoder.open(EncoderConfig(model=str(EMBEDDED), device="cpu"), cache=tmp_path)
+    draw = random.Random(0)
+    words = ["the", "a", "good", "film", "about", "war", "and", "music", "in", "old", "towns"]
+    texts = [
+        f"{number} {' '.join(draw.choices(words, k=draw.randint(10, 60)))}"
+        for number in range(4000)
+    ]
+    half = texts[:2000] * 2
+    draw.shuffle(half)
+
+    def encode(behaviours: list[str], name: str) -> float:
+        store = EmbeddingStore(encoder, tmp_path / name)
+        start = time.process_time()
+        store.add(behaviours, side="document")
+        return time.process_time() - start
+
+    encode(texts[:200], "warm")
+    every, repeating = encode(texts, "all"), encode(half, "half")
+    print(f"\nencoding with half of the texts repeating: {repeating / every:.2f} of encoding all")
+    assert repeating / every <= 0.55
 
 
 @pytest.mark.parametrize("behaviours", [16, 128])

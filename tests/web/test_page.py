@@ -114,3 +114,15 @@ def test_axe_finds_nothing_serious(page, axe):
         if one["impact"] in ("serious", "critical")
     ]
     assert grave == []
+
+
+def test_every_link_of_the_navigation_jumps_to_its_section(page):
+    bar = page.locator("nav").bounding_box()["height"]
+    for link in page.locator("nav a").all():
+        page.evaluate("scrollTo(0, 0)")
+        link.click()
+        section = page.locator(link.get_attribute("href"))
+        page.wait_for_timeout(100)
+        top = section.bounding_box()["y"]
+        last = page.evaluate("scrollY + innerHeight >= document.documentElement.scrollHeight - 1")
+        assert 0 <= top < 2 * bar or last

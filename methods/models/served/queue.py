@@ -12,6 +12,7 @@ from methods.models.served.answers import Answer, TooLongError
 from methods.models.served.counts import Budget
 from methods.models.served.http import Server
 from tasks.common.errors import BenchError
+from tasks.common.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class RequestQueue:
         self.server, self.journal, self.concurrency = server, journal, concurrency
         self.max_requests, self.max_tokens = max_requests, max_tokens
         self.check = check
+        self.progress = Progress()  # hears of each answer
 
     def ask(self, requests: Sequence[Request]) -> tuple[Answers, set[str]]:
         """An answer for each key, and the keys whose answers were kept already.
@@ -129,3 +131,4 @@ class RequestQueue:
         self.check(request, answer)
         self.journal.add({request.key: answer.to_json()})
         found[request.key] = answer
+        self.progress.answer(1)

@@ -219,13 +219,7 @@ def surroundings(tmp_path_factory):
     write_sample(folder / "data", users=4, train=10, dev=6, test=1)
     task = TASKS.get("LaMP-3")()
     sets = {s: load_dataset(task, folder / "data", split="time", set=s) for s in ("train", "dev")}
-    inner = tiny_runtimes(task, folder / "models")
-
-    def make_runtime(folder, *, batch_size):
-        made = inner(folder, batch_size=batch_size)
-        return dataclasses.replace(made, population=sets["train"].examples)
-
-    return {"task": task, "make_runtime": make_runtime, **sets}
+    return {"task": task, "make_runtime": tiny_runtimes(task, folder / "models"), **sets}
 
 
 @pytest.mark.parametrize(

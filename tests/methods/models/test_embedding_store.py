@@ -14,6 +14,7 @@ from tasks.common.errors import StorageError
 from tasks.common.progress import Progress
 
 DIMENSION = 4
+FOLDER = f"fake-{embedding_store.ENCODING_VERSION}"
 
 
 class CountingEncoder:
@@ -146,7 +147,7 @@ def test_rows_written_but_not_indexed_are_ignored(tmp_path):
     """A process killed between the two writes leaves whole and half rows without an index."""
     store = EmbeddingStore(CountingEncoder(), tmp_path)
     store.add(texts(3), side="document")
-    with (tmp_path / "fake" / "vectors.f32").open("ab") as file:
+    with (tmp_path / FOLDER / "vectors.f32").open("ab") as file:
         file.write(b"x" * (4 * DIMENSION * 2 + 5))
     again = EmbeddingStore(CountingEncoder(), tmp_path)
     np.testing.assert_array_equal(again.get(texts(9), side="document"), vectors_of(texts(9)))
@@ -155,7 +156,7 @@ def test_rows_written_but_not_indexed_are_ignored(tmp_path):
 
 def test_damaged_rows_are_encoded_again(tmp_path):
     EmbeddingStore(CountingEncoder(), tmp_path).add(texts(8), side="document")
-    file = tmp_path / "fake" / "vectors.f32"
+    file = tmp_path / FOLDER / "vectors.f32"
     damaged = bytearray(file.read_bytes())
     damaged[3] ^= 1
     file.write_bytes(damaged)
@@ -169,7 +170,7 @@ def test_damaged_rows_are_encoded_again(tmp_path):
 @pytest.mark.parametrize("left", [0, 50])
 def test_rows_of_a_truncated_file_are_encoded_again(tmp_path, left):
     EmbeddingStore(CountingEncoder(), tmp_path).add(texts(8), side="document")
-    os.truncate(tmp_path / "fake" / "vectors.f32", left)
+    os.truncate(tmp_path / FOLDER / "vectors.f32", left)
     store = EmbeddingStore(CountingEncoder(), tmp_path)
     asked = ["new", *texts(8)]
     np.testing.assert_array_equal(store.get(asked, side="document"), vectors_of(asked))
@@ -178,21 +179,21 @@ def test_rows_of_a_truncated_file_are_encoded_again(tmp_path, left):
 
 def test_a_broken_index_is_reported_with_a_hint(tmp_path):
     EmbeddingStore(CountingEncoder(), tmp_path).add(texts(8), side="document")
-    (tmp_path / "fake" / "index.sqlite").write_bytes(b"not a database" * 500)
+    (tmp_path / FOLDER / "index.sqlite").write_bytes(b"not a database" * 500)
     with pytest.raises(StorageError, match="Delete its folder") as caught:
         EmbeddingStore(CountingEncoder(), tmp_path).get(["a"], side="document")
     assert caught.value.file.endswith("index.sqlite")
 
 
 def test_an_empty_index_left_by_a_killed_process_is_filled(tmp_path):
-    (tmp_path / "fake").mkdir()
-    (tmp_path / "fake" / "index.sqlite").touch()
+    (tmp_path / FOLDER).mkdir()
+    (tmp_path / FOLDER / "index.sqlite").touch()
     store = EmbeddingStore(CountingEncoder(), tmp_path)
     np.testing.assert_array_equal(store.get(["a"], side="document"), vectors_of(["a"]))
 
 
 def test_an_unusable_folder_is_reported(tmp_path):
-    (tmp_path / "fake").write_text("a file")
+    (tmp_path / FOLDER).write_text("a file")
     with pytest.raises(StorageError, match="can't be stored"):
         EmbeddingStore(CountingEncoder(), tmp_path).get(["a"], side="document")
 
@@ -222,7 +223,7 @@ def test_a_store_survives_sigkill(tmp_path):
     calls = context.Queue()
     worker = context.Process(target=fill, args=(tmp_path, 2000, 0.001, calls))
     worker.start()
-    data = tmp_path / "fake" / "vectors.f32"
+    data = tmp_path / FOLDER / "vectors.f32"
     deadline = time.monotonic() + 30
     while not (data.exists() and data.stat().st_size > 200 * DIMENSION):
         assert time.monotonic() < deadline
@@ -232,7 +233,7 @@ def test_a_store_survives_sigkill(tmp_path):
     encoder = CountingEncoder()
     found = EmbeddingStore(encoder, tmp_path).get(texts(2000), side="document")
     np.testing.assert_array_equal(found, vectors_of(texts(2000)))
-    with sqlite3.connect(tmp_path / "fake" / "index.sqlite") as index:
+    with sqlite3.connect(tmp_path / FOLDER / "index.sqlite") as index:
         (count,) = index.execute("select count(*) from vectors").fetchone()
     assert count == 2000
     assert 0 < encoder.calls < 2000

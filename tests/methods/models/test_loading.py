@@ -105,7 +105,7 @@ def test_digests_of_large_files_are_stored(tmp_path, monkeypatch):
     (big / "model.safetensors").write_bytes(b"x" * (2 << 20))
     cache = tmp_path / "cache"
     first = folder_identity(big, cache)
-    monkeypatch.setattr("methods.models.content.sha256_of", lambda _: pytest.fail("read again"))
+    monkeypatch.setattr("tasks.common.digests.sha256_of", lambda _: pytest.fail("read again"))
     assert folder_identity(big, cache) == first
 
 

@@ -34,6 +34,8 @@ ROWS = {  # what a user is stored as, and in how many bytes (n = 4 texts, D = H 
     "time decay": ({"time_decay": 3.0}, Stored.HISTORY, 4 * 33 * 2),
     "mean, decaying": ({"attention": False, "time_decay": 3.0}, Stored.TOKENS, 32 * 2),
     "frozen input encoder": ({"encoder_trainable": False}, Stored.HISTORY, 4 * 32 * 2),
+    "learned recency": ({"recency": ["order", "time"]}, Stored.HISTORY, 4 * 34 * 2),
+    "views": ({"views": ["whole", "near", "recent"]}, Stored.HISTORY, 4 * 33 * 2),
     "newest two": ({"max_history": 2}, Stored.HISTORY, 2 * 32 * 2),
 }
 
@@ -153,7 +155,7 @@ def test_a_users_vectors_answer_as_the_texts_do(trained, llm, tmp_path, monkeypa
     assert (other - whole).abs().max() > 10 * difference
 
 
-@pytest.mark.parametrize("row", ["input-aware", "mean", "time decay"])
+@pytest.mark.parametrize("row", ["input-aware", "mean", "time decay", "learned recency"])
 def test_bytes_of_a_state_are_those_of_the_cost(trained, llm, row):
     opened = DeployedPlug.from_pretrained(trained(ROWS[row][0])[1], llm)
     opened.method.runtime.population = [asked(PROMPTS[0], TEXTS)]
@@ -170,10 +172,14 @@ def test_the_mean_variants_state_is_the_token_alone(trained, llm):
 
 
 def test_ages_are_of_the_dates(trained, llm):
-    opened = DeployedPlug.from_pretrained(trained({"time_decay": 1.0})[1], llm)
+    options = {"time_decay": 1.0, "recency": ["time"]}
+    opened = DeployedPlug.from_pretrained(trained(options)[1], llm)
     dates = ["2020-01-03", "2020-01-01", "2020-01-04", "2020-01-02"]
     items = [Behavior(d, t, t, date=d) for t, d in zip(TEXTS, dates, strict=True)]
-    assert opened.user_state(items).ages.tolist() == [0.25, 0.75, 0.0, 0.5]
+    state = opened.user_state(items)
+    assert state.ages.tolist() == [0.25, 0.75, 0.0, 0.5]
+    days = torch.tensor([1.0, 3.0, 0.0, 2.0])
+    torch.testing.assert_close(state.elapsed.float(), days.log1p(), rtol=2 * HALF, atol=0)
 
 
 @pytest.mark.parametrize("options", [{}, {"attention": False}])
@@ -327,6 +333,19 @@ def test_a_description_that_does_not_fit_is_named(trained, llm, change, why):
     (saved / "plug.json").write_text(json.dumps(about | change))
     with pytest.raises(BenchError, match=why):
         DeployedPlug.from_pretrained(saved, llm)
+
+
+def test_a_plug_of_a_version_without_an_option_has_its_default(trained, llm):
+    saved = trained()[1]
+    about = json.loads((saved / "plug.json").read_text())
+    beyond = {"learn_temperature", "top_p", "recency", "attention_learning_rate", "views"}
+    assert beyond <= about["config"].keys()
+    about["config"] = {k: v for k, v in about["config"].items() if k not in beyond}
+    before = DeployedPlug.from_pretrained(saved, llm).fingerprint
+    (saved / "plug.json").write_text(json.dumps(about))
+    opened = DeployedPlug.from_pretrained(saved, llm)
+    assert opened.fingerprint == before
+    assert opened.method.config.views == ("whole",)
 
 
 def test_a_controls_plug_is_refused(trained, llm):

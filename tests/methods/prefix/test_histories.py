@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from methods.models.embedding_store import EmbeddingStore
-from methods.prefix.histories import Batch, HistoryEncoder, ages_of, subset
+from methods.prefix.histories import Batch, HistoryEncoder, ages_of, elapsed_of, subset
 from tasks import TASKS
 from tests.methods.helpers import LetterEncoder, behavior, example
 
@@ -15,9 +15,9 @@ ONE = example("one", history=[behavior("3", "aab", "4")])
 EMPTY = example("empty")
 
 
-def histories(folder, *, labels=False, ages=False, task="LaMP-3"):
+def histories(folder, *, labels=False, ages=False, elapsed=False, task="LaMP-3"):
     store = EmbeddingStore(LetterEncoder(), folder)
-    return HistoryEncoder(store, TASKS.get(task)(), labels=labels, ages=ages)
+    return HistoryEncoder(store, TASKS.get(task)(), labels=labels, ages=ages, elapsed=elapsed)
 
 
 def test_rows_are_padded_with_zeros_and_masked(tmp_path):
@@ -89,6 +89,36 @@ def test_ages_come_with_the_batch_where_asked(tmp_path):
     batch = made.batch([FULL, ONE, EMPTY], CPU, torch.float64)
     assert batch.ages.tolist() == [[0.5, 0], [0, 0], [0, 0]]
     assert batch.vectors.dtype == batch.ages.dtype == torch.float64
+    assert batch.elapsed is None
+
+
+@pytest.mark.parametrize(
+    ("dates", "days"),
+    [
+        (["2020-01-02", "2020-01-01T12:00:00", "2020-03-01"], [59, 59.5, 0]),  # a leap year
+        (["2020", "2019-12-31", "2020-01"], [0, 1, 0]),  # from the first day on
+        (["2020-01-11", None, "2020-01-01"], [0, 10, 10]),  # undated: as old as the oldest
+        (["11.1.2020", "1.1.2020"], [0, 10]),
+        ([None, None], [0, 0]),
+        (["7", "12", "350"], [0, 0, 0]),  # numbers that only order the items
+        ([], []),
+    ],
+)
+def test_elapsed_is_the_logarithm_of_days_to_the_newest(dates, days):
+    history = [behavior(str(i), date=date) for i, date in enumerate(dates)]
+    np.testing.assert_allclose(elapsed_of(history), np.log(1 + np.array(days)), rtol=1e-12)
+
+
+def test_elapsed_comes_with_the_batch_where_asked(tmp_path):
+    made = histories(tmp_path, elapsed=True)
+    dated = example("d", history=[behavior("1", "tea", date="2020-01-01"),
+                                  behavior("2", "tea", date="2020-01-02")])  # fmt: skip
+    made.prepare([dated, EMPTY])
+    batch = made.batch([dated, EMPTY], CPU, torch.float64)
+    assert batch.ages is None
+    torch.testing.assert_close(
+        batch.elapsed, torch.tensor([[2.0, 1.0], [1.0, 1.0]], dtype=torch.float64).log()
+    )
 
 
 def test_a_subset_keeps_the_order():

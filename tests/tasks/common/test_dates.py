@@ -6,7 +6,8 @@ import pytest
 
 from tasks.common.dates import parse_date, read_dates, sort_keys
 from tasks.common.errors import ConfigError
-from tasks.common.instants import format_instant
+from tasks.common.instants import find_ties, format_instant
+from tasks.example import Behavior, newest_first
 
 NEW_YEARS_EVE = 1_388_534_399  # 2013-12-31 23:59:59 UTC
 FORMS = {
@@ -112,13 +113,34 @@ def test_numbers_that_are_no_dates_are_positions():
 
 
 def test_sort_keys():
-    assert sort_keys(["2014", None, "2014-07-08"]) == [(2014,), (), (2014, 7, 8)]
-    assert sort_keys(["17", "201312"]) == [(17,), (201312,)]
+    year, missing, day = sort_keys(["2014", None, "2014-07-08"])
+    assert (year, missing) == ((2014, 1, 1, 0, 0, 0, 0), ())
+    assert missing < year < day == (2014, 7, 8, 0, 0, 0, 0)
+    first, last = sort_keys(["17", "201312"])
+    assert first < last
     forms = ["Dec 31, 2013", "1388534400", "31.12.2013 10:00", "unknown"]
     keys = sort_keys(forms)
     assert sorted(forms, key=lambda form: keys[forms.index(form)]) == [
         "unknown", "Dec 31, 2013", "31.12.2013 10:00", "1388534400",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "other", ["2024-01-05T00:00:00", "5 Jan 2024 12 am", "2024-01-05T00:00:00Z", "1704412800"]
+)
+def test_one_moment_is_a_tie_however_precisely_it_is_written(other):
+    assert len(set(sort_keys(["2024-01-05", other]))) == 1
+    history = [Behavior("a", "", "", date="2024-01-05"), Behavior("b", "", "", date=other)]
+    assert newest_first(history) == [1, 0]
+    assert newest_first(history[::-1]) == [1, 0]  # the file decides
+
+
+def test_dates_are_tied_where_one_is_the_beginning_of_the_other():
+    year, month, day, moment = (2014,), (2014, 7), (2014, 7, 8), (2014, 7, 8, 0, 0, 0, 0)
+    assert find_ties([day, moment, (2014, 7, 9)]) == {day, moment}
+    assert find_ties([year, day, (2015,), ()]) == {year, day}
+    assert find_ties([month, month, (2015, 7)]) == {month}
+    assert find_ties([(), (), (17,), (18,)]) == set()
 
 
 def test_the_clock_of_the_machine_changes_nothing(monkeypatch):

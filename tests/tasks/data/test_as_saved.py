@@ -52,6 +52,43 @@ def test_cp1252_is_an_error_that_names_the_row(tmp_path):
     assert "iconv -f cp1252" in error.value.hint
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("questions", "{}", r"are an object, not a list\. Write \[\{\"id\": …"),
+        ("questions", "[]", r"contains no question\. Write \[\{\"id\": …"),
+        ("outputs", '{"golds": []}', r"don't say of which task.* Write \{\"task\": \"LaMP_3\""),
+        ("outputs", "{}", r"Write \{\"task\": …, \"golds\""),
+        (
+            "questions",
+            '["abc',
+            r"too early \(Unterminated string starting at line 1, character 1 of",
+        ),
+    ],
+)
+def test_a_file_of_another_shape_says_which_it_should_have(tmp_path, name, text, message):
+    write(tmp_path, item("a"))
+    (tmp_path / f"dev_{name}.json").write_text(text)
+    with pytest.raises(DataError, match=message):
+        load(tmp_path)
+
+
+def test_a_key_that_stands_twice_is_an_error(tmp_path):
+    write(tmp_path, item("a"))
+    path = tmp_path / "dev_outputs.json"
+    path.write_text('{"task": "LaMP_3", "golds": [{"id": "q", "output": "5", "output": "4"}]}')
+    with pytest.raises(DataError, match="an object holds the key 'output' twice") as error:
+        load(tmp_path)
+    assert (error.value.id, error.value.file) == ("q", str(path))
+
+
+def test_a_message_shows_the_beginning_of_a_long_id(tmp_path):
+    write_set(tmp_path, [review(10**400, "Fine.", [])], {"q": "5"})
+    with pytest.raises(DataError) as error:
+        load(tmp_path)
+    assert f"id '1{'0' * 99}'…: 1 of 1 question has no output" in str(error.value)
+
+
 def test_json_lines_are_recognized(tmp_path):
     write(tmp_path)
     (tmp_path / "dev_questions.json").write_text('{"id": 1}\n{"id": 2}\n')

@@ -44,7 +44,7 @@ def test_planted_faults_of_a_set(tmp_path):
     questions = [
         review("source", "Ok, good!", [item("a", "ok good")]),
         review("label", "B b.", [item("a", score="9")]),
-        review("blank", "C c.", [item("a", " ")]),
+        review("blank", "C c.", [item("a", " \u200b")]),
         review("ids", "D d.", [item("a"), item("a", "z")]),
         review("later", "E e.", [item("a", date="2020-01-02")], date="2020-01-01"),
         review("same-day", "F f.", [item("a", date="2020-01-01")], date="2020-01-01"),
@@ -93,6 +93,79 @@ def test_generated_golds_in_the_profile(tmp_path):
     }
     write_set(tmp_path, [tweet], {"1": "My own words"}, task="LaMP_7")
     assert set(findings(tmp_path, LaMP7)) == {("target-in-profile", "dev")}
+
+
+def test_golds_within_texts(tmp_path):
+    def news(id, article, text):
+        profile = [{"id": "a", "title": "Rain", "text": text}]
+        return {"id": id, "input": f"{LaMP4.instruction} {article}", "profile": profile}
+
+    questions = [
+        news("query", "All's well: cats, dogs and birds.", "Fog."),
+        news("text", "Sun.", "He said: All is well, at last."),
+        news("short", "Moon.", "All is well."),
+        news("none", "Cats and dogs.", "All is  well."),
+    ]
+    golds = {"query": "Cats, dogs", "text": "All is well", "short": "All is", "none": "Dogs, cats"}
+    write_set(tmp_path, questions, golds, task="LaMP_4")
+    found = findings(tmp_path, LaMP4)
+    assert {kind: (f.severity, f.ids) for (kind, _), f in found.items()} == {
+        "gold-in-query": ("info", ("query",)),
+        "gold-in-profile-text": ("info", ("text",)),
+    }
+    write_set(
+        tmp_path, questions[:2], {"query": "Cats, dogs", "text": "All is well"}, task="LaMP_4"
+    )
+    assert findings(tmp_path, LaMP4)["gold-in-query", "dev"].severity == "warning"
+    assert "1 of 2 queries" in findings(tmp_path, LaMP4)["gold-in-query", "dev"].message
+
+
+def test_labels_in_queries_count_where_nearly_all_give_their_own_away(tmp_path):
+    texts = {"a": "Score 5.", "b": "Rated 2, fine.", "c": "Was 1.", "d": "Score 4!", "e": "1 to 5."}
+    questions = [review(id, text, []) for id, text in texts.items()]
+    golds = {"a": "5", "b": "2", "c": "1", "d": "4", "e": "5"}
+    write_set(tmp_path, questions, golds)
+    assert findings(tmp_path)["gold-in-query", "dev"].ids == ("a", "b", "c", "d")
+    write_set(tmp_path, questions, golds | {"d": "3"})
+    assert ("gold-in-query", "dev") not in findings(tmp_path)
+
+
+@pytest.mark.parametrize("character", ["\0", "\x1b", "\x7f", "\x92"])
+def test_control_characters_are_named(tmp_path, character):
+    white = "Tab\t, break\r\n and form feed\f."
+    questions = [
+        review("1", white, [item("a")]),
+        review("2", "Fine.", [item("a", white), item("b", f"x{character}")]),
+        review("3", f"Fi{character}ne, too.", [item("a")]),
+    ]
+    write_set(tmp_path, questions, {"1": "5", "2": "5", "3": "5"})
+    found = findings(tmp_path)["control-characters", "dev"]
+    assert (found.severity, found.ids) == ("warning", ("2", "3"))
+    assert f"{character!a} in profile item b of 2 (2 of 3 queries)" in found.message
+    assert found.file.endswith("dev_questions.json")
+    assert found.fix
+
+
+def test_dates_that_leave_an_order_open_are_counted_by_user(tmp_path):
+    moments = [item("a", date="2020-01-05"), item("b", date="2020-01-05T00:00:00")]
+    questions = [
+        review("1", "A a.", moments, user_id="u"),
+        review("2", "B b.", [*moments, item("c", date="2020-02-01")], user_id="u"),
+        review("3", "C c.", [item("a", date="2020"), item("b", date="2020-03")], user_id="v"),
+        review("4", "D d.", [item("a", date="2020"), item("b")], user_id="w"),
+        review("5", "E e.", [item("a", date="2019"), item("b", date="2020")], user_id="x"),
+    ]
+    write_set(tmp_path, questions, {question["id"]: "5" for question in questions})
+    found = findings(tmp_path)
+    assert set(found) == {("tied-dates", "dev"), ("undated-items", "dev")}
+    tied = found["tied-dates", "dev"]
+    assert (tied.severity, tied.ids) == ("info", ("1", "2", "3"))
+    assert "(2 of 4 users, 3 of 5 queries)" in tied.message
+    assert "(1 of 4 users, 1 of 5 queries)" in found["undated-items", "dev"].message
+    assert findings(tmp_path, split="user")["tied-dates", "dev"].severity == "warning"
+    questions[0]["profile"] = [item("z", date="2021"), *moments]  # the file is in no order
+    write_set(tmp_path, questions, {question["id"]: "5" for question in questions})
+    assert findings(tmp_path)["tied-dates", "dev"].severity == "warning"
 
 
 def test_findings_across_sets(tmp_path):
@@ -161,7 +234,7 @@ def test_near_duplicates_equal_the_comparison_of_all_pairs(texts, threshold):
 
 def test_the_sample_is_clean(tmp_path):
     write_sample(tmp_path)
-    harmless = {"empty-history", "shared-users", "gold-in-profile"}
+    harmless = {"empty-history", "shared-users", "gold-in-profile", "gold-in-query"}
     for name in TASKS.names():
         for split in ("user", "time"):
             report = audit(TASKS.get(name)(), tmp_path, split)
@@ -175,5 +248,5 @@ def test_the_sample_is_clean(tmp_path):
 def test_real_reviews():
     report = audit(LaMP3(), REAL, "time")
     assert report.ok
-    assert [finding.kind for finding in report.findings] == ["shared-users"]
+    assert {finding.kind for finding in report.findings} == {"undated-histories", "shared-users"}
     assert report.sets[0].history_mean == pytest.approx(63.46)

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from tasks import Prediction
 from tasks.common.errors import ConfigError
 from tasks.lamp import LaMP1, LaMP2, LaMP3, LaMP4
-from tasks.metrics import create, names
+from tasks.longlamp import LongLaMPTopic
+from tasks.metrics import create, find_withheld, names
 from tasks.metrics.generation import Meteor
+from tasks.metrics.metric import as_column
 from tasks.scoring import Scoring
 
 
@@ -230,10 +232,28 @@ def test_meteor_survives_words_that_exhaust_the_stemmer():
 
 def test_meteor_without_its_data_or_library_says_what_to_install(monkeypatch):
     with pytest.raises(ConfigError, match=r"nltk\.downloader wordnet"):
-        Meteor(wordnet=NotInstalled())
+        Meteor(wordnet=NotInstalled()).check_available()
     monkeypatch.setitem(sys.modules, "nltk.corpus", None)
     with pytest.raises(ConfigError, match=r"pplug-bench\[meteor\]"):
-        Meteor()
+        Meteor().rows(["a"], ["a"])
+    assert Meteor().reduce(as_column([0.25, 0.75])) == 0.5  # stored rows need nothing
+
+
+def test_a_metric_that_cannot_be_computed_is_withheld_unless_it_is_the_primary_one(monkeypatch):
+    monkeypatch.setattr(Meteor, "_wordnet", NotInstalled())
+    assert find_withheld(LongLaMPTopic()) == {
+        "meteor": "METEOR needs NLTK's WordNet data. Run `python -m nltk.downloader wordnet`, or "
+        "drop METEOR from the metrics"
+    }
+    assert find_withheld(LaMP4()) == {}
+    scores = LongLaMPTopic().score([Prediction("a", "one two")], {"a": "one three"})
+    assert {name: score.value for name, score in scores.items()} == {"rouge1": 0.5, "rougeL": 0.5}
+
+    class MeteorFirst(LongLaMPTopic):
+        metrics = ("meteor", "rouge1")
+
+    with pytest.raises(ConfigError, match="METEOR needs NLTK"):
+        find_withheld(MeteorFirst())
 
 
 def test_evaluate_metrics_work_offline_and_agree(monkeypatch, tmp_path):

@@ -29,7 +29,7 @@ def test_the_same_seed_gives_the_same_bytes(root, tmp_path):
     write_sample(tmp_path / "other", seed=1)
     same, other = digests(tmp_path / "again"), digests(tmp_path / "other")
     assert digests(root) == same
-    assert len(same) == 7 * 2 * 5
+    assert len(same) == 10 * 2 * 5
     assert all(same[name] != other[name] for name in same)
 
 
@@ -43,7 +43,7 @@ def test_every_set_loads(root, name, split):
         assert len(loaded) == size
         assert (loaded.golds is None) == (set == "test")
         assert {0, 1} <= {*lengths}
-        assert max(lengths) >= 15
+        assert max(lengths) >= (10 if set == "test" else 15)  # of 20 queries, few are long
         assert all(len(b.text.split()) <= 40 for e in loaded.examples for b in e.history)
 
 

@@ -3,8 +3,13 @@
 import pytest
 
 from tasks.common.errors import DataError
+from tasks.common.labels import fold_label
 from tasks.table.auditing import audit_table
+from tasks.table.guessing import guess_roles
+from tasks.table.reading import read_table
+from tasks.table.rows import read_number
 from tasks.table.task import make_task
+from tasks.table.wording import humanize
 from tests.tasks.table.support import declare, histories, make_data, write_rows
 
 ANN = [
@@ -142,7 +147,7 @@ def test_verify_finds_labels_that_differ_in_case_and_targets_in_histories(tmp_pa
     rows = [f"{n},ann,2024-01-0{n},same,{'Sun' if n == 1 else 'sun'}" for n in range(1, 6)]
     report = audit_table("mine", declare(write_rows(tmp_path / "a.csv", *rows)), "time")
     kinds = {finding.kind for finding in report.findings if finding.severity == "warning"}
-    assert kinds >= {"labels-differ-by-case", "target-in-profile"}
+    assert kinds >= {"similar-labels", "target-in-profile"}
 
 
 def test_ids_that_no_file_name_holds_stay_apart(tmp_path):
@@ -162,3 +167,131 @@ def test_a_right_answer_scores_1_in_every_script(tmp_path, text):
     scores = task().score([Prediction(id, gold) for id, gold in golds.items()], golds)
     assert scores["rouge1"].value == 1
     assert scores["chrf"].value == 100
+
+
+def test_a_column_of_dates_is_the_time_whatever_its_name(tmp_path):
+    """In German: who asks is one of 3, the day one of 12, and both recur."""
+    rows = [f"{n};Frau {n % 3};0{n % 9 + 1}.04.2024;Anliegen {n};{'ab'[n % 2]}" for n in range(24)]
+    path = write_rows(tmp_path / "t.csv", *rows, header="Nummer;Kundin;Datum;Anliegen;Team")
+    roles = guess_roles(read_table(path), {})
+    assert (roles["user"], roles["time"]) == ("Kundin", "Datum")
+
+
+def test_numbers_are_not_taken_for_dates(tmp_path):
+    rows = [f"ann,{2001 + n},text {n},{n % 3}" for n in range(9)]
+    path = write_rows(tmp_path / "t.csv", *rows, header="person,built,words,answer")
+    assert "time" not in guess_roles(read_table(path), {})
+
+
+@pytest.mark.parametrize("number", ["9" * 300, "1e15", "-1000000000000000"])
+def test_a_number_of_more_than_15_digits_is_no_answer(number):
+    assert read_number(number) is None
+    assert read_number("999999999999999") == 999_999_999_999_999
+
+
+def test_characters_without_width_make_no_other_label():
+    assert fold_label("come\u200bdy\ufeff") == fold_label("Comedy")
+    assert fold_label("👨‍👩‍👧") != fold_label("👨👩👧")  # joined by a character with a meaning
+
+
+def test_one_moment_in_two_precisions_is_a_tie(tmp_path):
+    rows = [
+        "a,ann,2024-01-05T00:00:00,one,sun",
+        "b,ann,2024-01-05,two,shade",
+        "c,ann,2024-01-06,three,sun",
+        "d,ann,2024-01-06T00:00:00Z,four,shade",
+    ]
+    path = write_rows(tmp_path / "a.csv", *rows)
+    data = make_data(path)
+    assert histories(data, "test") == {"d": ["a", "b"]}  # the file's order, without c
+    assert histories(data, "dev") == {"c": ["a", "b"]}
+    found = {f.kind: f for f in audit_table("mine", declare(path), "time").findings}
+    assert "4 of 4 rows have the same time" in found["equal-times"].message
+    assert found["equal-times"].ids == ("row 2", "row 3", "row 4", "row 5")
+    assert found["equal-times"].file == str(path)
+    few = write_rows(tmp_path / "b.csv", *rows[:2])
+    with pytest.raises(DataError, match=r"no user has 1 row before .* Rows of one time are no"):
+        make_task("mine", declare(few), "time").data.load(
+            make_task("m", declare(few), "time")(), "dev"
+        )
+
+
+def test_a_null_character_makes_a_faulty_row(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text(
+        '{"id": 1, "user": "ann", "when": "2024-01-01", "text": "a\\u0000b", "label": "sun"}\n'
+    )
+    (fault,) = make_data(path).rows.faults
+    assert (fault.kind, fault.what) == ("unreadable-row", "has a null character in column 'text'")
+
+
+def test_a_wrong_format_of_dates_is_named_as_the_cause(tmp_path):
+    path = write_rows(tmp_path / "a.csv", *ANN)
+    (fault, *_) = make_data(path, dates="%d/%m/%Y").rows.faults
+    assert "no date as dates = '%d/%m/%Y' reads it: the likely cause" in fault.what
+    write_rows(path, *(row.replace("2024", "soon, ") for row in ANN[:1]), "x,ann,soon,a,sun")
+    assert all("likely" not in fault.what for fault in make_data(path).rows.faults)
+
+
+def test_a_file_without_header_and_cells_that_look_missing_are_findings(tmp_path):
+    rows = [*ANN, "a6,ann,2024-03-01,six,N/A", "a7,ann,2024-03-02,nan,sun"]
+    path = write_rows(tmp_path / "a.csv", *rows)
+    found = {f.kind: f for f in audit_table("mine", declare(path), "time").findings}
+    assert "no-header" not in found
+    missing = [
+        f for f in audit_table("mine", declare(path), "time").findings if f.kind == "looks-missing"
+    ]
+    assert [(f.ids, f.message[:28]) for f in missing] == [
+        (("row 8",), "the input of 1 row is 'nan' "),
+        (("row 7",), "the output of 1 row is 'N/A'"),
+    ]
+    path = write_rows(tmp_path / "b.csv", *ANN[1:], header="a4,ann,2024-01-02,four,sun")
+    keys = {"id": None, "user": "ann", "time": "2024-01-02", "input": "four", "output": "sun"}
+    found = {f.kind: f for f in audit_table("mine", declare(path, **keys), "time").findings}
+    assert "cells below 'ann' and 'sun' hold the same" in found["no-header"].message
+
+
+def test_what_usable_rows_lack_is_no_finding_while_others_are_faulty(tmp_path):
+    path = write_rows(tmp_path / "a.csv", *(f"1{row[2:]}" for row in ANN))
+    kinds = {f.kind for f in audit_table("mine", declare(path), "time").findings}
+    assert kinds == {"repeated-id"}
+    dropped = audit_table("mine", declare(path, faulty_rows="drop"), "time").findings
+    assert {"repeated-id", "one-label"} <= {f.kind for f in dropped}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "differ", "shown"),
+    [
+        ("caf\u00e9", "cafe\u0301", "Unicode form", r"('cafe\u0301'): 2 rows"),
+        ("Caf\u00e9", "cafe\u0301", "case", "'Caf\u00e9': 3 rows"),
+        ("sun", "Sun", "case", "'sun': 3 rows, 'Sun': 2 rows"),
+        ("deep blue", "deep\xa0blue", "spelling", r"'deep\xa0blue': 2 rows"),
+    ],
+)
+def test_similar_labels_say_in_what_they_differ(tmp_path, one, other, differ, shown):
+    rows = [f"{n},ann,2024-01-0{n},text {n},{one if n < 4 else other}" for n in range(1, 6)]
+    audit = audit_table("mine", declare(write_rows(tmp_path / "a.csv", *rows)), "time")
+    (message,) = (f.message for f in audit.findings if f.kind == "similar-labels")
+    assert f"labels differ only in {differ} (" in message
+    assert shown in message
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        ("ticket_text", "ticket text"),
+        ("ticketText", "ticket text"),
+        ("TICKET-TEXT", "ticket text"),
+        ("Bewertung", "Bewertung"),
+        ("Text der Bewertung", "Text der Bewertung"),
+    ],
+)
+def test_column_names_as_words(column, words):
+    assert humanize(column) == words
+
+
+def test_rows_of_one_time_are_named_as_the_cause_of_an_empty_set(tmp_path):
+    rows = [f"{n},u{n % 2},2024-01-01,text {n},{'ab'[n % 2]}" for n in range(12)]
+    task = make_task("mine", declare(write_rows(tmp_path / "t.csv", *rows)), "time")
+    with pytest.raises(DataError, match="Rows of one time are no history of each other"):
+        task.data.load(task(), "dev")
