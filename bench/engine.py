@@ -65,12 +65,7 @@ def run_grid(
             datas[cell.source].load(cell.task, suite.train)
             datas[cell.source].load(cell.task, suite.evaluate)
     _report_warnings(left, datas, console)
-    for source, task in {(cell.source, cell.task): None for cell in left}:
-        evaluated = datas[source].load(task, suite.evaluate)
-        check_modules(task(), evaluated, settings.scoring.rules)
-        for metric, why in find_withheld(task(), settings.scoring.rules).items():
-            line = f"warning  {task.name}  {metric} will be withheld: {why}"
-            console.print(line, style="yellow", soft_wrap=True)
+    _check_metrics(left, datas, settings, console)
     number = min(suite.workers, len(left))
     seconds = {cell.title: (expected or {}).get(cell.title) for cell in left}
     with Bars(console, TimeLeft(seconds, number), log=log) as bars:
@@ -96,6 +91,18 @@ def _report_warnings(cells: Sequence[Cell], datas: dict[str, Data], console: Con
     for place, cell in {cell.place: cell for cell in cells}.items():
         for warning in datas[cell.source].warnings(cell.task):
             console.print(f"warning  {place}  {warning}", style="yellow", soft_wrap=True)
+
+
+def _check_metrics(
+    cells: Sequence[Cell], datas: dict[str, Data], settings: Settings, console: Console
+) -> None:
+    """Print which metrics will be withheld. Raises ConfigError for one that can't be computed."""
+    for source, task in {(cell.source, cell.task): None for cell in cells}:
+        evaluated = datas[source].load(task, datas[source].suite.evaluate)
+        check_modules(task(), evaluated, settings.scoring.rules)
+        for metric, why in find_withheld(task(), settings.scoring.rules).items():
+            line = f"warning  {task.name}  {metric} will be withheld: {why}"
+            console.print(line, style="yellow", soft_wrap=True)
 
 
 def _run_here(
