@@ -37,18 +37,28 @@ def on_loopback():
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def start_hanging(project, *options):
-    """A run whose second cell hangs; returns it and the process ids of that worker's raylet and
-    of the worker.
+@pytest.fixture
+def start_hanging(project):
+    """Starts a run whose second cell hangs; returns it and the process ids of that worker's raylet
+    and of the worker.
     """
+    runs = []
+    yield lambda *options: start(project, runs, *options)
+    for run in runs:
+        run.kill()
+        run.wait()
+
+
+def start(project, runs, *options):
     file = project.root / "begun"
     project.probe("hangs", "Hangs", file=file)
     project.suite(*ROWS, more=MORE)
     run = project.start("run", "s", "--engine", "ray", *options)
+    runs.append(run)
     end = time.monotonic() + SECONDS
     while not (file.exists() and file.read_text().endswith("\n")):
         assert run.poll() is None, run.communicate()
-        assert time.monotonic() < end, run.kill() or run.communicate()
+        assert time.monotonic() < end
         time.sleep(0.05)
     return run, *map(int, file.read_text().split())
 
@@ -57,14 +67,14 @@ def require_loopback():
     """Every process that these tests have started listens there, if at all."""
     started = {process.pid for process in psutil.Process().children(recursive=True)}
     listening = [
-        connection.laddr.ip
+        connection.laddr.ip.removeprefix("::ffff:")
         for connection in psutil.net_connections("inet")
         if connection.pid in started and connection.status == psutil.CONN_LISTEN
     ]
     assert set(listening) == {LOOPBACK}
 
 
-def test_a_lost_node_costs_nothing_but_time(project):
+def test_a_lost_node_costs_nothing_but_time(project, start_hanging):
     """What is stored is, byte for byte, what processes of this machine store."""
     from ray.cluster_utils import Cluster
 
@@ -72,7 +82,7 @@ def test_a_lost_node_costs_nothing_but_time(project):
     try:
         for cpus in (0, 1, 1):
             cluster.add_node(node_ip_address=LOOPBACK, num_cpus=cpus, include_dashboard=False)
-        run, raylet, _ = start_hanging(project, "--address", cluster.address)
+        run, raylet, _ = start_hanging("--address", cluster.address)
         require_loopback()
         (node,) = [
             node
@@ -92,8 +102,8 @@ def test_a_lost_node_costs_nothing_but_time(project):
     assert project.stored() == stored
 
 
-def test_ray_of_this_machine_ends_with_ctrl_c(project):
-    run, raylet, worker = start_hanging(project)
+def test_ray_of_this_machine_ends_with_ctrl_c(project, start_hanging):
+    run, raylet, worker = start_hanging()
     require_loopback()
     run.send_signal(signal.SIGINT)
     _, err = run.communicate(timeout=SECONDS)
