@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from rich.console import Console
@@ -19,7 +20,7 @@ from bench.locks import Busy, lock_cell
 from bench.progress import Bars, Doing
 
 POLL = 1.0
-"""Seconds between questions what a worker does."""
+"""Seconds between questions what the workers do."""
 MOST_LOSSES = 3
 """Workers that one cell may cost, and that one row may lose before they have begun a cell."""
 WATCH = "watch"
@@ -69,6 +70,7 @@ class Driver:
         self._losses: Counter[int] = Counter()  # of workers, by cell
         self._answers: dict[Any, tuple[Row, Callable[[Row, Any], None]]] = {}
         self._found: dict[int, Outcome] = {}
+        self._watched = -POLL
 
     def run(self, job: Job, rows: Sequence[Row]) -> dict[int, Outcome]:
         """The outcomes by index in the grid."""
@@ -124,6 +126,9 @@ class Driver:
     def _watch(self) -> None:
         """Ask what the workers do; while none runs a cell, check that one still can."""
         self._bars.tick()
+        if monotonic() - self._watched < POLL:
+            return
+        self._watched = monotonic()
         asked = {row.number for row, take in self._answers.values() if take == self._on_doing}
         for row in self._rows:
             if row.worker is not None and row.number not in asked:

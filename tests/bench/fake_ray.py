@@ -34,7 +34,7 @@ class FakeRay:
 
     def __init__(self, *nodes, deadly=(), vanishing=False):
         self.resources, self.deadly, self.vanishing = list(nodes), dict(deadly), vanishing
-        self.options, self.killed, self.ran = [], [], []
+        self.options, self.killed, self.ran, self.asked = [], [], [], 0
 
     @contextmanager
     def connect(self, address):
@@ -64,6 +64,7 @@ class FakeRay:
             if self.vanishing:
                 self.resources.clear()
             raise RayError("The actor died.\nIts process has ended.")
+        self.asked += answer.name == "describe"
         if answer.name == "run":
             self.ran.append(dying)
         return getattr(answer.actor, answer.name)(*answer.arguments, **answer.options)

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from bench import store
-from bench.cluster import connection, engine, worker
+from bench.cluster import connection, driver, engine, worker
 from bench.cluster.connection import ClusterError
 from bench.cluster.driver import Driver, Row
 from bench.cluster.engine import make_rows, run
@@ -56,6 +56,15 @@ def test_cells_are_stored_as_processes_of_this_machine_store_them(project, on_ra
     project.run()
     assert project.stored() == stored
     assert not list(project.runs.glob(".shared-*"))
+
+
+def test_workers_are_asked_what_they_do_at_intervals_only(project, on_ray, monkeypatch):
+    """However fast they answer: here, no time passes."""
+    monkeypatch.setattr(driver, "monotonic", lambda: 0.0)
+    project.suite("mean-score", "median-score", "majority-label")
+    ray = FakeRay(NODE)
+    on_ray(ray)
+    assert ray.asked == 1
 
 
 def test_a_cell_is_run_again_when_its_worker_is_lost(project, on_ray):
@@ -147,14 +156,14 @@ def test_a_worker_keeps_to_the_llm_that_it_holds():
         for llm, fit in zip(llms, fits, strict=True)
     ]
     ray = SimpleNamespace(remote=lambda **_: lambda cls: cls)
-    driver = Driver(ray, SimpleNamespace(cells=cells), set(range(5)), None, None, None, None)
+    sharing = Driver(ray, SimpleNamespace(cells=cells), set(range(5)), None, None, None, None)
     answers = SimpleNamespace(run=SimpleNamespace(remote=lambda *_, **__: object()))
     row = Row(0, Needs(), order=[0, 1, 2, 3, 4], worker=answers)
-    driver._rows = [row, Row(1, Needs(), [], cell=4)]
-    driver._fits[4] = "busy"
+    sharing._rows = [row, Row(1, Needs(), [], cell=4)]
+    sharing._fits[4] = "busy"
     given = []
     for _ in range(5):
-        driver._give(row)
+        sharing._give(row)
         given.append(row.cell)
     assert given == [0, 2, 3, 1, 4]
 

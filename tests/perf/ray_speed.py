@@ -4,10 +4,10 @@
     python -m tests.perf.ray_speed --queries 20       # a try
 
 Cells compute with one thread, and each run has a store of its own. Prints one line of JSON per run
-and one of ratios. `cpu` is seconds of all the run's processes, Ray's own too. `concurrency` is the
-cells' seconds divided by those of the span in which they ran: how many ran at a time, whatever else
-slows the machine down. A run of one cell that computes next to nothing shows what starting costs:
-ratios are of what the other runs take beyond it.
+and one of ratios. `seconds` is the whole run; `span` is from the start of the first cell to the end
+of the last, and `busy` what the cells add up to. `cpu` is of all the run's processes, Ray's own too.
+A run of one cell that computes next to nothing shows what starting costs. The ratios are of spans,
+and of CPU seconds beyond those of starting.
 """
 
 import argparse
@@ -73,7 +73,8 @@ def run(folder: Path, methods: tuple[str, ...], queries: int, nodes: int) -> dic
         "cells": len(spans),
         "seconds": round(seconds, 1),
         "cpu": round(spent.seconds(), 1),
-        "concurrency": round(sum(end - start for start, end in spans) / (last - first), 2),
+        "span": round(last - first, 1),
+        "busy": round(sum(end - start for start, end in spans), 1),
         "load": round(os.getloadavg()[0], 1),
     }
 
@@ -101,15 +102,14 @@ class CPU:
 
 
 def read_span(file: Path) -> tuple[float, float]:
-    """When a cell began and ended, in seconds."""
+    """When a cell began, to the second, and when it was stored."""
     record = json.loads(file.read_text(encoding="utf-8"))
-    start = datetime.fromisoformat(record["started"]).timestamp()
-    return start, start + sum(record["seconds"].values())
+    return datetime.fromisoformat(record["started"]).timestamp(), file.stat().st_mtime
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--queries", type=int, default=150)
+    parser.add_argument("--queries", type=int, default=600)
     given = parser.parse_args()
     os.environ |= {"OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0"}
     os.environ |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # listens on loopback alone
@@ -125,13 +125,13 @@ def main() -> None:
             runs[name] = run(Path(root) / name, methods, given.queries, nodes)
             print(json.dumps({"run": name, **runs[name]}), flush=True)
 
-    def beyond(name: str, start: str, what: str) -> float:
-        return runs[name][what] - runs[start][what]
-
-    one, two = (beyond(f"{n} ray worker{'s' * (n == 'two')}", "ray start", "seconds")
-                for n in ("one", "two"))  # fmt: skip
-    overhead = beyond("one ray worker", "ray start", "cpu") / beyond("local", "local start", "cpu")
-    ratios = {"two against one": one / two, "cpu of ray against local": overhead}
+    local, one, two = (runs[name] for name in ("local", "one ray worker", "two ray workers"))
+    starts = runs["local start"]["cpu"], runs["ray start"]["cpu"]
+    ratios = {
+        "two workers against one, spans": one["span"] / two["span"],
+        "ray against local, spans": one["span"] / local["span"],
+        "ray against local, cpu": (one["cpu"] - starts[1]) / (local["cpu"] - starts[0]),
+    }
     print(json.dumps({name: round(value, 2) for name, value in ratios.items()}))
 
 
