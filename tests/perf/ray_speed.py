@@ -1,6 +1,6 @@
-"""Two Ray workers against one, and one Ray worker against a process of this machine.
+"""Two Ray workers against one, and Ray workers against processes of this machine.
 
-    python -m tests.perf.ray_speed                    # 8 cells of mini, on 2 cores: minutes
+    python -m tests.perf.ray_speed                    # 16 cells of mini, on 2 cores: minutes
     python -m tests.perf.ray_speed --queries 20       # a try
 
 Cells compute with one thread, and each run has a store of its own. Prints one line of JSON per run
@@ -26,7 +26,7 @@ import psutil
 
 BENCH = Path(sys.executable).with_name("bench")
 LOOPBACK = "127.0.0.1"
-TASKS = ("LaMP-2", "LaMP-3")
+TASKS = ("LaMP-2", "LaMP-3", "LaMP-4", "LaMP-7")
 METHODS = ("zero-shot", "recency", "bm25", "random")
 NOTHING = ("mean-score",)
 
@@ -48,13 +48,15 @@ def start_ray(nodes: int) -> Iterator[str | None]:
         cluster.shutdown()
 
 
-def run(folder: Path, methods: tuple[str, ...], queries: int, nodes: int) -> dict[str, float]:
-    """One `bench run` in a new folder; without nodes, in one process of this machine."""
+def run(
+    folder: Path, methods: tuple[str, ...], queries: int, *, nodes: int = 0, workers: int = 1
+) -> dict[str, float]:
+    """One `bench run` in a new folder; without nodes, in so many processes of this machine."""
     folder.mkdir()
     (folder / "bench.toml").write_text('[store]\nruns = "runs"\ncache = "cache"\n')
     chosen = [f"--method={name}" for name in methods] + [f"--task={name}" for name in TASKS]
     command = [str(BENCH), "run", "mini", *chosen]
-    command += ["--set=workers=1", f"--set=evaluate_limit={queries}"]
+    command += [f"--set=workers={workers}", f"--set=evaluate_limit={queries}"]
     with start_ray(nodes) as address:
         if address is not None:
             command += ["--engine=ray", f"--address={address}"]
@@ -69,7 +71,6 @@ def run(folder: Path, methods: tuple[str, ...], queries: int, nodes: int) -> dic
     spans = [read_span(file) for file in folder.glob("runs/mini/*/*/*/cell.json")]
     first, last = min(start for start, _ in spans), max(end for _, end in spans)
     return {
-        "nodes": nodes,
         "cells": len(spans),
         "seconds": round(seconds, 1),
         "cpu": round(spent.seconds(), 1),
@@ -115,22 +116,24 @@ def main() -> None:
     os.environ |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # listens on loopback alone
     with tempfile.TemporaryDirectory() as root:
         runs = {}
-        for name, methods, nodes in (
-            ("local start", NOTHING, 0),
-            ("ray start", NOTHING, 1),
-            ("local", METHODS, 0),
-            ("one ray worker", METHODS, 1),
-            ("two ray workers", METHODS, 2),
+        for name, methods, shares in (
+            ("local start", NOTHING, {}),
+            ("ray start", NOTHING, {"nodes": 1}),
+            ("local", METHODS, {}),
+            ("two local", METHODS, {"workers": 2}),
+            ("ray", METHODS, {"nodes": 1}),
+            ("two ray", METHODS, {"nodes": 2}),
         ):
-            runs[name] = run(Path(root) / name, methods, given.queries, nodes)
+            runs[name] = run(Path(root) / name, methods, given.queries, **shares)
             print(json.dumps({"run": name, **runs[name]}), flush=True)
 
-    local, one, two = (runs[name] for name in ("local", "one ray worker", "two ray workers"))
+    local, ray = runs["local"], runs["ray"]
     starts = runs["local start"]["cpu"], runs["ray start"]["cpu"]
     ratios = {
-        "two workers against one, spans": one["span"] / two["span"],
-        "ray against local, spans": one["span"] / local["span"],
-        "ray against local, cpu": (one["cpu"] - starts[1]) / (local["cpu"] - starts[0]),
+        "two ray workers against one, spans": ray["span"] / runs["two ray"]["span"],
+        "two local processes against one, spans": local["span"] / runs["two local"]["span"],
+        "ray against local, spans": ray["span"] / local["span"],
+        "ray against local, cpu": (ray["cpu"] - starts[1]) / (local["cpu"] - starts[0]),
     }
     print(json.dumps({name: round(value, 2) for name, value in ratios.items()}))
 
