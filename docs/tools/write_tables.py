@@ -175,6 +175,26 @@ def write_real_compare() -> str:
     return "\n".join(lines)
 
 
+TEXTS = ("gold", "zero-shot", "dense", "pplug", "pplug-whitened", "pplug-whitened-dense",
+         "copy-nearest-response")  # fmt: skip
+"""Rows of the table of what generated texts are like."""
+
+
+def write_real_texts() -> str:
+    """How long texts are, how much of them is copied and whose they resemble, in every set."""
+    found = pd.concat(pd.read_csv(REAL / f"{name}.csv") for name in ("texts", "attribution"))
+    values = found.set_index(["task", "method", "measure"])["value"]
+    tasks = list(found["task"].drop_duplicates())
+    measures = {"length ratio": "length", "self-copying": "copied", "own author": "author"}
+    heads = [f"{head}, {task}" for head in measures.values() for task in tasks]
+    lines = [f"| | {' | '.join(heads)} |", f"|---|{'---:|' * len(heads)}"]
+    for method in TEXTS:
+        row = [values[task, method, measure] for measure in measures for task in tasks]
+        cells = [f"{v:.1f}" if n < len(tasks) else f"{v:.0%}" for n, v in enumerate(row)]
+        lines.append(f"| {method if method == 'gold' else f'`{method}`'} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def _gap(row: dict[str, Any], gap: str) -> str:
     """A difference with its interval, in bold where a corrected test finds it."""
     if pd.isna(row[gap]):
@@ -332,6 +352,7 @@ TABLES = {
     "choice": write_choice,
     **{f"real-{task}": partial(write_real, task) for task in ("LaMP-6", "LaMP-4", "LaMP-5")},
     "real-compare": write_real_compare,
+    "real-texts": write_real_texts,
     "real-gpu": write_real_gpu,
     "real-seeds": write_real_seeds,
     "real-rates": write_real_rates,
