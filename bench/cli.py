@@ -3,12 +3,12 @@
 import os
 import sys
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.cli_options import Format, Methods, Set, Suite, Tasks, UnequalTerms
 from bench.compare_cli import compare
 from bench.data_cli import app as data_app
 from bench.output import (
@@ -50,38 +50,11 @@ app.command()(attribution)
 for command in (verify, remove, archive, submission):
     app.command()(command)
 
-Suite = Annotated[
-    str | None,
-    typer.Argument(help="A suite (see `bench list suites`); the default one if omitted."),
-]
-Methods = Annotated[
-    list[str],
-    typer.Option("-m", "--method", help="Only this method, of the suite or not (repeatable)."),
-]
-Tasks = Annotated[list[str], typer.Option("-t", "--task", help="Only this task (repeatable).")]
 AllMetrics = Annotated[
     bool, typer.Option("--all-metrics", help="Every metric of a task, not only its primary one.")
 ]
-UnequalTerms = Annotated[
-    bool,
-    typer.Option(
-        "--unequal-terms", help="Also show cells in which an LLM ran under other terms, and say so."
-    ),
-]
-Set = Annotated[
-    list[str], typer.Option("--set", help="Override a key, e.g. methods.bm25.k=2 or seeds=[0,1].")
-]
 INTERRUPTED = 130
 """Exit code of typer after Ctrl-C."""
-
-
-class Format(StrEnum):
-    """Table formats."""
-
-    TERMINAL = "terminal"
-    MARKDOWN = "markdown"
-    LATEX = "latex"
-    CSV = "csv"
 
 
 def main() -> None:
