@@ -3,12 +3,13 @@
 import os
 import sys
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.cli_options import Format, Methods, Set, Suite, Tasks, UnequalTerms
+from bench.cluster.options import Address, Engine, EngineOption, choose_engine
 from bench.compare_cli import compare
 from bench.data_cli import app as data_app
 from bench.output import (
@@ -29,7 +30,6 @@ from tasks.common.errors import BenchError, ConfigError
 from tasks.common.paths import expand_argument
 
 if TYPE_CHECKING:
-    from bench.engine import Engine as RunCells
     from bench.grid import Grid
     from bench.settings import Settings
 
@@ -51,52 +51,11 @@ app.command()(attribution)
 for command in (verify, remove, archive, submission):
     app.command()(command)
 
-Suite = Annotated[
-    str | None,
-    typer.Argument(help="A suite (see `bench list suites`); the default one if omitted."),
-]
-Methods = Annotated[
-    list[str],
-    typer.Option("-m", "--method", help="Only this method, of the suite or not (repeatable)."),
-]
-Tasks = Annotated[list[str], typer.Option("-t", "--task", help="Only this task (repeatable).")]
 AllMetrics = Annotated[
     bool, typer.Option("--all-metrics", help="Every metric of a task, not only its primary one.")
 ]
-UnequalTerms = Annotated[
-    bool,
-    typer.Option(
-        "--unequal-terms", help="Also show cells in which an LLM ran under other terms, and say so."
-    ),
-]
-Set = Annotated[
-    list[str], typer.Option("--set", help="Override a key, e.g. methods.bm25.k=2 or seeds=[0,1].")
-]
-Address = Annotated[
-    str | None,
-    typer.Option(
-        help="With --engine ray: HOST:PORT of the cluster's head, or auto for the cluster that "
-        "this machine belongs to. Without it, Ray is started on this machine."
-    ),
-]
 INTERRUPTED = 130
 """Exit code of typer after Ctrl-C."""
-
-
-class Engine(StrEnum):
-    """What runs a grid's cells: this machine's own processes, or Ray."""
-
-    LOCAL = "local"
-    RAY = "ray"
-
-
-class Format(StrEnum):
-    """Table formats."""
-
-    TERMINAL = "terminal"
-    MARKDOWN = "markdown"
-    LATEX = "latex"
-    CSV = "csv"
 
 
 def main() -> None:
@@ -132,21 +91,6 @@ def _plan(
     return settings, plan(settings, suite, methods=methods, tasks=tasks)
 
 
-def _choose_engine(name: Engine, address: str | None) -> "RunCells | None":
-    """What runs the cells; None: this machine's own processes."""
-    if name is Engine.LOCAL:
-        if address is not None:
-            raise ConfigError("--address is of a Ray cluster", hint="Add --engine ray")
-        return None
-    from functools import partial
-
-    from bench.cluster.connection import check_engine
-    from bench.cluster.engine import run
-
-    check_engine(address)
-    return partial(run, address=address)
-
-
 @app.command()
 def run(
     suite: Suite = None,
@@ -154,7 +98,7 @@ def run(
     task: Tasks = [],  # noqa: B006
     set: Set = [],  # noqa: B006
     all_metrics: AllMetrics = False,
-    engine: Annotated[Engine, typer.Option(help="What runs the cells.")] = Engine.LOCAL,
+    engine: EngineOption = Engine.LOCAL,
     address: Address = None,
     config: Config = CONFIG,
 ) -> None:
@@ -168,12 +112,12 @@ def run(
     from bench.engine import run_grid
     from bench.estimate import expect_seconds
 
-    run_cells = _choose_engine(engine, address)
+    run_cells = choose_engine(engine, address)
     log = make_console(stderr=True)
     with log.status("planning …"):  # in a terminal only
         settings, grid = _plan(suite, method, task, set, config)
         expected = expect_seconds(grid)
-    file = announce(settings, grid, expected, log)
+    file = announce(settings, grid, expected, log, elsewhere=run_cells is not None)
 
     def report(outcome: Outcome) -> None:
         if outcome.state != "kept":

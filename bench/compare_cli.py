@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from bench.cli_options import SetAsRun, Suite, Tasks, UnequalTerms
 from bench.output import echo
 from bench.settings_cli import CONFIG, Config
 
@@ -11,20 +12,10 @@ from bench.settings_cli import CONFIG, Config
 def compare(
     ours: Annotated[str, typer.Argument(metavar="A", help="A method, of the suite or not.")],
     theirs: Annotated[str, typer.Argument(metavar="B", help="The method that A is compared with.")],
-    suite: Annotated[
-        str | None,
-        typer.Argument(help="A suite (see `bench list suites`); the default one if omitted."),
-    ] = None,
-    task: Annotated[
-        list[str], typer.Option("-t", "--task", help="Only this task (repeatable).")
-    ] = [],  # noqa: B006  typer's way to declare a repeatable option
-    set: Annotated[
-        list[str],
-        typer.Option("--set", help="Override a key, as for the run whose results are compared."),
-    ] = [],  # noqa: B006
-    unequal_terms: Annotated[
-        bool, typer.Option("--unequal-terms", help="Also where an LLM ran under other terms.")
-    ] = False,
+    suite: Suite = None,
+    task: Tasks = [],  # noqa: B006  typer's way to declare a repeatable option
+    set: SetAsRun = [],  # noqa: B006
+    unequal_terms: UnequalTerms = False,
     config: Config = CONFIG,
 ) -> None:
     """Say whether A is better than B on stored results: difference, interval, p, sample needed.

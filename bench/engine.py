@@ -18,7 +18,7 @@ from bench.time_left import TimeLeft
 from tasks.metrics import find_withheld
 
 OnOutcome = Callable[[Outcome], None]
-Engine = Callable[[Settings, Grid, Bars, Console, OnOutcome], dict[int, Outcome]]
+RunCells = Callable[[Settings, Grid, Bars, Console, OnOutcome], dict[int, Outcome]]
 """Runs the cells of a grid that aren't done; returns their outcomes by index in the grid."""
 
 
@@ -30,7 +30,7 @@ def run_grid(
     *,
     expected: Mapping[str, float | None] | None = None,
     log: Path | None = None,
-    engine: Engine | None = None,
+    engine: RunCells | None = None,
 ) -> list[Outcome]:
     """Run every cell that isn't done. A failed cell is recorded, and the others still run.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.cli_options import Tasks
 from bench.output import echo, echo_error
 from bench.settings_cli import CONFIG, Config
 
@@ -18,7 +19,6 @@ Methods = Annotated[
     list[str],
     typer.Option("-m", "--method", help="Only this row, as in tables (repeatable)."),
 ]
-Tasks = Annotated[list[str], typer.Option("-t", "--task", help="Only this task (repeatable).")]
 Keys = Annotated[
     list[str],
     typer.Option("--key", help="Only the cell of this key, see `bench plan --cells` (repeatable)."),

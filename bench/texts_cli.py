@@ -1,54 +1,29 @@
 """`bench texts` and `bench attribution`: what the stored texts are like, beside their scores."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.cli_options import Format, Methods, SetAsRun, Suite, Tasks, UnequalTerms
 from bench.output import echo, make_console, write_output
 from bench.settings_cli import CONFIG, Config
 
 if TYPE_CHECKING:
     from bench.texts import TextTable
 
-Suite = Annotated[
-    str | None,
-    typer.Argument(help="A suite (see `bench list suites`); the default one if omitted."),
-]
-Methods = Annotated[
-    list[str],
-    typer.Option("-m", "--method", help="Only this method, of the suite or not (repeatable)."),
-]
-Tasks = Annotated[list[str], typer.Option("-t", "--task", help="Only this task (repeatable).")]
-Set = Annotated[
-    list[str],
-    typer.Option("--set", help="Override a key, as for the run whose results are analysed."),
-]
-UnequalTerms = Annotated[
-    bool, typer.Option("--unequal-terms", help="Also where an LLM ran under other terms.")
-]
 Out = Annotated[Path | None, typer.Option(help="Write to a file instead.")]
 
 
-class TextFormat(StrEnum):
-    """Formats of an analysis."""
-
-    TERMINAL = "terminal"
-    MARKDOWN = "markdown"
-    LATEX = "latex"
-    CSV = "csv"
-
-
-FormatOption = Annotated[TextFormat, typer.Option("--format", "-f")]
+FormatOption = Annotated[Format, typer.Option("--format", "-f")]
 
 
 def texts(
     suite: Suite = None,
     method: Methods = [],  # noqa: B006  typer's way to declare a repeatable option
     task: Tasks = [],  # noqa: B006
-    set: Set = [],  # noqa: B006
-    format: FormatOption = TextFormat.TERMINAL,
+    set: SetAsRun = [],  # noqa: B006
+    format: FormatOption = Format.TERMINAL,
     out: Out = None,
     unequal_terms: UnequalTerms = False,
     config: Config = CONFIG,
@@ -71,7 +46,7 @@ def attribution(
     suite: Suite = None,
     method: Methods = [],  # noqa: B006
     task: Tasks = [],  # noqa: B006
-    set: Set = [],  # noqa: B006
+    set: SetAsRun = [],  # noqa: B006
     distractors: Annotated[
         int | None,
         typer.Option(
@@ -80,7 +55,7 @@ def attribution(
             "texts are nearest to the query, so that its topic helps less.",
         ),
     ] = None,
-    format: FormatOption = TextFormat.TERMINAL,
+    format: FormatOption = Format.TERMINAL,
     out: Out = None,
     unequal_terms: UnequalTerms = False,
     config: Config = CONFIG,
@@ -100,21 +75,21 @@ def attribution(
     _show(table, format, out)
 
 
-def _show(table: "TextTable", format: TextFormat, out: Path | None) -> None:
+def _show(table: "TextTable", format: Format, out: Path | None) -> None:
     from bench import render
     from bench import texts as analysis
 
     sheets, notes = analysis.make_sheets(table), table.notes
-    if format is TextFormat.TERMINAL and out is None:
+    if format is Format.TERMINAL and out is None:
         render.print_sheets(sheets, notes, make_console())
         return
-    if format is TextFormat.CSV:
+    if format is Format.CSV:
         text = analysis.to_csv(table)
     else:
         write = {
-            TextFormat.TERMINAL: render.sheets_to_text,
-            TextFormat.MARKDOWN: render.sheets_to_markdown,
-            TextFormat.LATEX: render.sheets_to_latex,
+            Format.TERMINAL: render.sheets_to_text,
+            Format.MARKDOWN: render.sheets_to_markdown,
+            Format.LATEX: render.sheets_to_latex,
         }[format]
         text = write(sheets, notes)
     if out is None:

@@ -133,7 +133,8 @@ class StyleVector(PromptMethod[StyleVectorConfig]):
             self._vectors[key] = torch.stack(own).mean(0) if own else none
         if new:
             self._seconds += [(time.monotonic() - started) / len(new)] * len(new)
-        return torch.stack([self._vectors[key] for key in keys])
+        found = [self._vectors[key] for key in keys]
+        return torch.stack(found) if found else none.new_zeros(0, *none.shape)
 
     def _write_lessons(self, example: Example) -> list[tuple[str, str]]:
         """(input, response) of each training pair that the history gives."""

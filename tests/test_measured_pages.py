@@ -136,33 +136,103 @@ def test_stored_seeds_match_the_scores(rows):
         assert row["seed_1"] == rows[row["method"], row["task"]]["value"]
 
 
-def test_what_three_seeds_on_real_authors_show():
-    page = read("real.md")
+TITLES = {"recency", "bm25", "dense", "random", "rerank", "copy-input", "copy-nearest-response"}
+REAL_SETS = ["LaMP-6", "LaMP-4", "LaMP-5"]
+
+
+@pytest.fixture(scope="module")
+def real():
+    """(method, set) → its row of the primary metric."""
     scores = pd.read_csv(REAL / "scores.csv").drop_duplicates(["task", "method"])
-    assert [set(scores[column]) for column in ("task", "n", "n_users")] == [{"LaMP-6"}, {80}, {40}]
-    rows = {row["method"]: row for row in scores.to_dict("records")}
-    methods = [name for name in rows if "@" not in name]
-    verdicts = {m: rows[m]["difference_verdict"] for m in methods if m != "zero-shot"}
-    assert {m: v for m, v in verdicts.items() if v != "unclear"} == {"pag": "worse"}
-    user = {m: rows[m]["control_difference"] for m in methods}
-    compared = [m for m in methods if not pd.isna(user[m])]
-    assert {rows[m]["control_difference_verdict"] for m in compared} == {"unclear"}
-    plugs = [rows[m]["control_difference_high"] for m in ("pplug", "pplug-whitened")]
-    seeds = rows["pplug-instruction-only"]["by_seed"].split()
-    assert max(methods, key=lambda m: rows[m]["value"]) == "copy-nearest-response"
+    assert (set(scores["n"]), set(scores["n_users"])) == ({80}, {40})
+    assert list(scores["task"].drop_duplicates()) == REAL_SETS
+    return {(row["method"], row["task"]): row for row in scores.to_dict("records")}
+
+
+def test_verdicts_with_three_seeds_on_real_authors(real):
+    methods = {method for method, _ in real if "@" not in method} - {"zero-shot"}
+    verdicts = {(m, t): real[m, t]["difference_verdict"] for m in methods for t in REAL_SETS}
+    assert "better" not in verdicts.values()
+    worse = {task: {m for m in methods if verdicts[m, task] == "worse"} for task in REAL_SETS}
+    assert worse == {"LaMP-6": {"pag"}, "LaMP-4": {"pag", "copy-input"}, "LaMP-5": TITLES | {"pag"}}
+    personal = {
+        (m, t)
+        for m in methods
+        for t in REAL_SETS
+        if real[m, t]["control_difference_verdict"] == "better"
+    }
+    assert personal == {(m, "LaMP-4") for m in ("bm25", "dense", "pplug-whitened-dense")}
+    for task in REAL_SETS[:2]:
+        best = max(methods, key=lambda method: real[method, task]["value"])
+        assert best == "copy-nearest-response"
+    text = (REAL / "compare.txt").read_text(encoding="utf-8")
+    assert re.findall(r"  (.*) is (better|worse) than dense\n", text) == [
+        ("pplug-whitened-dense", "worse")
+    ]
+    assert text.count("is statistically indistinguishable") == 8
+    assert text.count("$ bench compare") == 3
+
+
+def test_numbers_with_three_seeds_on_real_authors(real):
+    page = read("real.md")
+    tokens = [
+        real[m, t]["control_difference"] for m in ("pplug", "pplug-whitened") for t in REAL_SETS
+    ]
+    most = max(
+        real[m, t]["control_difference_high"]
+        for m in ("pplug", "pplug-whitened")
+        for t in REAL_SETS
+    )
+    titles = {method: real[method, "LaMP-5"] for method, task in real if task == "LaMP-5"}
+    bm25, dense = (
+        "{}, {} and {}".format(*(show(real[m, t]["control_difference"]) for t in REAL_SETS))
+        for m in ("bm25", "dense")
+    )
+    above = [titles[m]["value"] - titles["dense"]["value"] for m in ("pplug", "pplug-whitened")]
+    seeds = real["pplug-instruction-only", "LaMP-6"]["by_seed"].split()
+    copied = [real["copy-nearest-response", task]["value"] for task in REAL_SETS[:2]]
+    notes = (REAL / "tables.md").read_text(encoding="utf-8")
+    found = {task: value for value, task in re.findall(r"([\d.]+) rouge1 on (LaMP-\d)", notes)}
     claims = [
-        f"PAG is worse ({show(rows['pag']['difference'], signed=True)})",
-        f"costs `pplug` {show(user['pplug'])} and `pplug-whitened` {show(user['pplug-whitened'])}, "
-        f"and by their intervals at most {show(max(plugs))}.",
-        f"lose {show(user['bm25'])} and {show(user['dense'])} with another user's items",
-        f"PPlug with dense items {show(user['pplug-whitened-dense'])}.",
+        f"by {show(-max(tokens), signed=True)} to {show(-min(tokens), signed=True)}, and by their "
+        f"intervals they lose at most {show(most)}.",
+        f"gains {show(titles['pplug-instruction-only']['difference'])} over zero-shot, `pplug` "
+        f"{show(titles['pplug']['difference'])}.",
+        "score {} and {} higher".format(*map(show, above)),
+        f"BM25 loses {bm25} and dense retrieval {dense} on subjects",
+        f"reads {titles['dense']['query_read']:.0%} of it",
+        f"({show(real['pplug-whitened-dense', 'LaMP-4']['control_difference'], signed=True)})",
         "score {}, {} and {}.".format(*(show(float(value)) for value in seeds)),
-        f"scores {show(rows['copy-nearest-response']['value'])}, the highest",
+        "scores {} and {} on subjects and headlines".format(*map(show, copied)),
+        "zero-shot of {}, {} and {} on subjects".format(
+            *(show(float(found[task])) for task in REAL_SETS)
+        ),
     ]
     assert [claim for claim in claims if claim not in page] == []
     assert decimals(page) == set().union(*map(decimals, claims))
-    text = (REAL / "compare.txt").read_text(encoding="utf-8")
-    assert text.count("$ bench compare") == text.count("is statistically indistinguishable") == 2
+
+
+def test_what_generated_texts_of_real_authors_are_like():
+    found = pd.concat(pd.read_csv(REAL / f"{name}.csv") for name in ("texts", "attribution"))
+    values = found.set_index(["method", "measure"])["value"].sort_index()
+    plugs, reading = ["pplug", "pplug-whitened"], ["dense", "pplug-whitened-dense"]
+
+    def ends(methods, measure, form):
+        chosen = pd.concat(values[method, measure] for method in methods)
+        return f"{form(chosen.min())} to {form(chosen.max())}"
+
+    def percent(value):
+        return f"{100 * value:.0f}"
+
+    page = read("real.md")
+    for claim in (
+        ends([*plugs, *reading, "zero-shot"], "length ratio", lambda v: f"{v:.1f}") + " times",
+        f"({ends(plugs, 'own author', percent)}%)",
+        f"({ends(['zero-shot'], 'own author', percent)}%)",
+        f"({ends(reading, 'own author', percent)}%)",
+        f"({ends(reading, 'self-copying', percent)}%)",
+    ):
+        assert claim in page
 
 
 def test_the_numbers_measured_on_a_gpu():

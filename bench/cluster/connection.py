@@ -73,7 +73,7 @@ def connect(address: str | None) -> Iterator[Any]:
     try:
         try:
             ray.init(**options, log_to_driver=False, logging_level="ERROR")
-        except (OSError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
             raise _explain(address, error) from error
         yield ray
     finally:

@@ -33,7 +33,7 @@ class Row:
 
     Attributes:
         order: indices in the grid, as they are best given to it.
-        node: where the worker runs; "" until it has started.
+        node: where the worker runs; "" where there is none that has started.
         cell: the one it is running.
         llm: key of the LLM that it holds open.
         losses: workers that ended before they began a cell.
@@ -92,7 +92,7 @@ class Driver:
     def _start(self, row: Row) -> None:
         options = row.needs.to_options()
         row.worker = self._actor.options(**options, scheduling_strategy="SPREAD").remote()
-        row.node, row.llm = "", None
+        row.llm = None
         self._bars.show(row.number, Doing("", "waiting for a node with room"))
         self._ask(row, row.worker.start.remote(self._job, row.needs), self._on_start)
 
@@ -102,7 +102,7 @@ class Driver:
         if row.worker is not None:
             with suppress(Exception):  # it is gone, or Ray is
                 self._ray.kill(row.worker)
-        row.worker = None
+        row.worker, row.node = None, ""
 
     def _ask(self, row: Row, answer: Any, take: Callable[[Row, Any], None]) -> None:
         self._answers[answer] = row, take
@@ -144,7 +144,9 @@ class Driver:
                     )
 
     def _on_doing(self, row: Row, doing: Doing) -> None:
-        self._bars.show(row.number, doing)
+        title = "" if row.cell is None else self._cells[row.cell].title
+        if doing.title == title:  # else it is an answer of before this cell
+            self._bars.show(row.number, doing)
 
     def _on_start(self, row: Row, node: str) -> None:
         row.node = node
@@ -167,6 +169,7 @@ class Driver:
             return
         self._untried.remove(row.cell)
         row.llm, row.losses = self._llms[row.cell] or row.llm, 0
+        self._bars.show(row.number, Doing(self._cells[row.cell].title))
         again = self._losses[row.cell] > 0
         self._ask(row, row.worker.run.remote(row.cell, again=again), self._on_end)
 
@@ -189,15 +192,19 @@ class Driver:
 
     def _lose(self, row: Row, reason: str) -> None:
         """A worker has ended, perhaps with its node: its cell is given to the next one."""
+        where = f" on {row.node}" * bool(row.node)
         self._end(row)
         index, row.cell = row.cell, None
         doing = "starting" if index is None else self._cells[index].title
-        self._bars.write(f"worker {row.number + 1} was lost: {doing}: {reason}")
-        where = f" on {row.node}" * bool(row.node)
-        self._console.print(f"lost  {doing}  its worker{where} has ended", style="yellow")
+        self._bars.write(f"worker {row.number + 1}{where} was lost: {doing}: {reason}")
+        line = f"lost  {doing}  its worker{where} has ended"
+        self._console.print(line, style="yellow", soft_wrap=True)
         if index is None:
             row.losses += 1
             if row.losses >= MOST_LOSSES:
+                if self._has_substitute(row):  # perhaps it is one node that is faulty
+                    self._bars.show(row.number, Doing("", "given up"))
+                    return
                 raise ClusterError(
                     f"workers end before they run a cell ({reason})",
                     hint="Install the same pplug-bench on all nodes; Ray's logs say more",
@@ -210,6 +217,10 @@ class Driver:
                 self._give_up(index, f"it ended its worker {MOST_LOSSES} times ({reason})")
         if self._untried.intersection(row.order):
             self._start(row)
+
+    def _has_substitute(self, row: Row) -> bool:
+        """Whether a worker that has started can run the cells of this one too."""
+        return any(other.needs == row.needs and other.node for other in self._rows)
 
     def _give_up(self, index: int, reason: str) -> None:
         folder = self._cells[index].folder

@@ -7,6 +7,7 @@ from typing import Any
 from bench.grid import Cell
 from bench.settings import Settings
 from bench.settings.needs import NeedsSettings
+from methods.models.config import EncoderConfig, LLMConfig
 from tasks.common.errors import ConfigError
 
 Resources = Mapping[str, float]
@@ -52,33 +53,44 @@ def find_needs(
     Raises ConfigError where no node has as much, so that the cell would wait forever.
     """
     has_gpus = any(node.get("GPU", 0) for node in nodes)
-    by_models: dict[tuple[str | None, str | None], Needs] = {}
+    needs = []
     for cell in cells:
-        pair = cell.llm, cell.encoder
-        if pair not in by_models:
-            by_models[pair] = needs = _find(settings, *pair, threads, has_gpus)
-            if not any(needs.count_room(node) for node in nodes):
-                raise ConfigError(
-                    f"no node of the cluster has {needs}, which {cell.title} needs",
-                    hint="Set cpus, gpus or memory_gib in [needs.NAME] of its LLM or encoder, or "
-                    "add such a node",
-                )
-    return [by_models[cell.llm, cell.encoder] for cell in cells]
+        needs.append(_find(settings, cell, threads, has_gpus))
+        if not any(needs[-1].count_room(node) for node in nodes):
+            raise ConfigError(
+                f"no node of the cluster has {needs[-1]}, which {cell.title} needs",
+                hint="Set cpus, gpus or memory_gib in [needs.NAME] of its LLM or encoder, or "
+                "add such a node",
+            )
+    return needs
 
 
-def _find(
-    settings: Settings, llm: str | None, encoder: str | None, threads: int, has_gpus: bool
-) -> Needs:
-    names = [name for name in (llm, encoder) if name is not None]
+def _find(settings: Settings, cell: Cell, threads: int, has_gpus: bool) -> Needs:
+    models = _find_models(settings, cell)
+    known = [*settings.llms.items(), *settings.encoders.items()]
+    names = [name for name, config in known if config in models]
     tables = [settings.needs.get(name, NeedsSettings()) for name in names]
-    devices = [] if encoder is None else [settings.encoder(encoder).device]
-    if llm is not None and settings.llm(llm).endpoint is None:  # a served one computes elsewhere
-        devices.append(settings.llm(llm).device)
-    on_gpu = any(name.startswith("cuda") or (name == "auto" and has_gpus) for name in devices)
+    on_gpu = any(_computes_on_gpu(config, has_gpus) for config in models)
     gpus = max((t.gpus for t in tables if t.gpus is not None), default=float(on_gpu))
     cpus = max(
         (t.cpus for t in tables if t.cpus is not None),
-        default=threads if names and not gpus else 1,
+        default=threads if models and not gpus else 1,
     )
     memory = max((t.memory_gib for t in tables if t.memory_gib is not None), default=0)
     return Needs(cpus, gpus, round(memory * GIB))
+
+
+def _find_models(settings: Settings, cell: Cell) -> list[LLMConfig | EncoderConfig]:
+    """The cell's LLM and encoder, and the models that its method's options name."""
+    models = [*cell.config.named_models()]
+    if cell.llm is not None:
+        models.append(settings.llm(cell.llm))
+    if cell.encoder is not None:
+        models.append(settings.encoder(cell.encoder))
+    return models
+
+
+def _computes_on_gpu(config: LLMConfig | EncoderConfig, has_gpus: bool) -> bool:
+    if isinstance(config, LLMConfig) and config.endpoint is not None:  # it computes elsewhere
+        return False
+    return config.device.startswith("cuda") or (config.device == "auto" and has_gpus)

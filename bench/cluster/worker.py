@@ -114,7 +114,7 @@ class Worker:
         from bench.grid import plan
         from bench.models import Models
 
-        set_threads(threads)
+        self._threads = threads
         for token in job.tokens:
             _require_shared(token)
             store.require_writable(token.parent)
@@ -139,6 +139,7 @@ class Worker:
         Args:
             again: another worker was lost while it ran this cell, and may not have ended yet.
         """
+        set_threads(self._threads)
         cell = self._cells[index]
         self._reporter.start_cell(cell.title)
         deadline = monotonic() + (LINGER if again else 0)

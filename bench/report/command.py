@@ -5,28 +5,11 @@ from typing import Annotated
 
 import typer
 
+from bench.cli_options import Methods, Set, Suite, Tasks, UnequalTerms
 from bench.output import echo
 from bench.settings_cli import CONFIG, Config
 from tasks.common.errors import ConfigError
 
-Suite = Annotated[
-    str | None,
-    typer.Argument(help="A suite (see `bench list suites`); the default one if omitted."),
-]
-Methods = Annotated[
-    list[str],
-    typer.Option("-m", "--method", help="Only this method, of the suite or not (repeatable)."),
-]
-Tasks = Annotated[list[str], typer.Option("-t", "--task", help="Only this task (repeatable).")]
-Set = Annotated[
-    list[str], typer.Option("--set", help="Override a key, e.g. methods.bm25.k=2 or seeds=[0,1].")
-]
-UnequalTerms = Annotated[
-    bool,
-    typer.Option(
-        "--unequal-terms", help="Also show cells in which an LLM ran under other terms, and say so."
-    ),
-]
 KIND_HELP = (
     "forest, pareto, dial or cold-start; if omitted, the dial where the suite has several data "
     "sources, else the forest plot."

@@ -1,8 +1,19 @@
 """What a cell with a certain model takes of a node; nothing of it changes a result's key."""
 
-from pydantic import BaseModel, Field, PositiveFloat, PositiveInt
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, Field, PositiveFloat, PositiveInt
 
 from methods.models.config import FrozenConfig
+
+
+def _check_share(gpus: float) -> float:
+    if gpus > 1 and not gpus.is_integer():
+        raise ValueError("more than one GPU must be a whole number of them")
+    return gpus
+
+
+GPUs = Annotated[float, Field(ge=0, allow_inf_nan=False), AfterValidator(_check_share)]
 
 
 class NeedsSettings(FrozenConfig, BaseModel):
@@ -17,5 +28,5 @@ class NeedsSettings(FrozenConfig, BaseModel):
     """
 
     cpus: PositiveInt | None = None
-    gpus: float | None = Field(None, ge=0, allow_inf_nan=False)
+    gpus: GPUs | None = None
     memory_gib: PositiveFloat | None = None

@@ -34,7 +34,7 @@ def fill_instant(instant: Instant) -> Instant:
 def find_ties(instants: Iterable[Instant]) -> set[Instant]:
     """Those that another one neither precedes nor follows, as far as both are known.
 
-    Equal ones, and 2014 and 2014-07: which of these came first can't be told. () is never tied.
+    Equal ones are, and so are 2014 and 2014-07, whose order is unknown. () is never tied.
     """
     counts = Counter(instant for instant in instants if instant)
     tied = {instant for instant, count in counts.items() if count > 1}

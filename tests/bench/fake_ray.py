@@ -26,14 +26,16 @@ class FakeRay:
     """A cluster of these nodes.
 
     Args:
-        deadly: index of a cell → how many workers it ends; "start" → how many end at the start.
+        deadly: index of a cell → how many workers it ends.
+        stillborn: which workers end at their start, counted from 0.
         vanishing: with its first lost worker, the cluster loses all nodes.
     """
 
     exceptions = SimpleNamespace(RayError=RayError, RayTaskError=RayTaskError)
 
-    def __init__(self, *nodes, deadly=(), vanishing=False):
+    def __init__(self, *nodes, deadly=(), stillborn=(), vanishing=False):
         self.resources, self.deadly, self.vanishing = list(nodes), dict(deadly), vanishing
+        self.stillborn, self.started = stillborn, 0
         self.options, self.killed, self.ran, self.asked = [], [], [], 0
 
     @contextmanager
@@ -58,16 +60,23 @@ class FakeRay:
         return found[:1], found[1:]
 
     def get(self, answer):
-        dying = answer.arguments[0] if answer.name == "run" else answer.name
-        if self.deadly.get(dying, 0):
-            self.deadly[dying] -= 1
+        if self._ends(answer):
             if self.vanishing:
                 self.resources.clear()
             raise RayError("The actor died.\nIts process has ended.")
         self.asked += answer.name == "describe"
         if answer.name == "run":
-            self.ran.append(dying)
+            self.ran.append(answer.arguments[0])
         return getattr(answer.actor, answer.name)(*answer.arguments, **answer.options)
+
+    def _ends(self, answer):
+        if answer.name == "start":
+            self.started += 1
+            return self.started - 1 in self.stillborn
+        if answer.name != "run" or not self.deadly.get(answer.arguments[0], 0):
+            return False
+        self.deadly[answer.arguments[0]] -= 1
+        return True
 
     def kill(self, actor):
         self.killed.append(actor)

@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from bench import store
+from bench.announcing import announce
 from bench.cluster import connection, driver, engine, worker
 from bench.cluster.connection import ClusterError
 from bench.cluster.driver import Driver, Row
@@ -18,6 +19,7 @@ from bench.cluster.worker import Fault, Job, Worker, digest_cells
 from bench.engine import run_grid
 from bench.grid import plan
 from bench.locks import lock_cell
+from bench.progress import Doing
 from tasks.common.errors import ConfigError, StorageError
 from tests.bench.fake_ray import FakeRay
 
@@ -39,6 +41,7 @@ def on_ray(project, monkeypatch):
             plan(settings),
             console,
             lambda _: None,
+            log=project.root / "log",
             engine=partial(run, address=None),
         )
         return {outcome.cell.variant: outcome for outcome in outcomes}, console.export_text()
@@ -56,6 +59,15 @@ def test_cells_are_stored_as_processes_of_this_machine_store_them(project, on_ra
     project.run()
     assert project.stored() == stored
     assert not list(project.runs.glob(".shared-*"))
+    log = (project.root / "log").read_text()
+    for line in (
+        "Ray: 2 nodes, room for 2 workers of 1 CPU",
+        f"worker 2 has started on {socket.gethostname()}",
+        "worker 1: LaMP-3 · mean-score · seed 0  starting",
+        "done  LaMP-3 · mean-score · seed 0",
+        "ended",
+    ):
+        assert log.count(f"  {line}\n") == 1
 
 
 def test_workers_are_asked_what_they_do_at_intervals_only(project, on_ray, monkeypatch):
@@ -73,6 +85,8 @@ def test_a_cell_is_run_again_when_its_worker_is_lost(project, on_ray):
     outcomes, printed = on_ray(ray)
     assert {outcome.state for outcome in outcomes.values()} == {"done"}
     assert printed.count("lost  LaMP-3 · mean-score · seed 0  its worker on ") == 2
+    where = f"worker 1 on {socket.gethostname()} was lost: LaMP-3 · mean-score · seed 0: The actor"
+    assert (project.root / "log").read_text().count(where) == 2
     assert sorted(ray.ran) == [0, 1]
     assert len(ray.options) == len(ray.killed) == 3
 
@@ -97,7 +111,17 @@ def test_without_a_node_left_the_run_ends(project, on_ray):
 def test_workers_that_end_before_they_begin_end_the_run(project, on_ray):
     project.suite("mean-score")
     with pytest.raises(ClusterError, match="workers end before they run a cell"):
-        on_ray(FakeRay(NODE, deadly={"start": 3}))
+        on_ray(FakeRay(NODE, stillborn={0, 1, 2}))
+
+
+def test_a_worker_that_never_begins_is_given_up_where_another_works(project, on_ray):
+    """One faulty node doesn't end the run."""
+    project.suite("mean-score", "median-score")
+    ray = FakeRay(NODE, NODE, stillborn={0, 2, 3})
+    outcomes, printed = on_ray(ray)
+    assert {outcome.state for outcome in outcomes.values()} == {"done"}
+    assert printed.count("lost  starting  its worker has ended") == 3
+    assert len(ray.options) == 4
 
 
 def test_a_failed_cell_and_a_full_disk_are_what_they_are_elsewhere(project, on_ray):
@@ -152,11 +176,12 @@ def test_a_worker_keeps_to_the_llm_that_it_holds():
     """Then come cells of another LLM, and last those whose fit another worker is computing."""
     llms, fits = ["a", "b", "a", None, "a"], ["0", "1", "2", "3", "busy"]
     cells = [
-        SimpleNamespace(fit_key=fit, depends_on=SimpleNamespace(llm=llm))
+        SimpleNamespace(title=fit, fit_key=fit, depends_on=SimpleNamespace(llm=llm))
         for llm, fit in zip(llms, fits, strict=True)
     ]
     ray = SimpleNamespace(remote=lambda **_: lambda cls: cls)
-    sharing = Driver(ray, SimpleNamespace(cells=cells), set(range(5)), None, None, None, None)
+    bars = SimpleNamespace(show=lambda *_: None)
+    sharing = Driver(ray, SimpleNamespace(cells=cells), set(range(5)), None, bars, None, None)
     answers = SimpleNamespace(run=SimpleNamespace(remote=lambda *_, **__: object()))
     row = Row(0, Needs(), order=[0, 1, 2, 3, 4], worker=answers)
     sharing._rows = [row, Row(1, Needs(), [], cell=4)]
@@ -166,6 +191,34 @@ def test_a_worker_keeps_to_the_llm_that_it_holds():
         sharing._give(row)
         given.append(row.cell)
     assert given == [0, 2, 3, 1, 4]
+
+
+def test_what_a_worker_did_before_its_cell_is_not_shown_as_the_cells():
+    """The answer may come after the worker was given the next cell."""
+    shown, titles = [], ["a", "b"]
+    bars = SimpleNamespace(show=lambda number, doing: shown.append(doing.title))
+    grid = SimpleNamespace(
+        cells=[
+            SimpleNamespace(title=title, fit_key=title, depends_on=SimpleNamespace(llm=None))
+            for title in titles
+        ]
+    )
+    ray = SimpleNamespace(remote=lambda **_: lambda cls: cls)
+    sharing = Driver(ray, grid, set(), None, bars, None, None)
+    for cell, did in ((None, ""), (1, "a"), (1, ""), (1, "b"), (None, "b")):
+        sharing._on_doing(Row(0, Needs(), [], cell=cell), Doing(did))
+    assert shown == ["", "b"]
+
+
+def test_before_a_run_the_time_is_that_of_one_worker(project):
+    """How many there are is known once the cluster is."""
+    project.suite("mean-score", "median-score", more="workers = 2")
+    settings = project.load()
+    grid = plan(settings)
+    expected = {cell.title: 60.0 for cell in grid.cells}
+    console = Console(record=True, file=(project.root / "printed").open("w"), width=200)
+    announce(settings, grid, expected, console, elsewhere=True)
+    assert "0 failed, 2 left; about 2 min left for one worker\n" in console.export_text()
 
 
 def test_room_is_what_a_node_has_divided_by_needs():
@@ -207,6 +260,16 @@ def test_needs_follow_models_devices_and_settings(project):
             needs(override, gpus=1)
     with pytest.raises(ConfigError, match=r"\[needs.t6\] names no LLM"):
         project.load("needs.t6.cpus=1")
+    with pytest.raises(ConfigError, match="must be a whole number"):
+        project.load("needs.t5.gpus=1.5")
+
+
+def test_models_that_options_name_are_needed_too(project):
+    project.suite("pag")
+    named = f'methods.pag.summarizer={{ model="{project.load().llm("t5").model}", device="auto" }}'
+    settings = project.load(named)
+    node = {"CPU": 8.0, "GPU": 1.0}
+    assert find_needs(plan(settings).cells, settings, 4, [node]) == [Needs(1, gpus=1)]
 
 
 def test_what_is_wrong_with_the_command_is_said_at_once(project, bench, monkeypatch):

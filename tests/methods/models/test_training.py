@@ -1,5 +1,3 @@
-import json
-
 import pytest
 import torch
 from torch import nn
@@ -9,66 +7,20 @@ from methods.models.training import TrainingData, bucket_by_length, train_module
 from tasks.common.errors import ConfigError, ModelError
 from tasks.common.progress import Progress
 from tasks.common.seeds import Seeds
-
-SEEDS = Seeds.root("test")
-CONFIG = TrainingConfig(learning_rate=0.05, batch_size=8, epochs=3, checkpoint_minutes=1e-9)
+from tests.methods.models.training_net import (
+    CONFIG,
+    SEEDS,
+    Net,
+    assert_same,
+    data_for,
+    fit,
+    weights,
+)
 
 
 @pytest.fixture(autouse=True)
 def one_thread():
     torch.set_num_threads(1)
-
-
-class Net(nn.Module):
-    """Predicts one of 3 tokens at each of 1 to 4 positions of a row, with dropout in two places."""
-
-    def __init__(self, dropout=0.0):
-        super().__init__()
-        torch.manual_seed(0)
-        self.layers = nn.Sequential(
-            nn.Linear(5, 8), nn.GELU(), nn.Dropout(dropout), nn.Linear(8, 3)
-        )
-        self.inputs = nn.Dropout(dropout)
-        self.frozen = nn.Linear(3, 3).requires_grad_(False)
-
-
-def data_for(net, *, rows=30, calls=None, stop_after=None, poison=None):
-    random = torch.Generator().manual_seed(1)
-    inputs = torch.randn(rows, 4, 5, generator=random)
-    targets = inputs[..., :3].argmax(-1)
-    lengths = [1 + row % 4 for row in range(rows)]
-
-    def nll(indices, epoch):
-        if calls is not None:
-            calls.append((list(indices), epoch))
-            if stop_after is not None and len(calls) > stop_after:
-                raise KeyboardInterrupt
-        logits = net.layers(net.inputs(inputs[list(indices)]))
-        loss = nn.functional.cross_entropy(
-            logits.flatten(0, 1), targets[list(indices)].flatten(), reduction="none"
-        ).view(-1, 4)
-        mask = torch.arange(4) < torch.tensor([lengths[row] for row in indices])[:, None]
-        if poison in indices:
-            loss = loss * float("nan")
-        return (loss * mask).sum(1), mask.sum(1)
-
-    return TrainingData([f"q{row}" for row in range(rows)], lengths, nll)
-
-
-def fit(net, folder, config=CONFIG, *, data=None, dev=None, identity="llm", seeds=SEEDS):
-    return train_module(
-        net, data or data_for(net), config, seeds=seeds, identity=identity,
-        checkpoint=folder, progress=Progress(), dev=dev,
-    )  # fmt: skip
-
-
-def weights(net):
-    return {name: value.clone() for name, value in net.state_dict().items()}
-
-
-def assert_same(first, second):
-    for name, value in first.items():
-        assert torch.equal(value, second[name]), name
 
 
 def test_a_submodule_may_have_a_learning_rate_of_its_own(tmp_path):
@@ -168,69 +120,6 @@ def test_micro_batches_change_nothing(tmp_path, micro):
         data=double(parts),
     )  # fmt: skip
     torch.testing.assert_close(whole.state_dict(), parts.state_dict(), rtol=1e-9, atol=1e-9)
-
-
-@pytest.mark.parametrize("stop_after", [1, 5, 6, 11])
-def test_killed_anywhere_and_resumed_ends_with_the_same_bits(tmp_path, stop_after):
-    straight = Net(dropout=0.3)
-    expected = fit(straight, tmp_path / "straight")
-    killed = Net(dropout=0.3)
-    with pytest.raises(KeyboardInterrupt):
-        fit(killed, tmp_path / "c", data=data_for(killed, calls=[], stop_after=stop_after))
-    torch.rand(7)  # what ran in between must not matter
-    calls, resumed = [], Net(dropout=0.3)
-    with torch.no_grad():
-        resumed.layers[0].weight.zero_()
-    report = fit(resumed, tmp_path / "c", data=data_for(resumed, calls=calls))
-    assert_same(straight.state_dict(), resumed.state_dict())
-    assert report == expected
-    assert len(calls) == 12 - stop_after
-
-
-def test_a_half_written_checkpoint_is_ignored(tmp_path):
-    net = Net()
-    fit(net, tmp_path)
-    (tmp_path / ".part").mkdir()
-    (tmp_path / ".part" / "state.json").write_text("{")
-    calls, again = [], Net()
-    fit(again, tmp_path, data=data_for(again, calls=calls))
-    assert calls == []
-    assert_same(net.state_dict(), again.state_dict())
-    assert [path.name for path in tmp_path.glob("step-*")] == ["step-000000012"]
-
-
-def test_checkpoints_of_another_training_are_refused(tmp_path):
-    fit(Net(), tmp_path)
-    with pytest.raises(
-        ModelError, match=r"step-0+12: the checkpoint can't be resumed \(it belongs to ano"
-    ):
-        fit(Net(), tmp_path, identity="another llm")
-
-
-@pytest.mark.parametrize("name", ["trained.safetensors", "optimizer.pt", "state.json"])
-def test_a_damaged_checkpoint_is_set_aside_before_any_of_it_is_loaded(tmp_path, name):
-    """One bit is flipped: all three may still load, and train on to other weights."""
-    net = Net()
-    fit(net, tmp_path)
-    saved = next(tmp_path.glob("step-*"))
-    data = bytearray((saved / name).read_bytes())
-    data[-100] ^= 1
-    (saved / name).write_bytes(data)
-    again = Net()
-    with pytest.warns(UserWarning, match=rf"{name}: is damaged.*training starts from the start"):
-        fit(again, tmp_path)
-    assert_same(net.state_dict(), again.state_dict())
-    assert saved.with_name(f"{saved.name}.damaged").is_dir()
-
-
-def test_checkpoints_hold_no_pickled_code(tmp_path):
-    fit(Net(), tmp_path)
-    folder = next(tmp_path.glob("step-*"))
-    torch.load(folder / "optimizer.pt", weights_only=True)
-    assert sorted(path.name for path in folder.iterdir()) == [
-        ".sha256", "optimizer.pt", "state.json", "trained.safetensors",
-    ]  # fmt: skip
-    assert json.loads((folder / "state.json").read_text())["step"] == 12
 
 
 def test_the_seed_decides_and_nothing_else(tmp_path):
@@ -381,23 +270,3 @@ def test_bf16_keeps_float32_weights(tmp_path):
     report = fit(net, tmp_path, config)
     assert net.layers[0].weight.dtype == torch.float32
     assert report.curve[-1]["loss"] < report.curve[0]["loss"]
-
-
-def test_progress_starts_where_the_checkpoint_ended(tmp_path):
-    seen = []
-
-    class Watch(Progress):
-        def start(self, what, total):
-            seen.append((what, total))
-
-        def advance(self, steps=1):
-            seen.append(steps)
-
-    net = Net()
-    with pytest.raises(KeyboardInterrupt):
-        fit(net, tmp_path, data=data_for(net, calls=[], stop_after=9))
-    train_module(
-        net, data_for(net), CONFIG, seeds=SEEDS, identity="llm", checkpoint=tmp_path,
-        progress=Watch(),
-    )  # fmt: skip
-    assert seen == [("training", 12), 9, 1, 1, 1]
