@@ -13,8 +13,10 @@ from tasks.common.errors import BenchError, ConfigError
 CONNECT_SECONDS = 5.0
 OBJECTS = 80 << 20
 """Bytes of Ray's object store: only messages pass through it."""
-ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-"""Without it, Ray replaces the loopback address by the machine's own and listens to the network."""
+ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_worker_niceness": "0"}
+"""Of a Ray on this machine alone. Without the first, Ray replaces the loopback address by the
+machine's own and listens to the network; without the second, it runs workers at nice 15.
+"""
 JOINING = {"RAY_NUM_REDIS_GET_RETRIES": "1"}
 """Attempts of 40 s to reach the cluster's head, where something else listens at its address."""
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0"}

@@ -114,6 +114,7 @@ def main() -> None:
     given = parser.parse_args()
     os.environ |= {"OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0"}
     os.environ |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # listens on loopback alone
+    os.environ |= {"RAY_worker_niceness": "0"}  # as processes of this machine
     with tempfile.TemporaryDirectory() as root:
         runs = {}
         for name, methods, shares in (
