@@ -129,6 +129,13 @@ class Project:
         settings = self.load(*overrides, suite=suite)
         return run_grid(settings, plan(settings, suite), Console(quiet=True), lambda _: None)
 
+    def start_over(self) -> None:
+        """Put the results aside, and what cells share: then all is computed again."""
+        aside = self.root / "aside"
+        aside.mkdir()
+        for folder in (self.runs, self.root / "cache"):
+            folder.rename(aside / folder.name)
+
     def stored(self) -> dict[str, bytes]:
         """Path → bytes of every stored file of the runs, without records (they carry times)."""
         return {

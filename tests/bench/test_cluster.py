@@ -55,11 +55,11 @@ def test_cells_are_stored_as_processes_of_this_machine_store_them(project, on_ra
     assert {outcome.state for outcome in outcomes.values()} == {"done"}
     assert "ray  2 nodes, room for 2 workers of 1 CPU" in printed
     stored = project.stored()
-    (project.runs / "s").rename(project.root / "aside")
+    log = (project.root / "log").read_text()
+    project.start_over()
     project.run()
     assert project.stored() == stored
     assert not list(project.runs.glob(".shared-*"))
-    log = (project.root / "log").read_text()
     for line in (
         "Ray: 2 nodes, room for 2 workers of 1 CPU",
         f"worker 2 has started on {socket.gethostname()}",
