@@ -11,6 +11,7 @@ import typer
 from bench.cli_options import Format, Methods, Set, Suite, Tasks, UnequalTerms
 from bench.compare_cli import compare
 from bench.data_cli import app as data_app
+from bench.judge_cli import judge
 from bench.output import (
     echo,
     echo_error,
@@ -47,6 +48,7 @@ app.command()(plot)
 app.command()(compare)
 app.command()(texts)
 app.command()(attribution)
+app.command()(judge)
 for command in (verify, remove, archive, submission):
     app.command()(command)
 
