@@ -12,6 +12,7 @@ from bench.cli_options import Format, Methods, Set, Suite, Tasks, UnequalTerms
 from bench.cluster.options import Address, Engine, EngineOption, choose_engine
 from bench.compare_cli import compare
 from bench.data_cli import app as data_app
+from bench.judge_cli import judge
 from bench.output import (
     echo,
     echo_error,
@@ -48,6 +49,7 @@ app.command()(plot)
 app.command()(compare)
 app.command()(texts)
 app.command()(attribution)
+app.command()(judge)
 for command in (verify, remove, archive, submission):
     app.command()(command)
 

@@ -229,9 +229,11 @@ def make_sample(cache: Path, seed: int) -> Path:
     Raises StorageError where the cache can't be written.
     """
     from methods.cache.folders import make_once
+    from tasks.sample.grammars import GRAMMARS
     from tasks.sample.writer import VERSION, write_sample
 
-    folder = cache / f"sample-{VERSION}-{seed}"
+    # A cache of before a task was added holds the same files for all others, and none for it.
+    folder = cache / f"sample-{VERSION}-{seed}-{len(GRAMMARS)}"
     return make_once(folder, lambda part: write_sample(part, seed=seed), made_alike=True)
 
 

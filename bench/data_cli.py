@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from bench.git_cli import git
+from bench.lamp_qa_cli import lamp_qa
 from bench.longlamp_cli import longlamp
 from bench.output import echo
 from bench.preview_cli import preview
@@ -25,6 +26,7 @@ app.command()(preview)
 
 app.command(no_args_is_help=True)(git)
 app.command(no_args_is_help=True)(longlamp)
+app.command("lamp-qa", no_args_is_help=True)(lamp_qa)
 
 SplitName = Literal["user", "time"]
 Tasks = Annotated[
@@ -75,12 +77,13 @@ def _require_new(root: Path) -> None:
 
 
 def _find_tasks(root: Path, split: SplitName) -> list[str]:
-    """All registered tasks, but LongLaMP's only where `root` holds their folders."""
-    from tasks import TASKS
+    """All registered tasks, but LongLaMP's and LaMP-QA's only where `root` holds them."""
+    from tasks import TASKS, lamp_qa, longlamp
     from tasks.common.paths import expand_home
-    from tasks.longlamp import ALL
 
-    folders = {task.name: expand_home(root) / split / task.folder for task in ALL}
+    folders = {
+        task.name: expand_home(root) / split / task.folder for task in (*longlamp.ALL, *lamp_qa.ALL)
+    }
     return [name for name in TASKS.names() if name not in folders or folders[name].exists()]
 
 
@@ -213,7 +216,7 @@ def sample(
     root: Annotated[Path, typer.Argument(help="The folder to write to.")],
     seed: Annotated[int, typer.Option(help="The seed; another seed generates other users.")] = 0,
 ) -> None:
-    """Write a small generated sample of all tasks of LaMP and LongLaMP, in the official layout."""
+    """Write a small generated sample of all tasks, in LaMP's official layout."""
     from tasks.sample.writer import write_sample
 
     _require_new(root)

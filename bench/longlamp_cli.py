@@ -15,7 +15,8 @@ def longlamp(
     out: Annotated[Path, typer.Option(help="The folder to write; it must not exist yet.")],
 ) -> None:
     """Convert LongLaMP's files, as the Hugging Face Hub has them, into LaMP's layout."""
-    from tasks.data.longlamp import PROVENANCE, convert_longlamp
+    from tasks.data.authors_files import PROVENANCE
+    from tasks.data.longlamp import convert_longlamp
 
     converted = convert_longlamp(folder, out)
     for found in converted:

@@ -7,6 +7,7 @@
     weights.jsonl       what a method that weighs histories gave their items, see bench.weights
     submission.json     instead of scores, where the set has no golds: the leaderboard's format
     model/              what the method learned, if anything
+    judged/             what judges said of the answers (`bench judge`), see bench.judging.judge
 …/<seed>-<key>.error.txt   instead of the folder, where the cell failed; never read as a result
 
 cell.json and scores.json end in a checksum of their own. Whatever is read is compared with its

@@ -11,6 +11,8 @@ from tasks.common.files import sha256_of
 from tasks.common.sealed import unseal
 
 R = TypeVar("R", bound=BaseModel)
+JUDGED = "judged"
+"""The folder of a cell that holds what judges said of its answers (`bench.judging`)."""
 _PREDICTION = TypeAdapter(Prediction)
 
 
@@ -64,11 +66,14 @@ def read_bytes(path: Path, hint: str) -> bytes:
 
 
 def digest_files(folder: Path, leave_out: frozenset[str]) -> dict[str, str]:
-    """Path within `folder` → SHA-256 of every file below it, without those at the top so named."""
+    """Path within `folder` → SHA-256 of every file below it, without those at the top so named.
+
+    Without what judges said, too: that is added later, and each line has a checksum of its own.
+    """
     found = {
         path.relative_to(folder).as_posix(): path
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.relative_to(folder).parts[0] != JUDGED
     }
     return {name: sha256_of(path) for name, path in found.items() if name not in leave_out}
 

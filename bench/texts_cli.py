@@ -39,7 +39,7 @@ def texts(
 
     settings = load_settings(config, set, suite)
     grid = plan(settings, suite, methods=method, tasks=task)
-    _show(build_texts(settings, grid, allow_unequal=unequal_terms), format, out)
+    show_table(build_texts(settings, grid, allow_unequal=unequal_terms), format, out)
 
 
 def attribution(
@@ -72,10 +72,11 @@ def attribution(
     settings = load_settings(config, set, suite)
     grid = plan(settings, suite, methods=method, tasks=task)
     table = build_attribution(settings, grid, distractors=distractors, allow_unequal=unequal_terms)
-    _show(table, format, out)
+    show_table(table, format, out)
 
 
-def _show(table: "TextTable", format: Format, out: Path | None) -> None:
+def show_table(table: "TextTable", format: Format, out: Path | None) -> None:
+    """Print an analysis of texts in a format, or write it to a file."""
     from bench import render
     from bench import texts as analysis
 

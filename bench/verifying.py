@@ -14,7 +14,8 @@ from bench.grid import Cell, Grid
 from bench.records import CellRecord, CellScores
 from bench.scoring import read_whole, score_cell
 from bench.settings import Settings
-from bench.stored_files import digest_files
+from bench.stored_files import JUDGED, digest_files
+from methods.cache.journal import count_damaged
 from tasks import Dataset, Prediction
 from tasks.common.errors import StorageError
 
@@ -81,6 +82,11 @@ def _verify_files(folder: Path, record: CellRecord, count: Count) -> Iterator[Fi
         problem = "was stored without checksums; `bench score` adds them"
         yield Finding(folder / store.RECORD, problem)
         return
+    for path in sorted((folder / JUDGED).glob("*.jsonl")):
+        count.files += 1
+        if damaged := count_damaged(path):
+            problem = f"holds {damaged} damaged lines; `bench judge` asks for them again"
+            yield Finding(path, problem)
     found = digest_files(folder, leave_out=store.SEALED)
     count.files += len(found) + len(store.SEALED)
     for name in sorted(found.keys() | record.files.keys()):

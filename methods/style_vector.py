@@ -58,6 +58,7 @@ class StyleVector(PromptMethod[StyleVectorConfig]):
 
     name = "style-vector"
     seeded = False
+    learns_answers = True
 
     def __init__(self, config: StyleVectorConfig, runtime: "Runtime") -> None:
         super().__init__(config, runtime)

@@ -44,6 +44,8 @@ class Task(ABC):
             says so.
         max_new_tokens: the longest answer, in tokens.
         response_in_text: whether a behaviour's text already contains its response, as in LaMP-4.
+        gold_is_answer: whether a gold is an answer, which an LLM can be trained to give. False: it
+            says what an answer must cover (`tasks.common.rubric`), and only scorers can read it.
         history_has_labels: whether the responses in a history are labels of the task.
         words: how ROUGE, BLEU and BM25 divide texts into words: "lamp", or "unicode" for languages
             that LaMP's scripts can't read (`tasks.common.words`).
@@ -58,6 +60,7 @@ class Task(ABC):
     evaluate_modules: ClassVar[tuple[EvaluateModule, ...]] = ()
     max_new_tokens: ClassVar[int] = 128
     response_in_text: ClassVar[bool] = False
+    gold_is_answer: ClassVar[bool] = True
     history_has_labels: ClassVar[bool] = False
     words: ClassVar[WordRule] = LAMP_WORDS
 
@@ -101,6 +104,13 @@ class Task(ABC):
         if start < 0:
             return query[: len(query) * kept // max(1, len(input))]
         return query[: max(0, kept - start)]
+
+    def gold_text(self, gold: str) -> str:
+        """What people read of a gold, and what must not stand in a profile; by default, the gold.
+
+        Raises ValueError if `gold` is not a gold of this task.
+        """
+        return gold
 
     @abstractmethod
     def behavior(self, raw: Mapping[str, Any]) -> Behavior:

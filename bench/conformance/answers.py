@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from bench.conformance.subject import Check, CheckFailed, Subject
-from tasks import Example, Prediction
+from tasks import Example, Prediction, Task
 
 
 def check_predictions(subject: Subject) -> None:
@@ -17,7 +17,7 @@ def check_predictions(subject: Subject) -> None:
 def check_golds(subject: Subject) -> None:
     """Golds that differ from the dev set's at prediction time change no prediction."""
     golds = dict(subject.dev.golds or {})
-    watched = _WatchedGolds({id: _alter(gold, subject.task.labels) for id, gold in golds.items()})
+    watched = _WatchedGolds(_alter(golds, subject.task))
     method = subject.create()
     method.fit(subject.train, replace(subject.dev, golds=watched))
     watched.reads = 0
@@ -76,11 +76,19 @@ class _WatchedGolds(Mapping[str, str]):
         return len(self.golds)
 
 
-def _alter(gold: str, labels: Sequence[str]) -> str:
-    """Another label, or another text where the task has no labels."""
-    if gold in labels:
-        return labels[(labels.index(gold) + 1) % len(labels)]
-    return f"{gold} altered"
+def _alter(golds: Mapping[str, str], task: Task) -> dict[str, str]:
+    """Another label, or another text where the task has no labels, for each example.
+
+    Where golds are no answers, each is the next example's.
+    """
+    if not task.gold_is_answer:
+        values = list(golds.values())
+        return dict(zip(golds, [*values[1:], *values[:1]], strict=True))
+    labels = task.labels
+    return {
+        id: labels[(labels.index(gold) + 1) % len(labels)] if gold in labels else f"{gold} altered"
+        for id, gold in golds.items()
+    }
 
 
 ANSWERS: Mapping[str, Check] = {

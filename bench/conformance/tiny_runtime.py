@@ -9,6 +9,7 @@ from bench.conformance.subject import MakeRuntime
 from bench.conformance.tiny_models import tiny_encoder, tiny_t5
 from methods.core.runtime import Runtime
 from tasks import Task
+from tasks.common.rubric import Aspect, Rubric
 from tasks.common.seeds import Seeds
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def tiny_runtimes(task: Task, folder: Path) -> MakeRuntime:
             open_llm=lambda: open_tiny_llm(batch_size),
             open_encoder=open_encoder,
             bounds=_AnyBound(),
-            golds=_AnyAnswer(task.labels),
+            golds=_AnyAnswer(task.labels, gold_is_answer=task.gold_is_answer),
         )
 
     return make_runtime
@@ -69,10 +70,15 @@ class _AnyBound(dict[str, dict[str, str]]):
 
 
 class _AnyAnswer(dict[str, str]):
-    """The first label for every id; without labels, a text that differs between ids."""
+    """The first label for every id; without labels, a text that differs between ids, or a rubric
+    that asks for it.
+    """
 
-    def __init__(self, labels: Sequence[str] = ()) -> None:
-        self.labels = labels
+    def __init__(self, labels: Sequence[str] = (), *, gold_is_answer: bool = True) -> None:
+        self.labels, self.gold_is_answer = labels, gold_is_answer
 
     def __missing__(self, id: str) -> str:
-        return self.labels[0] if self.labels else f"the answer to {id}"
+        text = f"the answer to {id}"
+        if not self.gold_is_answer:
+            return Rubric("", (Aspect(text),)).dump()
+        return self.labels[0] if self.labels else text

@@ -32,6 +32,10 @@ class _Place:
     golds: Mapping[str, str]
     rows: Mapping[RowKey, RowAnswers]
 
+    def gold_text(self, id: str) -> str:
+        """What a reader sees of an example's gold; "" where there is none."""
+        return self.task().gold_text(self.golds[id]) if id in self.golds else ""
+
     @property
     def metric(self) -> str | None:
         """What single answers are scored by."""
@@ -128,7 +132,7 @@ def _describe_example(
         "id": id,
         "user": example.user_id,
         "input": clip(example.input, LONGEST_INPUT),
-        "gold": clip(place.golds.get(id, ""), LONGEST_ANSWER),
+        "gold": clip(place.gold_text(id), LONGEST_ANSWER),
         "length": len(example.history),
         "history": choose_items(example, id, {rows[key]: row for key, row in place.rows.items()}),
         "answers": answers,

@@ -40,11 +40,22 @@ def write_notes(
         yield f"not applicable to {name}: needs weights, and it is served: {rows_left_out}"
     yield from _explain_missing_tasks(columns, rows)
     yield from withheld
+    yield from _point_to_judges(grid)
     yield from _state_modules(grid, columns)
     yield from _state_cut_queries(columns, rows)
     yield from write_data_notes(grid, columns, rows)
     yield from _state_task_gaps(suite, columns, rows)
     yield from state_trust(grid)
+
+
+def _point_to_judges(grid: Grid) -> Iterator[str]:
+    """Which tasks' answers are scored elsewhere, since their golds are rubrics."""
+    names = sorted({cell.task.name for cell in grid.cells if not cell.task.gold_is_answer})
+    if names:
+        yield (
+            f"{', '.join(names)}: aspect_recall counts words of rubrics, so that it rises with an "
+            f"answer's length; `bench judge {grid.suite} --llm NAME` scores the answers"
+        )
 
 
 def _state_terms(settings: Settings, suite: Suite) -> Iterator[str]:

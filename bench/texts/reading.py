@@ -1,7 +1,8 @@
 """The stored texts of a suite's generation tasks, with the examples that they answer."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from bench.data import open_sources
 from bench.grid import Grid
@@ -30,12 +31,14 @@ class TextRow:
         by_seed: the texts of each seed, in the order of the place's examples.
         seeds: the seed of each.
         seeded: whether another seed can change them.
+        folders: of the cells, one for each seed; () for human texts.
     """
 
     key: RowKey
     by_seed: tuple[Texts, ...]
     seeds: tuple[int, ...] = (0,)
     seeded: bool = False
+    folders: tuple[Path, ...] = ()
 
     @property
     def n_failed(self) -> int:
@@ -81,10 +84,24 @@ def own_text(behavior: Behavior) -> str:
     return behavior.content if behavior.response is None else behavior.response
 
 
+def has_gold_texts(task: type[Task]) -> bool:
+    """Whether answers are free text, and golds are such texts too."""
+    return task.kind is Kind.GENERATION and task.gold_is_answer
+
+
 def read_places(
-    settings: Settings, grid: Grid, *, allow_unequal: bool = False
+    settings: Settings,
+    grid: Grid,
+    *,
+    wanted: Callable[[type[Task]], bool] = has_gold_texts,
+    kind: str = "free text as its golds are",
+    allow_unequal: bool = False,
 ) -> tuple[list[TextPlace], list[str]]:
     """The generation tasks of a grid with what is stored of them; and unequal terms, in words.
+
+    Args:
+        wanted: which tasks are meant.
+        kind: what those ask for, in words.
 
     Raises:
         ConfigError: no such task has scores; or terms are unequal, unless `allow_unequal`.
@@ -95,11 +112,14 @@ def read_places(
     unequal = check_row_terms(everything, allow=allow_unequal)
     _, suite = settings.suite(grid.suite)
     datas = open_sources(settings, suite)
+    folders: dict[tuple[str, RowKey], dict[int, Path]] = {}
+    for cell in grid.cells:
+        folders.setdefault((cell.place, RowKey.of(cell)), {})[cell.seed] = cell.folder
     places = []
     for name, stored in everything.items():
         rows = {key: row for key, row in stored.items() if row.scores}
         first = next(iter(stored.values()))
-        if not rows or first.cell.task.kind is not Kind.GENERATION:
+        if not rows or not wanted(first.cell.task):
             continue
         first = next(iter(rows.values()))
         evaluated = datas[first.cell.source].load(first.cell.task, suite.evaluate)
@@ -112,26 +132,28 @@ def read_places(
                 first.cell.task,
                 tuple(examples[id] for id in first.ids),
                 tuple(golds[id] for id in first.ids),
-                tuple(_read_row(key, row) for key, row in rows.items()),
+                tuple(_read_row(key, row, folders[name, key]) for key, row in rows.items()),
             )
         )
     if not places:
-        texts = any(cell.task.kind is Kind.GENERATION for cell in grid.cells)
+        texts = any(wanted(cell.task) for cell in grid.cells)
         raise ConfigError(
-            f"suite {grid.suite!r} has no scored cell of a task with free text"
+            f"suite {grid.suite!r} has no scored cell of a task with {kind.partition(' as ')[0]}"
             if texts
-            else f"no task of suite {grid.suite!r} asks for free text",
+            else f"no task of suite {grid.suite!r} asks for {kind}",
             hint=f"Run `bench run {grid.suite}` first" if texts else "Name another suite or task",
         )
     return places, unequal
 
 
-def _read_row(key: RowKey, row: StoredRow) -> TextRow:
+def _read_row(key: RowKey, row: StoredRow, folders: Mapping[int, Path]) -> TextRow:
     by_seed = tuple(
         tuple(None if (answer := of_seed.get(id)) is None else answer.text for id in row.ids)
         for of_seed in row.predictions
     )
-    return TextRow(key, by_seed, tuple(row.results.seeds), row.results.seeded)
+    seeds = tuple(row.results.seeds)
+    of_seeds = tuple(folders[seed] for seed in seeds)
+    return TextRow(key, by_seed, seeds, row.results.seeded, of_seeds)
 
 
 @dataclass(frozen=True)
@@ -155,6 +177,7 @@ class Scorer:
         reduce: Reduce,
         *,
         is_mean: bool = False,
+        lowest: float = 0.0,
         highest: float = 1.0,
     ) -> Sample:
         """Per-text values [n, c] of each seed, as statistics read them."""
@@ -165,7 +188,7 @@ class Scorer:
             is_mean=is_mean,
             seeds=row.seeds,
             seeded=row.seeded,
-            bounds=(0.0, highest),
+            bounds=(lowest, highest),
         )
 
     def score(

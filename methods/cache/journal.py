@@ -78,10 +78,7 @@ class Journal:
         if not self.path.exists():
             return {}
         with self._on_disk():
-            *lines, torn = self.path.read_bytes().split(b"\n")
-        found = [_parse(line) for line in lines]
-        stored = dict(pair for pair in found if pair is not None)
-        damaged = found.count(None) + bool(torn)
+            stored, damaged = _split(self.path.read_bytes())
         if damaged:
             write_text(self.path, "".join(_line(key, value) for key, value in stored.items()))
             self.damaged += damaged
@@ -110,6 +107,18 @@ class Journal:
                 hint="Free space or choose a writable cache folder, then run the same command "
                 "again; what was computed before is kept",
             ) from error
+
+
+def count_damaged(path: Path) -> int:
+    """The number of damaged lines of a journal, which `Journal` removes when it reads them."""
+    return _split(path.read_bytes())[1]
+
+
+def _split(data: bytes) -> tuple[dict[str, Any], int]:
+    """(values of all valid lines by their keys, number of damaged lines)."""
+    *lines, torn = data.split(b"\n")
+    found = [_parse(line) for line in lines]
+    return dict(pair for pair in found if pair is not None), found.count(None) + bool(torn)
 
 
 def _line(key: str, value: Any) -> str:

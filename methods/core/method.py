@@ -69,6 +69,8 @@ class Method(ABC, Generic[C]):
         seeded: False if no seed changes the predictions, so that only one seed is run. A subclass
             that draws random numbers must set it to True again.
         sees_golds: True gives its runtime the golds that it is scored on.
+        learns_answers: True if an LLM is trained to give a task's golds or the responses of
+            histories, so that it applies only where golds are answers.
         bound: True for an upper or lower bound, which no table marks as the best method.
         Config: the options' type, taken from `Method[...]`.
     """
@@ -79,6 +81,7 @@ class Method(ABC, Generic[C]):
     uses_encoder: ClassVar[bool] = False
     seeded: ClassVar[bool] = True
     sees_golds: ClassVar[bool] = False
+    learns_answers: ClassVar[bool] = False
     bound: ClassVar[bool] = False
     Config: ClassVar[type[MethodConfig]] = MethodConfig
 
@@ -99,12 +102,13 @@ class Method(ABC, Generic[C]):
         self.task = runtime.task
 
     @classmethod
-    def applicable(cls, task: type[Task]) -> bool:  # noqa: ARG003
+    def applicable(cls, task: type[Task]) -> bool:
         """Whether the method makes sense for `task`; if not, its cells are left out and listed.
 
-        Decided by the Task interface (kind, labels), never by a task's name. Default: always.
+        Decided by the Task interface (kind, labels), never by a task's name. Default: unless it
+        `learns_answers` and the task's golds are none.
         """
-        return True
+        return task.gold_is_answer or not cls.learns_answers
 
     @classmethod
     def is_personal(cls, config: C) -> bool:  # noqa: ARG003

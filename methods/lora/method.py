@@ -82,6 +82,8 @@ class LoraMethod(Method[L]):
     adapter that all users have in common, if there is one; `fit` trains it.
     """
 
+    learns_answers = True
+
     @property
     def shared_lora(self) -> LoraConfig | None:
         """Shape of the adapter that all users share; None: there is none."""

@@ -178,6 +178,11 @@ def _load(folder: Path, config: LLMConfig, key: str) -> LanguageModel:
 
 
 def _require_golds(task: Task, train: Dataset | None) -> Dataset:
+    if not task.gold_is_answer:
+        raise ConfigError(
+            f"no LLM can learn from the golds of {task.name}, which are no answers",
+            hint='Name an existing model with adapt = "none" for this task',
+        )
     if train is None or train.golds is None:
         raise ConfigError(
             f"the LLM learns from the train set of {task.name}, which is missing or has no golds",

@@ -86,6 +86,7 @@ class PrefixMethod(Method[F]):
     """
 
     uses_encoder = True
+    learns_answers = True
 
     @abstractmethod
     def build(self) -> nn.Module:

@@ -5,30 +5,29 @@ train, val and test, each in one or more Parquet files (or one of JSON or JSON L
 conversion to Parquet has a folder for each set.
 """
 
-import json
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tasks.common.errors import DataError, StorageError
-from tasks.common.files import sha256_of, write_json
-from tasks.data.document import read_json
+from tasks.common.errors import DataError
+from tasks.common.files import write_json
+from tasks.data.authors_files import (
+    PROVENANCE,
+    create_data_folder,
+    digest_sources,
+    find_sets,
+    read_rows,
+    write_set,
+)
 from tasks.data.layout import SetName, SplitName
 from tasks.longlamp import ALL, LongLaMPTask
 from tasks.templates.fields import is_missing, read_field
 
 VERSION = 1
 """Increased whenever the same files are converted into other ones."""
-PROVENANCE = "provenance.json"
 SPLITS: dict[SplitName, str] = {"user": "user", "time": "temporal"}
-SETS: dict[SetName, tuple[str, ...]] = {
-    "train": ("train",), "dev": ("val", "validation", "dev"), "test": ("test",),
-}  # fmt: skip
-"""Name of a set here → its names in the authors' files and mirrors of them."""
 RENAMED = {"input": "summary", "output": "content"}
 """What the authors' code calls the fields of a post; their files use either."""
 DATE_FIELDS = ("date", "year")
@@ -58,19 +57,12 @@ def convert_longlamp(folder: Path, out: Path) -> list[Converted]:
         DataError: no configuration is found, or a file or row is faulty.
         StorageError: `out` exists, or can't be written.
     """
-    out = out.resolve()
-    if out.exists():
-        raise StorageError(
-            "exists already", file=out, hint="Choose another folder as --out, or remove this one"
-        )
-    part = out.with_name(f".{out.name}.part")
-    try:
-        shutil.rmtree(part, ignore_errors=True)
+    with create_data_folder(out) as part:
         converted = [
             _convert_set(task(), split, set, files, part)
             for task in ALL
             for split, name in SPLITS.items()
-            for set, files in _find_sets(folder / f"{task.folder}_{name}")
+            for set, files in find_sets(folder / f"{task.folder}_{name}", WHERE)
         ]
         if not converted:
             names = ", ".join(f"{task.folder}_{name}" for task in ALL for name in SPLITS.values())
@@ -79,77 +71,26 @@ def convert_longlamp(folder: Path, out: Path) -> list[Converted]:
             )
         sets = [{**vars(found), "left_out": dict(found.left_out)} for found in converted]
         write_json(part / PROVENANCE, {"version": VERSION, "sets": sets})
-        part.replace(out)
-    except OSError as error:
-        raise StorageError(
-            f"can't be written ({error.strerror or error})",
-            file=out,
-            hint="Choose a writable folder with free space as --out",
-        ) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return converted
-
-
-def _find_sets(folder: Path) -> Iterator[tuple[SetName, list[Path]]]:
-    """The files of each set of a configuration. Raises DataError if train or dev is missing."""
-    if not folder.is_dir():
-        return
-    for set, names in SETS.items():
-        for name in names:
-            single = [folder / f"{name}{ending}" for ending in (".parquet", ".json", ".jsonl")]
-            parts = sorted([*folder.glob(f"{name}-*.parquet"), *folder.glob(f"{name}/*.parquet")])
-            files = parts or [path for path in single if path.is_file()]
-            if files:
-                yield set, files[: len(files) if files[0].suffix == ".parquet" else 1]
-                break
-        else:
-            if set != "test":
-                raise DataError(f"has no {names[0]} set", file=folder, hint=WHERE)
 
 
 def _convert_set(
     task: LongLaMPTask, split: SplitName, set: SetName, files: list[Path], root: Path
 ) -> Converted:
-    """Write questions and outputs of one set, row by row: a set may be larger than memory."""
-    try:
-        sources = {path.name: sha256_of(path) for path in files}
-    except OSError as error:
-        raise DataError(
-            f"can't be read ({error.strerror or error})",
-            file=files[0],
-            hint="Make the files of the set readable",
-        ) from error
-    done = Converted(task.name, split, set, sources)
-    folder = root / split / task.folder / set
-    folder.mkdir(parents=True)
-    with ExitStack() as stack:
-        questions, outputs = (
-            stack.enter_context((folder / f"{set}_{kind}.json").open("w", encoding="utf-8"))
-            for kind in ("questions", "outputs")
-        )
-        outputs.write(json.dumps({"task": task.official_name()})[:-1] + ', "golds": [')
-        questions.write("[")
-        for path, number, row in _read_rows(files):
-            question, gold = _convert_row(task, row, done, path, number)
-            id = {"id": f"{set}-{done.queries}"}
-            joint = ",\n" if done.queries else ""
-            questions.write(joint + json.dumps(id | question, ensure_ascii=False))
-            outputs.write(joint + json.dumps(id | {"output": gold}, ensure_ascii=False))
-            done.queries += 1
-        questions.write("]\n")
-        outputs.write("]}\n")
-    if not done.queries:
-        raise DataError("holds no rows", file=files[0], hint=WHERE)
+    done = Converted(task.name, split, set, digest_sources(files))
+
+    def convert() -> Iterator[tuple[dict[str, Any], str]]:
+        for path, number, row in read_rows(files, WHERE):
+            yield _convert_row(task, row, done, path, number)
+
+    done.queries = write_set(root / split / task.folder / set, set, task, convert())
     return done
 
 
 def _convert_row(
-    task: LongLaMPTask, row: Any, done: Converted, path: Path, number: int
+    task: LongLaMPTask, row: Mapping[str, Any], done: Converted, path: Path, number: int
 ) -> tuple[dict[str, Any], str]:
     """(question without its id, gold); raises DataError, which names the row."""
-    if not isinstance(row, Mapping):
-        raise DataError(f"row {number} is no object", file=path, hint=WHERE)
     try:
         user = read_field(row, task.owner_field, numbers=True)
         input, gold = read_field(row, "input"), read_field(row, "output")
@@ -200,44 +141,3 @@ def _convert_item(
         if not is_missing(item.get(name)):
             return {**texts, "date": read_field(item, name, numbers=True)}
     return texts
-
-
-def _read_rows(files: list[Path]) -> Iterator[tuple[Path, int, Any]]:
-    """(file, number of the row, counted from 1, row) of every row, in the files' order."""
-    for path in files:
-        read = {".parquet": _read_parquet, ".jsonl": _read_lines, ".json": _read_list}[path.suffix]
-        for number, row in enumerate(read(path), 1):
-            yield path, number, row
-
-
-def _read_parquet(path: Path) -> Iterator[Any]:
-    try:
-        from pyarrow import ArrowException
-        from pyarrow.parquet import ParquetFile
-    except ImportError as error:
-        raise DataError(
-            "can't be read without pyarrow", file=path, hint="Run `pip install pyarrow`"
-        ) from error
-    try:
-        for batch in ParquetFile(path).iter_batches(batch_size=64):
-            yield from batch.to_pylist()
-    except (ArrowException, OSError, ValueError) as error:
-        raise DataError(f"can't be read as Parquet ({error})", file=path, hint=WHERE) from error
-
-
-def _read_lines(path: Path) -> Iterator[Any]:
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                yield json.loads(line)
-            except ValueError as error:  # or not UTF-8
-                raise DataError(
-                    f"line {number} is not JSON ({error})", file=path, hint=WHERE
-                ) from error
-
-
-def _read_list(path: Path) -> Iterator[Any]:
-    rows = read_json(path, official=False).value
-    if not isinstance(rows, list):
-        raise DataError("is not a list of rows", file=path, hint=WHERE)
-    yield from rows

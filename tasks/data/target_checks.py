@@ -18,7 +18,7 @@ LONG = 3
 
 def check_targets(task: Task, dataset: Dataset) -> Iterator[Finding]:
     """Findings about golds, or texts that are asked about, which are given away."""
-    golds = dataset.golds or {}
+    golds = {id: task.gold_text(gold) for id, gold in (dataset.golds or {}).items()}
     generates = task.kind is Kind.GENERATION
     in_query = _find_golds_in_queries(dataset, golds)
     if not generates:

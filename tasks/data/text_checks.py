@@ -24,7 +24,9 @@ WORDS = 5
 
 def check_texts(task: Task, dataset: Dataset) -> Iterator[Finding]:
     """Findings about texts within one set."""
-    golds = dict(dataset.golds or {}) if task.kind is Kind.GENERATION else {}
+    generates = task.kind is Kind.GENERATION
+    texts = (dataset.golds or {}).items() if generates else ()
+    golds = {id: task.gold_text(gold) for id, gold in texts}
     examples = dataset.examples
     counted: list[tuple[Severity, str, str, list[str]]] = [
         (

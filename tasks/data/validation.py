@@ -57,6 +57,10 @@ def read_golds(document: Document, task: Task) -> dict[str, str]:
             raise document.error(
                 f"unknown label {shorten(gold)}; {task.name} has {', '.join(task.labels)}", id=id
             )
+        try:
+            task.gold_text(label)
+        except ValueError as error:
+            raise document.error(str(error), id=id) from error
         golds[id] = label
     return golds
 

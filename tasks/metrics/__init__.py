@@ -15,18 +15,22 @@ from tasks.metrics.generation import Bleu, ChrF, Meteor, Rouge
 from tasks.metrics.metric import Metric
 from tasks.metrics.modules import ModuleMetric
 from tasks.metrics.ordinal import MeanAbsoluteError, RootMeanSquaredError
+from tasks.metrics.rubric import AspectRecall
 from tasks.scoring import DEFAULT_SCORING, EVALUATE, EvaluateModule, Scoring
 from tasks.task import Kind, Task
 
 CLASSIFICATION = ("accuracy", "f1")
 ORDINAL = (*CLASSIFICATION, "mae", "rmse")
+RUBRIC = ("aspect_recall",)
 GENERATION = ("rouge1", "rouge2", "rougeL", "bleu", "chrf", "meteor")
 
 __all__ = ["Metric", "choose", "create", "find_rules", "find_withheld", "names"]
 
 
 def names(task: Task | type[Task]) -> tuple[str, ...]:
-    """The names of the metrics for the task's kind of answer."""
+    """The names of the metrics for the task's kind of answer and of gold."""
+    if not task.gold_is_answer:
+        return RUBRIC
     return {
         Kind.CLASSIFICATION: CLASSIFICATION,
         Kind.ORDINAL: ORDINAL,
@@ -93,6 +97,7 @@ def create(name: str, task: Task, scoring: Scoring = DEFAULT_SCORING) -> Metric:
         "bleu": lambda: Bleu(task.words),
         "chrf": ChrF,
         "meteor": Meteor,
+        "aspect_recall": AspectRecall,
     }
     return factories[name]() if name in factories else Rouge(name, scoring.aggregator, task.words)
 

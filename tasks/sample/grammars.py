@@ -1,4 +1,4 @@
-"""The grammars of the sample: one for each task of LaMP and LongLaMP."""
+"""The grammars of the sample: one for each task of LaMP, LongLaMP and LaMP-QA."""
 
 from tasks.lamp import LaMP4, LaMP5, LaMP6
 from tasks.sample.grammar import (
@@ -10,6 +10,7 @@ from tasks.sample.grammar import (
     SampleTweets,
 )
 from tasks.sample.long_texts import LONG_GRAMMARS
+from tasks.sample.questions import QUESTION_GRAMMARS
 from tasks.task import Task
 
 GRAMMARS: tuple[SampleGrammar, ...] = (
@@ -21,6 +22,7 @@ GRAMMARS: tuple[SampleGrammar, ...] = (
     SampleTitles(LaMP6.folder, LaMP6.instruction, "text"),
     SampleTweets(),
     *LONG_GRAMMARS,
+    *QUESTION_GRAMMARS,
 )
 
 

@@ -109,7 +109,7 @@ class _TaskSample:
 def write_sample(
     root: Path, *, seed: int = 0, users: int = 40, train: int = 150, dev: int = 60, test: int = 20
 ) -> None:
-    """Write the sample of LaMP's seven tasks and LongLaMP's three, in both splits, to `root`.
+    """Write the sample to `root`: both splits of LaMP's, LongLaMP's and LaMP-QA's tasks.
 
     The same arguments give the same bytes.
 

@@ -8,11 +8,21 @@ from bench.conformance.tiny_runtime import tiny_runtimes
 from methods import METHODS
 from tasks import TASKS
 from tasks.data.loading import load_dataset
+from tasks.lamp import LaMP7
+from tasks.lamp_qa import LaMPQAArt
 from tasks.sample.grammars import has_sample
 from tasks.sample.writer import write_sample
 
 LIKE_ABSTRACTS = {"LongLaMP-review", "LongLaMP-topic"}
 """Tasks that differ from LongLaMP-abstract, on which every method runs, in nothing but texts."""
+WITHOUT_ANSWERS = {"LaMP-QA-lifestyle", "LaMP-QA-society"}
+"""Tasks that differ from LaMP-QA-art in nothing but texts."""
+ON_RUBRICS = {"zero-shot", "pool-oracle"}
+"""Of the methods on LaMP-QA-art: one that reads golds, and one that doesn't."""
+LEARN_ANSWERS = {
+    "pplug", "embedding-to-prefix", "resampler", "tap-per", "user-lora", "pooled-lora", "style-vector",
+    "task-vector",
+}  # fmt: skip
 ONE_OF_A_KIND = {"zero-shot", "bm25", "pplug", "copy-nearest-response"}
 LIKE_E2P = {"resampler", "tap-per"}
 """Methods that differ from embedding-to-prefix, which runs on every task, in nothing but the plug."""
@@ -24,6 +34,8 @@ CELLS = [
     if METHODS.get(method).applicable(TASKS.get(task))
     and (task not in LIKE_ABSTRACTS or method in ONE_OF_A_KIND)
     and (task in ONE_OF_EACH_KIND or method not in LIKE_E2P)
+    and (task != "LaMP-QA-art" or method in ON_RUBRICS)
+    and (task not in WITHOUT_ANSWERS or method == "zero-shot")
 ]
 NO_SAMPLE = "no sample data: run `bench check METHOD -t TASK --data SOURCE`"
 
@@ -71,3 +83,12 @@ def test_method_on_task(method, task, surroundings):
 
 def test_every_method_applies_somewhere():
     assert {method for method, _ in CELLS} == set(METHODS.names())
+
+
+def test_what_learns_answers_applies_only_where_golds_are_answers():
+    learning = {
+        method
+        for method in METHODS.names()
+        if METHODS.get(method).applicable(LaMP7) and not METHODS.get(method).applicable(LaMPQAArt)
+    }
+    assert learning >= LEARN_ANSWERS

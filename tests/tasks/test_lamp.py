@@ -114,7 +114,8 @@ def test_another_tasks_input_is_refused(case):
 
 def test_all_tasks_are_registered_without_heavy_imports():
     long = [f"LongLaMP-{name}" for name in ("abstract", "review", "topic")]
-    assert TASKS.names() == [*(f"LaMP-{k}" for k in range(1, 8)), *long]
+    questions = [f"LaMP-QA-{name}" for name in ("art", "lifestyle", "society")]
+    assert TASKS.names() == [*(f"LaMP-{k}" for k in range(1, 8)), *questions, *long]
     code = (
         "import sys, tasks; tasks.TASKS.names(); [tasks.TASKS.get(n)() for n in tasks.TASKS.names()];"
         "print([m for m in ('torch', 'transformers', 'evaluate', 'datasets', 'numpy', 'requests')"

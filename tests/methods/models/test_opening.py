@@ -39,6 +39,15 @@ def test_an_adapted_llm_can_be_opened_by_its_folder(folder, tmp_path):
         open_folder(place)
 
 
+def test_no_llm_is_adapted_to_golds_that_are_no_answers(folder, tmp_path):
+    config = LLMConfig(model=str(folder / "t5"), device="cpu", adapt="full")
+    task = TASKS.get("LaMP-QA-art")()
+    asked = Example("1", "u", f"{task.instruction} Why?", "Why?", "Why?", ())
+    train = Dataset("LaMP-QA-art", "train", (asked,), {"1": "{}"}, "f")
+    with pytest.raises(ConfigError, match="no LLM can learn from the golds of LaMP-QA-art"):
+        open_llm(config, task=task, train=train, seed=0, cache=tmp_path)
+
+
 @pytest.mark.parametrize(
     ("options", "why"),
     [
