@@ -82,6 +82,8 @@ class LoraMethod(Method[L]):
     adapter that all users have in common, if there is one; `fit` trains it.
     """
 
+    trains_jointly = True
+
     @property
     def shared_lora(self) -> LoraConfig | None:
         """Shape of the adapter that all users share; None: there is none."""
@@ -160,6 +162,7 @@ class LoraMethod(Method[L]):
                 identity=content_key(about),
                 checkpoint=runtime.scratch / "training",
                 progress=runtime.progress,
+                processes=runtime.processes,
             )
         self.shared.requires_grad_(requires_grad=False)
         return report

@@ -4,7 +4,6 @@ import multiprocessing
 import os
 import socket
 import traceback
-from pathlib import Path
 
 PRELOADED = [
     __name__, "accelerate", "bench.engine", "methods.models.training", "methods.pplug",
@@ -52,11 +51,6 @@ def _be(rank, number, port, work, arguments):
     torch.set_num_threads(1)
     try:
         work(*arguments)
-    except Exception:
+    except Exception:  # noqa: BLE001  as any program would
         traceback.print_exc()
         os._exit(1)
-
-
-def here(path: Path) -> Path:
-    """A file of this process alone, next to `path`."""
-    return path.with_name(f"{path.name}-{os.environ['RANK']}")

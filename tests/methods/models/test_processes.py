@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ import torch
 from torch import nn
 
 from methods.models.config import TrainingConfig
-from methods.models.processes import ALONE, LostProcess, RemoteError, count_launched, join
+from methods.models.launch import count_launched, count_launched_here, read_rank
+from methods.models.processes import ALONE, LostProcessError, RemoteError
+from methods.models.together import join
 from methods.models.training import TrainingData, train_module
 from tasks.common.errors import BenchError, ModelError
 from tasks.common.progress import Progress
@@ -77,13 +80,11 @@ def resume(folder: Path):
     with join() as processes:
         net = Spare()
         stopping = rare_data(net, calls=[], stop_after=5)
-        try:
+        with suppress(KeyboardInterrupt):
             train_module(
                 net, stopping, CONFIG, seeds=SEEDS, identity="llm", checkpoint=folder / "c",
                 progress=Progress(), processes=processes,
             )  # fmt: skip
-        except KeyboardInterrupt:
-            pass
         net = Spare()
         calls = []
         train_module(
@@ -158,9 +159,9 @@ def die(folder: Path):
     with join() as processes:
         if processes.rank:
             os._exit(9)
-        with pytest.raises(LostProcess, match="another process of this run has ended"):
-            with processes.united():
-                train(CONFIG, folder, processes)
+        lost = pytest.raises(LostProcessError, match="another process of this run has ended")
+        with lost, processes.united():
+            train(CONFIG, folder, processes)
 
 
 def test_a_process_that_dies_is_noticed(tmp_path):
@@ -173,7 +174,7 @@ def test_without_a_launcher_a_process_is_alone(monkeypatch, number):
         monkeypatch.setenv(name, "0")
     monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
     monkeypatch.setenv("WORLD_SIZE", number)
-    assert count_launched() == 1
+    assert (count_launched(), count_launched_here(), read_rank()) == (1, 1, 0)
     with join() as processes, processes.united():
         assert processes is ALONE
         assert processes.share("a") == "a"

@@ -1,0 +1,100 @@
+"""`accelerate launch -m bench run …`: several processes that run every cell together.
+
+The first process, the main one, prints and writes; the others help to train and to answer.
+"""
+
+import os
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from methods.models.launch import count_launched, read_rank
+from methods.models.processes import ALONE, Processes
+from tasks.common.errors import ConfigError
+
+if TYPE_CHECKING:
+    from bench.grid import Grid
+    from bench.settings import Settings, Suite
+
+_here: list[Processes] = [ALONE]
+"""The processes of this command, the last of them."""
+
+
+def get_processes() -> Processes:
+    """The processes that run this command together; `ALONE` without a launcher."""
+    return _here[-1]
+
+
+@contextmanager
+def join_launched(arguments: Sequence[str]) -> Iterator[None]:
+    """Connect the processes that a launcher has started, if it has; within, all succeed or fail.
+
+    Args:
+        arguments: of the command.
+
+    Raises ConfigError for another command than `run`, or where they can't be connected.
+    """
+    if count_launched() == 1:
+        yield
+        return
+    if read_rank():
+        _be_silent()
+    if list(arguments[:1]) != ["run"]:
+        raise ConfigError(
+            f"{count_launched()} processes were started for `bench {' '.join(arguments[:1])}`, "
+            "and only `bench run` shares its work among several",
+            hint="Run it without a launcher",
+        )
+    from methods.models.together import join
+
+    with join() as processes, processes.united():
+        _here.append(processes)
+        try:
+            yield
+        finally:
+            _here.pop()
+
+
+def _be_silent() -> None:
+    """Say nothing: the main process says it all, errors of others included."""
+    nothing = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  as long as the process
+    sys.stdout = sys.stderr = nothing
+    warnings.simplefilter("ignore")
+
+
+def check_together(
+    settings: "Settings", suite: "Suite", grid: "Grid", processes: Processes
+) -> None:
+    """Raise ConfigError where several processes can't run the suite's cells together."""
+    if processes.number == 1:
+        return
+    if suite.workers > 1:
+        raise ConfigError(
+            f"suite {grid.suite!r} has {suite.workers} workers, and {processes.number} processes "
+            "were started to run each cell together",
+            hint="Add --set workers=1, or start one process",
+        )
+    for name in suite.llms:
+        llm = settings.llm(name)
+        placed = {"device_map": llm.device_map, "device": llm.device if ":" in llm.device else None}
+        for key, value in placed.items():
+            if value is not None:
+                raise ConfigError(
+                    f"llms.{name}.{key} = {value!r} names GPUs, and each of the "
+                    f"{processes.number} processes has its own",
+                    hint='Set device = "auto" and leave device_map out, or start one process',
+                )
+    plans = processes.gather([(cell.title, cell.key) for cell in grid.cells])
+    for rank, plan in enumerate(plans):
+        if plan != plans[0]:
+            pairs = zip(plans[0], plan, strict=False)
+            differing = (ours for ours, theirs in pairs if ours != theirs)
+            title, _ = next(differing, ("the number of cells", ""))
+            raise ConfigError(
+                f"process {rank + 1} of {processes.number} plans other cells than the first, "
+                f"beginning with {title}",
+                hint="Give all processes the same bench.toml, data and models",
+            )
