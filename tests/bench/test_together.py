@@ -28,22 +28,26 @@ decoding = {{ num_beams = 1, max_new_tokens = 4 }}
 adapt = "lora"
 adaptation = {{ epochs = 1, batch_size = 3, learning_rate = 1e-2 }}
 lora = {{ dropout = 0.0 }}
+
+[suites.s]
+data = "tiny"
+tasks = ["LaMP-3"]
+methods = ["mean-score", "bm25", "pplug", "pplug@shuffled-user", "pooled-lora", "user-lora"]
+llms = ["tuned"]
+encoders = ["bert"]
+training = {{ epochs = 2, batch_size = 3, learning_rate = 1e-3 }}
 """
-TRAINING = "training = { epochs = 2, batch_size = 3, learning_rate = 1e-3 }\n"
-ROWS = ("zero-shot", "bm25", "mean-score", "pplug", "pooled-lora", "user-lora")
+CELLS = 6
 
 
-@pytest.fixture(scope="module")
-def calm(models, tmp_path_factory):
-    """The tiny models without dropout, whose masks would differ, and a Llama."""
-    folder = tmp_path_factory.mktemp("calm")
-    for name in ("t5", "encoder"):
-        shutil.copytree(models / name, folder / name)
-        config = folder / name / "config.json"
-        settings = json.loads(config.read_text())
-        for key in settings.keys() & {"dropout_rate", "hidden_dropout_prob"}:
-            settings[key] = 0.0
-        config.write_text(json.dumps(settings | {"attention_probs_dropout_prob": 0.0}))
+@pytest.fixture
+def calm(models, tmp_path):
+    """The tiny encoder without dropout, whose masks would differ, and a Llama."""
+    folder = tmp_path / "calm"
+    shutil.copytree(models / "encoder", folder / "encoder")
+    config = folder / "encoder" / "config.json"
+    off = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    config.write_text(json.dumps(json.loads(config.read_text()) | off))
     tiny_llama(folder / "llama")
     return folder
 
@@ -77,62 +81,41 @@ def test_two_processes_store_what_one_does(tmp_path, calm):
     both, alone = (make_project(tmp_path / name, calm) for name in ("both", "alone"))
     for project in (both, alone):
         project.add(TUNED.format(models=calm))
-        project.suite(*ROWS, more="controls = true\n" + TRAINING)
-        project.suite("zero-shot", "pplug", name="tuned", more=TRAINING)
-        project.config.write_text(
-            project.config.read_text().replace(
-                '[suites.tuned]\ndata = "tiny"', '[suites.tuned]\ndata = "tiny"'
-            )
-        )
-    text = both.config.read_text()
-    head, tail = text.split("[suites.tuned]")
-    for project in (both, alone):
-        project.config.write_text(f"{head}[suites.tuned]{tail.replace('t5', 'tuned')}")
-    for suite in ("s", "tuned"):
-        assert run_together(start, both.root, "run", suite) == [0, 0], read_output(both)[0]
-        alone.run(suite=suite)
+    assert run_together(start, both.root, "run") == [0, 0], read_output(both)
+    alone.run()
     first, second = read_output(both)
-    assert "2 done, 0 kept, 0 failed" in first
+    assert f"{CELLS} done, 0 kept, 0 failed" in first
     assert second == ""
     answers = {path: data for path, data in alone.stored().items() if "predictions" in path}
-    assert {p: d for p, d in both.stored().items() if "predictions" in p} == answers
-    assert len(answers) == 10
+    assert {path: both.stored()[path] for path in answers} == answers
+    assert len(answers) == CELLS
     weights = fitted(alone)
-    assert len(weights) >= 4
+    assert len(weights) >= 3 + 2  # the LLM, PPlug, two users' adapters and the pooled one
     for name, found in fitted(both).items():
         torch.testing.assert_close(found, weights[name], rtol=1e-4, atol=1e-5)
     for row, record in records(both).items():
-        assert record["environment"]["processes"] == 2
         other = records(alone)[row]
-        assert other["environment"]["processes"] == 1
-        for part in ("identity", "key", "totals", "cost"):
-            if (row, part) != ("user-lora", "cost"):  # which holds seconds
-                assert record[part] == other[part], (row, part)
+        assert (record["environment"]["processes"], other["environment"]["processes"]) == (2, 1)
+        for part in ("identity", "key", "totals"):
+            assert record[part] == other[part], (row, part)
         assert record["fit"]["steps"] == other["fit"]["steps"]
 
 
-def test_a_cell_that_fails_in_one_process_fails_once_and_the_others_go_on(project):
+def test_an_error_of_one_process_fails_its_cell_and_a_death_ends_the_run(project):
+    """Each with one message, by the main process."""
     project.probe("second", "FailsInTheSecond")
-    project.suite("second", "mean-score")
-    assert run_together(start, project.root, "run") == [1, 1]
+    project.probe("deadly", "DiesInTheSecond")
+    project.suite("second", "mean-score", "deadly", "median-score")
+    assert run_together(start, project.root, "run") == [2, 9]
     first, second = read_output(project)
     assert second == ""
     assert first.count("failed  LaMP-3 · second") == 1
-    assert "1 done, 0 kept, 1 failed" in first
+    assert first.count("error: another process of this run has ended") == 1
+    assert "Traceback" not in first.replace("process 2 of 2 failed: Traceback", "")
     (error,) = project.runs.rglob("*.error.txt")
     assert "process 2 of 2 failed" in error.read_text()
     assert "KeyError: 'only here'" in error.read_text()
-
-
-def test_a_process_that_dies_ends_the_run_with_one_message(project):
-    project.probe("second", "DiesInTheSecond")
-    project.suite("mean-score", "second")
-    assert run_together(start, project.root, "run") == [2, 9]
-    first, _ = read_output(project)
-    assert first.count("error: another process of this run has ended") == 1
-    assert "Traceback" not in first
-    assert not list(project.runs.rglob("*.error.txt"))
-    assert {row for row in records(project)} == {"mean-score"}
+    assert set(records(project)) == {"mean-score"}
 
 
 def test_ctrl_c_ends_all_processes(project):
@@ -153,20 +136,12 @@ def test_ctrl_c_ends_all_processes(project):
     assert set(records(project)) == {"mean-score"}
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("table",), "2 processes were started for `bench table`, and only `bench run`"),
-        (("run", "--set", "workers=2"), "has 2 workers, and 2 processes were started"),
-        (("run", "nowhere"), "error: suites.nowhere"),
-    ],
-)
-def test_what_cannot_be_run_together_is_one_message(project, arguments, message):
-    project.suite("mean-score")
-    assert run_together(start, project.root, *arguments) == [2, 2]
+def test_only_run_is_shared_and_is_refused_with_one_message(project):
+    assert run_together(start, project.root, "table", "s") == [2, 2]
     first, second = read_output(project)
-    assert message in first
-    assert first.count("error:") == 1
+    assert first.startswith(
+        "error: 2 processes were started for `bench table`, and only `bench run`"
+    )
     assert second == ""
 
 
@@ -188,10 +163,13 @@ def test_processes_that_plan_other_cells_or_name_gpus_are_refused(project):
     _, suite = settings.suite("s")
     check_together(settings, suite, grid, Two(lambda plan: plan))
     check_together(settings, suite, grid, ALONE)
-    with pytest.raises(ConfigError, match="process 2 of 2 plans other cells.*LaMP-3 · mean-score"):
+    with pytest.raises(ConfigError, match=r"process 2 of 2 plans other cells.*LaMP-3 · mean-score"):
         check_together(settings, suite, grid, Two(lambda plan: [("x", "y"), *plan[1:]]))
     with pytest.raises(ConfigError, match="beginning with the number of cells"):
         check_together(settings, suite, grid, Two(lambda plan: plan[:1]))
+    settings = project.load("workers=2", suite="s")
+    with pytest.raises(ConfigError, match="has 2 workers, and 2 processes were started"):
+        check_together(settings, settings.suite("s")[1], grid, Two(lambda plan: plan))
     for key, value in (("device", "cuda:1"), ("device_map", "auto")):
         settings = project.load(f"llms.t5.{key}={value}")
         _, suite = settings.suite("s")
