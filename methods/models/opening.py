@@ -173,9 +173,13 @@ def _load(folder: Path, config: LLMConfig, key: str) -> LanguageModel:
     device = pretrained.device_of(config.device)
     dtype = pretrained.dtype_of(config.dtype, device)
     model, tokenizer = pretrained.load(
-        folder, dtype=dtype, device=device, device_map=config.device_map
+        folder,
+        dtype=dtype,
+        device=device,
+        device_map=config.device_map,
+        quantize=config.quantize,
     )
-    if config.quantize != "none":
+    if config.quantize == "int8-dynamic":
         quantize_dynamic(model, name=config.name)
     identity = identity_from(key, config)
     return LanguageModel(model, tokenizer, config, identity, weights=key, name=config.name)

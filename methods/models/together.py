@@ -53,9 +53,9 @@ class _Together(Processes):
     def _raise_first(self, own: Exception | None) -> NoReturn:
         """Raise, in all processes, the error of the first that failed."""
         found = self._gather(None if own is None else _describe(own))
-        rank = next(rank for rank, error in enumerate(found) if error is not None)
+        rank, error = next((rank, error) for rank, error in enumerate(found) if error is not None)
         if own is None or rank != self.rank:
-            self._known = _rebuild(found[rank], rank, self.number)
+            self._known = _rebuild(error, rank, self.number)
             raise self._known
         self._known = own
         raise own
@@ -98,7 +98,12 @@ class _Together(Processes):
                 torch.distributed.broadcast(weight.detach(), 0, group=self._group_of(weight))
 
     def _group_of(self, tensor: torch.Tensor) -> Any:
-        """The connections for tensors on that device: the launcher's own between GPUs."""
+        """The connections for tensors on that device; None: the launcher's own, between GPUs."""
+        if tensor.device.type not in {"cpu", "cuda"}:
+            raise ConfigError(
+                f"several processes can't train together on {tensor.device}",
+                hint='Set device = "cpu", or start one process',
+            )
         return self._exchange if tensor.device.type == "cpu" else None
 
     @contextmanager

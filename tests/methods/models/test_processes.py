@@ -14,7 +14,7 @@ from methods.models.launch import count_launched, count_launched_here, read_rank
 from methods.models.processes import ALONE, LostProcessError, RemoteError
 from methods.models.together import join
 from methods.models.training import TrainingData, train_module
-from tasks.common.errors import BenchError, ModelError
+from tasks.common.errors import BenchError, ConfigError, ModelError
 from tasks.common.progress import Progress
 from tests.methods.models.joint import run_together
 from tests.methods.models.training_net import CONFIG, SEEDS, Net, data_for
@@ -135,6 +135,7 @@ def fail(folder: Path):
         note(RemoteError if processes.is_main else KeyError, lambda: fail_in_second(KeyError("k")))
         note(ModelError, diverge)
         note(ModelError, nested)
+        note(ConfigError, lambda: processes.copy_from_main([torch.empty(1, device="meta")]))
         with processes.united():
             assert processes.share(processes.rank) == 0
             assert processes.gather(processes.rank) == [0, 1]
@@ -153,6 +154,8 @@ def test_an_error_of_one_process_is_raised_in_all(tmp_path):
     assert "loss is not finite at step" in first[2]
     assert "q3" in first[2]
     assert first[3] == first[0] == second[3]
+    assert first[4] == second[4]
+    assert "several processes can't train together on meta" in first[4]
 
 
 def die(folder: Path):
