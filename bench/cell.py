@@ -19,6 +19,7 @@ from bench.records import CellRecord, Fit, ModelDescriptions, Totals
 from bench.scoring import score_cell
 from bench.settings import Settings
 from bench.weights import weigh_history, write_weights
+from methods.core.fitting import Fit as FittedOnce
 from methods.core.fitting import fit_once
 from methods.core.runtime import Runtime
 from methods.models.processes import ALONE, LostProcessError, Processes
@@ -111,7 +112,7 @@ def make_runtime(
     """The data, models and folders that the cell's method may use."""
     llm, encoder = cell.llm, cell.encoder
     budget = cell.budget or data.suite.budgets[0]  # without an LLM, nothing reads it
-    processes = models.processes if cell.method.trains_jointly else ALONE
+    processes = models.processes if cell.method.trains_in_parallel else ALONE
     return Runtime(
         task=cell.task(),
         seeds=Seeds.root(cell.task.name, cell.seed),
@@ -145,9 +146,30 @@ def _find_helpers(
     A served LLM is asked by one process, which counts what it has asked.
     """
     served = cell.llm is not None and settings.llm(cell.llm).endpoint is not None
-    answers = cell.method.predicts_jointly and not served
-    fits = cell.method.trains_jointly or answers
+    answers = cell.method.predicts_in_parallel and not served
+    fits = cell.method.trains_in_parallel or answers
     return (processes if fits else ALONE), (processes if answers else ALONE)
+
+
+def _help(cell: Cell, settings: Settings, data: Data, models: Models, runtime: Runtime) -> None:
+    """Another process's part of a cell that the main one runs."""
+    fitting, answering = _find_helpers(cell, settings, models.processes)
+    if fitting is not ALONE:
+        fit = _fit(cell, settings, data, runtime, fitting)
+        if answering is not ALONE:
+            examples = data.load(cell.task, data.suite.evaluate).examples
+            predict_in_chunks(fit.method, examples, runtime, answering)
+
+
+def _fit(
+    cell: Cell, settings: Settings, data: Data, runtime: Runtime, processes: Processes
+) -> FittedOnce:
+    return fit_once(
+        settings.store.cache / "fitted" / cell.fit_key,
+        lambda: cell.method(cell.config, runtime),
+        lambda: data.training(cell.task),
+        processes,
+    )
 
 
 def _run(cell: Cell, settings: Settings, data: Data, models: Models, progress: Progress) -> None:
@@ -155,28 +177,20 @@ def _run(cell: Cell, settings: Settings, data: Data, models: Models, progress: P
     started = datetime.now(UTC)
     runtime = make_runtime(cell, settings, data, models, progress)
     evaluated = data.load(cell.task, data.suite.evaluate)
-    fitting, answering = _find_helpers(cell, settings, models.processes)
     with PeakMemory() as memory:
         with timer.time("load"):
             if cell.llm:
                 _ = runtime.llm
             if cell.encoder:
                 _ = runtime.encoder
-        if not models.processes.is_main and fitting is ALONE:
+        if not models.processes.is_main:
+            _help(cell, settings, data, models, runtime)
             return
+        fitting, answering = _find_helpers(cell, settings, models.processes)
         with timer.time("fit"):
-            fit = fit_once(
-                settings.store.cache / "fitted" / cell.fit_key,
-                lambda: cell.method(cell.config, runtime),
-                lambda: data.training(cell.task),
-                fitting,
-            )
-        if not models.processes.is_main and answering is ALONE:
-            return
+            fit = _fit(cell, settings, data, runtime, fitting)
         with timer.time("predict"):
             predictions = predict_in_chunks(fit.method, evaluated.examples, runtime, answering)
-    if not models.processes.is_main:
-        return
     weights = weigh_history(fit.method, evaluated.examples)
     record = CellRecord(
         identity=cell.depends_on.to_json(),

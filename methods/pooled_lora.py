@@ -40,7 +40,7 @@ class PooledLora(LoraMethod):
     def shared_lora(self) -> LoraConfig:
         return self.config.lora
 
-    predicts_jointly = True
+    predicts_in_parallel = True
 
     def fit(self, train: Dataset, dev: Dataset | None) -> FitReport:  # noqa: ARG002
         lessons = {

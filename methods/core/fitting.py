@@ -46,7 +46,7 @@ def fit_once(
         folder: of this fit alone, named by all that it depends on.
         data: gives the train set and the set to watch; called only if something must be fitted.
         processes: that call this function with equal arguments. The main one keeps the fit; the
-            others help to train it (`Method.trains_jointly`), or load it afterwards.
+            others help to train it (`Method.trains_in_parallel`), or load it afterwards.
 
     Raises:
         ModelError: training diverges or runs out of memory.
@@ -76,7 +76,7 @@ def fit_once(
         helped = None
         if processes.share(value=False):
             method = new_method()
-            helped = fit(method) if method.trains_jointly else None
+            helped = fit(method) if method.trains_in_parallel else None
         processes.wait()  # until it is kept
         return helped or load(folder)
     with hold_lock(folder.with_name(f".{folder.name}.fit.lock")):

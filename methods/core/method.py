@@ -70,9 +70,9 @@ class Method(ABC, Generic[C]):
             that draws random numbers must set it to True again.
         sees_golds: True gives its runtime the golds that it is scored on.
         bound: True for an upper or lower bound, which no table marks as the best method.
-        trains_jointly: True if several processes may call `fit` at once, which train together
+        trains_in_parallel: True if several processes may call `fit` at once, which train together
             (`Runtime.processes`); of other methods only the main process's fits, and others load.
-        predicts_jointly: True if several processes may call `predict` at once, each with the
+        predicts_in_parallel: True if several processes may call `predict` at once, each with the
             examples of other users; of other methods only the main process answers.
         Config: the options' type, taken from `Method[...]`.
     """
@@ -84,8 +84,8 @@ class Method(ABC, Generic[C]):
     seeded: ClassVar[bool] = True
     sees_golds: ClassVar[bool] = False
     bound: ClassVar[bool] = False
-    trains_jointly: ClassVar[bool] = False
-    predicts_jointly: ClassVar[bool] = False
+    trains_in_parallel: ClassVar[bool] = False
+    predicts_in_parallel: ClassVar[bool] = False
     Config: ClassVar[type[MethodConfig]] = MethodConfig
 
     def __init_subclass__(cls, **options: Any) -> None:

@@ -53,7 +53,7 @@ class Runtime:
             them (a generated world); else {}.
         golds: of the evaluated set, for a method with `sees_golds`; {} for all others.
         population: the train set's examples, without golds; controls draw other users from it.
-        processes: that fit the method together (`Method.trains_jointly`).
+        processes: that fit the method together (`Method.trains_in_parallel`).
     """
 
     task: Task

@@ -82,7 +82,7 @@ class LoraMethod(Method[L]):
     adapter that all users have in common, if there is one; `fit` trains it.
     """
 
-    trains_jointly = True
+    trains_in_parallel = True
 
     @property
     def shared_lora(self) -> LoraConfig | None:

@@ -86,8 +86,8 @@ class PrefixMethod(Method[F]):
     """
 
     uses_encoder = True
-    trains_jointly = True
-    predicts_jointly = True
+    trains_in_parallel = True
+    predicts_in_parallel = True
 
     @abstractmethod
     def build(self) -> nn.Module:

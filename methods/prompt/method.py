@@ -67,7 +67,7 @@ class PromptMethod(Method[C]):
     other exception stops the cell.
     """
 
-    predicts_jointly = True
+    predicts_in_parallel = True
 
     def __init__(self, config: C, runtime: Runtime) -> None:
         super().__init__(config, runtime)

@@ -198,7 +198,7 @@ class FailsInTheSecond(Says):
     """Fails where it is the second process that runs a cell."""
 
     name = "fails-in-the-second"
-    predicts_jointly = True
+    predicts_in_parallel = True
 
     def answer(self, example):
         if os.environ.get("RANK") == "1":

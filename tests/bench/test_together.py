@@ -17,7 +17,7 @@ from methods.models.processes import ALONE, Processes
 from tasks.common.errors import ConfigError
 from tests.bench.support import make_project
 from tests.bench.test_interruption import wait_for
-from tests.methods.models.joint import run_together
+from tests.methods.models.launched import run_together
 from tests.tiny import tiny_llama
 
 TUNED = """

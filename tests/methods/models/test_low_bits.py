@@ -9,10 +9,18 @@ from methods.lora.layers import AdapterStack
 from methods.models.config import LLMConfig, LoraConfig
 from methods.models.language_model import LanguageModel
 from methods.models.low_bits import OPTIONS, make_config
-from methods.models.opening import load_llm
+from methods.models.opening import load_llm, open_llm
 from tasks.common.errors import ConfigError, ModelError
 from tasks.common.seeds import Seeds
-from tests.methods.models.builders import KINDS, PROMPTS, folder, model, tokenizer
+from tests.methods.models.builders import (
+    KINDS,
+    PROMPTS,
+    ToyTask,
+    folder,
+    model,
+    tokenizer,
+    toy_split,
+)  # fmt: skip
 
 CPU = torch.device("cpu")
 TEXTS = ["fox", "a scale", "river"]
@@ -134,3 +142,17 @@ def test_a_gradient_through_nf4_is_that_of_its_rounded_weights(tmp_path):
         each.loss(["fox"], ["dog"], prefix=prefix, **SIZES)[0].sum().backward()
         gradients.append(prefix.grad)
     torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-3, atol=1e-4)
+
+
+@needs_package
+def test_an_llm_is_adapted_before_it_is_quantized(tmp_path):
+    adapted = LLMConfig(
+        model=str(folder(tmp_path / "llama", "llama")), device="cpu", adapt="lora",
+        adaptation={"epochs": 1, "batch_size": 2}, quantize="nf4",
+    )  # fmt: skip
+    train = toy_split([("the fox", "dog"), ("a scale", "river")])
+    llm = open_llm(adapted, task=ToyTask(), train=train, seed=0, cache=tmp_path / "cache")
+    layer = llm.local.model.model.layers[0].mlp.up_proj
+    assert type(layer).__name__ == "Linear4bit"
+    (kept,) = (tmp_path / "cache" / "adapted").glob("*/config.json")
+    assert "quantization_config" not in kept.read_text()

@@ -16,7 +16,7 @@ from methods.models.together import join
 from methods.models.training import TrainingData, train_module
 from tasks.common.errors import BenchError, ConfigError, ModelError
 from tasks.common.progress import Progress
-from tests.methods.models.joint import run_together
+from tests.methods.models.launched import run_together
 from tests.methods.models.training_net import CONFIG, SEEDS, Net, data_for
 
 EARLY = CONFIG.model_copy(update={"early_stop_patience": 2, "epochs": 4, "micro_batch_size": 3})
