@@ -2,7 +2,7 @@
 
     python docs/tools/simulate_coverage.py
 
-Writes results/reference/coverage.csv, from which write_tables.py makes the tables of
+Writes results/reference/coverage.csv, from which `python docs/tools/tables` makes the table of
 docs/statistics.md: about four minutes on one core. A method that is trained is compared with one
 that isn't, through `bench.statistics.compare`, next to the percentile bootstrap over users.
 

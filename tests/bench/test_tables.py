@@ -8,6 +8,8 @@ import pytest
 from scipy.stats import t
 
 from bench import store, tables
+from bench.tables.build import find_method
+from bench.tables.model import RowKey
 from tasks.common.errors import ConfigError, StorageError
 from tests.bench.support import GOLDS, edit_sealed
 from tests.tasks.support import review, write_set
@@ -344,3 +346,34 @@ def test_cells_of_unequal_terms_are_refused_unless_asked_for(project):
     table = tables.build(project.load(), project.plan(), allow_unequal=True)
     (note,) = [note for note in table.notes if note.startswith("UNEQUAL TERMS")]
     assert "device of LLM t5 is cpu for zero-shot, cuda for recency" in note
+
+
+ROWS = {
+    RowKey("plain", None, None): "no LLM",
+    RowKey("one", "a", "x"): "one LLM",
+    RowKey("two", "a", None): "two, a",
+    RowKey("two", "b", None): "two, b",
+    RowKey("encoded", "a", "x"): "encoded, x",
+    RowKey("encoded", "a", "y"): "encoded, y",
+    RowKey("short", "a", None, (64, "lamp")): "at 64 tokens",
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "key", "found"),
+    [
+        ("plain", RowKey("m", "b", "y"), "no LLM"),
+        ("one", RowKey("m", "a", "y"), "one LLM"),
+        ("one", RowKey("m", "b", None), "one LLM"),  # the only one there is
+        ("two", RowKey("m", "b", None), "two, b"),
+        ("two", RowKey("m", "c", None), None),  # which of the two?
+        ("encoded", RowKey("m", "a", "y"), "encoded, y"),
+        ("encoded", RowKey("m", "a", "z"), "encoded, x"),
+        ("short", RowKey("m", "a", None, (64, "lamp")), "at 64 tokens"),
+        ("short", RowKey("m", "a", None, (256, "lamp")), None),
+        ("short", RowKey("m", None, None), "at 64 tokens"),
+        ("absent", RowKey("m", "a", "x"), None),
+    ],
+)
+def test_the_row_that_another_is_compared_with(method, key, found):
+    assert find_method(ROWS, method, key) == found
