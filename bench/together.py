@@ -65,6 +65,15 @@ def _be_silent() -> None:
     warnings.simplefilter("ignore")
 
 
+def _find_places(settings: "Settings", suite: "Suite") -> Iterator[tuple[str, str | None]]:
+    """Where the suite's models are put: (option, value)."""
+    for name in suite.llms:
+        yield f"llms.{name}.device", settings.llm(name).device
+        yield f"llms.{name}.device_map", settings.llm(name).device_map
+    for name in suite.encoders:
+        yield f"encoders.{name}.device", settings.encoder(name).device
+
+
 def check_together(
     settings: "Settings", suite: "Suite", grid: "Grid", processes: Processes
 ) -> None:
@@ -77,16 +86,19 @@ def check_together(
             "were started to run each cell together",
             hint="Add --set workers=1, or start one process",
         )
-    for name in suite.llms:
-        llm = settings.llm(name)
-        placed = {"device_map": llm.device_map, "device": llm.device if ":" in llm.device else None}
-        for key, value in placed.items():
-            if value is not None:
-                raise ConfigError(
-                    f"llms.{name}.{key} = {value!r} names GPUs, and each of the "
-                    f"{processes.number} processes has its own",
-                    hint='Set device = "auto" and leave device_map out, or start one process',
-                )
+    for key, value in _find_places(settings, suite):
+        if key.endswith("device_map") and value is not None:
+            raise ConfigError(
+                f"{key} = {value!r} spreads an LLM over GPUs, and each of the {processes.number} "
+                "processes has one",
+                hint="Leave device_map out, or start one process",
+            )
+        if value not in {None, "auto", "cpu", "cuda"}:
+            raise ConfigError(
+                f"{key} = {value!r} names a device, and each of the {processes.number} processes "
+                "has its own",
+                hint='Set it to "auto", or start one process',
+            )
     plans = processes.gather([(cell.title, cell.key) for cell in grid.cells])
     for rank, plan in enumerate(plans):
         if plan != plans[0]:

@@ -170,8 +170,12 @@ def test_processes_that_plan_other_cells_or_name_gpus_are_refused(project):
     settings = project.load("workers=2", suite="s")
     with pytest.raises(ConfigError, match="has 2 workers, and 2 processes were started"):
         check_together(settings, settings.suite("s")[1], grid, Two(lambda plan: plan))
-    for key, value in (("device", "cuda:1"), ("device_map", "auto")):
-        settings = project.load(f"llms.t5.{key}={value}")
+    for key, value, why in (
+        ("llms.t5.device", "cuda:1", "names a device"),
+        ("encoders.bert.device", "cuda:0", "names a device"),
+        ("llms.t5.device_map", "auto", "spreads an LLM over GPUs"),
+    ):
+        settings = project.load(f"{key}={value}")
         _, suite = settings.suite("s")
-        with pytest.raises(ConfigError, match=rf"llms\.t5\.{key} = '{value}' names GPUs"):
+        with pytest.raises(ConfigError, match=f"{key} = '{value}' {why}"):
             check_together(settings, suite, grid, Two(lambda plan: plan))
