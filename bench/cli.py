@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cli_options import Format, Methods, Set, Suite, Tasks, UnequalTerms
+from bench.cluster.options import Address, Engine, EngineOption, choose_engine
 from bench.compare_cli import compare
 from bench.data_cli import app as data_app
 from bench.output import (
@@ -100,6 +101,8 @@ def run(
     task: Tasks = [],  # noqa: B006
     set: Set = [],  # noqa: B006
     all_metrics: AllMetrics = False,
+    engine: EngineOption = Engine.LOCAL,
+    address: Address = None,
     config: Config = CONFIG,
 ) -> None:
     """Run a suite's cells that are not done yet, store every prediction, print the table.
@@ -112,12 +115,15 @@ def run(
     from bench.engine import run_grid
     from bench.estimate import expect_seconds
 
+    run_cells = choose_engine(engine, address)
     log = make_console(stderr=True)
     with log.status("planning …"):  # in a terminal only
         settings, grid = _plan(suite, method, task, set, config)
         expected = expect_seconds(grid)
-    processes = get_processes()
-    file = announce(settings, grid, expected, log) if processes.is_main else None
+    processes, elsewhere = get_processes(), run_cells is not None
+    file = (
+        announce(settings, grid, expected, log, elsewhere=elsewhere) if processes.is_main else None
+    )
 
     def report(outcome: Outcome) -> None:
         if outcome.state != "kept":
@@ -126,7 +132,14 @@ def run(
             log.print(line, style="red" if outcome.state == "failed" else "", soft_wrap=True)
 
     outcomes = run_grid(
-        settings, grid, log, report, expected=expected, log=file, processes=processes
+        settings,
+        grid,
+        log,
+        report,
+        expected=expected,
+        log=file,
+        engine=run_cells,
+        processes=processes,
     )
     states = [outcome.state for outcome in outcomes]
     if processes.is_main:

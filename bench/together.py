@@ -75,11 +75,25 @@ def _find_places(settings: "Settings", suite: "Suite") -> Iterator[tuple[str, st
 
 
 def check_together(
-    settings: "Settings", suite: "Suite", grid: "Grid", processes: Processes
+    settings: "Settings",
+    suite: "Suite",
+    grid: "Grid",
+    processes: Processes,
+    *,
+    elsewhere: bool = False,
 ) -> None:
-    """Raise ConfigError where several processes can't run the suite's cells together."""
+    """Raise ConfigError where several processes can't run the suite's cells together.
+
+    Args:
+        elsewhere: whether the cells are to be run by other workers than this machine's processes.
+    """
     if processes.number == 1:
         return
+    if elsewhere:
+        raise ConfigError(
+            f"{processes.number} processes were started, and --engine starts workers of its own",
+            hint="Leave --engine out, or start one process",
+        )
     if suite.workers > 1:
         raise ConfigError(
             f"suite {grid.suite!r} has {suite.workers} workers, and {processes.number} processes "
