@@ -27,6 +27,7 @@ from bench.results_cli import archive, remove, submission, verify
 from bench.settings_cli import CONFIG, Config, init, list_names
 from bench.texts_cli import attribution, texts
 from bench.threads import wait_passively
+from bench.together import get_processes, join_launched
 from tasks.common.errors import BenchError, ConfigError
 from tasks.common.paths import expand_argument
 
@@ -65,8 +66,10 @@ def main() -> None:
     os.environ.setdefault("TQDM_DISABLE", "1")  # libraries' bars would break ours
     wait_passively()
     prepare_streams()
+    arguments = [expand_argument(argument) for argument in sys.argv[1:]]
     try:
-        app(args=[expand_argument(argument) for argument in sys.argv[1:]])
+        with join_launched(arguments):
+            app(args=arguments)
     except BenchError as error:
         echo_error(f"error: {error}", style="red")
         sys.exit(2)
@@ -119,7 +122,10 @@ def run(
     with log.status("planning …"):  # in a terminal only
         settings, grid = _plan(suite, method, task, set, config)
         expected = expect_seconds(grid)
-    file = announce(settings, grid, expected, log, elsewhere=run_cells is not None)
+    processes, elsewhere = get_processes(), run_cells is not None
+    file = (
+        announce(settings, grid, expected, log, elsewhere=elsewhere) if processes.is_main else None
+    )
 
     def report(outcome: Outcome) -> None:
         if outcome.state != "kept":
@@ -127,10 +133,20 @@ def run(
             line = f"{outcome.state}  {outcome.cell.title}  {reason}".rstrip()
             log.print(line, style="red" if outcome.state == "failed" else "", soft_wrap=True)
 
-    outcomes = run_grid(settings, grid, log, report, expected=expected, log=file, engine=run_cells)
+    outcomes = run_grid(
+        settings,
+        grid,
+        log,
+        report,
+        expected=expected,
+        log=file,
+        engine=run_cells,
+        processes=processes,
+    )
     states = [outcome.state for outcome in outcomes]
-    table = tables.build(settings, grid, all_metrics=all_metrics, allow_unequal=True)
-    render.print_table(table, make_console())
+    if processes.is_main:
+        table = tables.build(settings, grid, all_metrics=all_metrics, allow_unequal=True)
+        render.print_table(table, make_console())
     shown = [State.DONE, State.KEPT, State.FAILED, *([State.BUSY] if "busy" in states else [])]
     log.print(", ".join(f"{states.count(state)} {state}" for state in shown))
     if "failed" in states:

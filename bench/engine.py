@@ -15,6 +15,9 @@ from bench.scoring import check_modules
 from bench.settings import Settings
 from bench.threads import choose_threads, set_threads
 from bench.time_left import TimeLeft
+from bench.together import check_together
+from methods.models.launch import count_launched_here
+from methods.models.processes import ALONE, Processes
 from tasks.metrics import find_withheld
 
 OnOutcome = Callable[[Outcome], None]
@@ -31,6 +34,7 @@ def run_grid(
     expected: Mapping[str, float | None] | None = None,
     log: Path | None = None,
     engine: RunCells | None = None,
+    processes: Processes = ALONE,
 ) -> list[Outcome]:
     """Run every cell that isn't done. A failed cell is recorded, and the others still run.
 
@@ -40,18 +44,22 @@ def run_grid(
         expected: title of a cell to run → the seconds that it may take, for the time left.
         log: a file that gets a line for each cell and phase.
         engine: runs the cells instead of this machine's own processes.
+        processes: that run each cell together, each calling this function with equal arguments.
 
     Returns:
         The outcomes, in the order of the grid's cells.
 
     Raises:
         DataError: the data of a cell to be run is faulty; nothing was computed.
-        ConfigError: a metric can't be computed; nothing was computed.
+        ConfigError: a metric can't be computed, or `processes` can't run the suite together;
+            nothing was computed.
         StorageError: a finished cell is damaged, and nothing was computed; or results can't be
             written, so no further cell could be stored.
     """
     _, suite = settings.suite(grid.suite)
+    check_together(settings, suite, grid, processes, elsewhere=engine is not None)
     datas = open_sources(settings, suite)
+    sharing = max(suite.workers, count_launched_here())
     left = [cell for cell in grid.cells if not store.is_done(cell.folder)]
     # Damaged results, an unwritable folder and faulty data are reported before any computation.
     with console.status("checking results and data …"):  # in a terminal only
@@ -60,7 +68,7 @@ def run_grid(
                 store.check_cell(cell.folder)
         if left:
             store.require_writable(settings.store.runs)
-        threads = choose_threads(settings, suite, suite.workers, grid.methods) if left else 1
+        threads = choose_threads(settings, suite, sharing, grid.methods) if left else 1
         for cell in left:
             datas[cell.source].load(cell.task, suite.train)
             datas[cell.source].load(cell.task, suite.evaluate)
@@ -82,7 +90,7 @@ def run_grid(
             elsewhere = workers.run(settings, grid, number, threads, bars, on_outcome)
         # What a worker left undone, perhaps because it was killed, runs here.
         rest = [cell for index, cell in enumerate(grid.cells) if index not in elsewhere]
-        here = _run_here(rest, settings, threads, datas, bars, on_outcome)
+        here = _run_here(rest, settings, threads, datas, bars, on_outcome, processes)
         return [elsewhere.get(index) or next(here) for index in range(len(grid.cells))]
 
 
@@ -112,9 +120,10 @@ def _run_here(
     datas: dict[str, Data],
     bars: Bars,
     on_outcome: OnOutcome,
+    processes: Processes,
 ) -> Iterator[Outcome]:
     reporter = bars.reporter(0)
-    models = Models(settings, reporter)
+    models = Models(settings, reporter, processes)
     for cell in cells:
         if not store.is_done(cell.folder):
             set_threads(threads)

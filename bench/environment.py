@@ -26,8 +26,8 @@ PACKAGES = (
 
 
 @cache
-def describe_environment() -> Environment:
-    """Versions, hardware and commit of this process."""
+def describe_environment(processes: int = 1) -> Environment:
+    """Versions, hardware and commit of this process, one of so many that run a cell together."""
     import torch
 
     return Environment(
@@ -40,6 +40,7 @@ def describe_environment() -> Environment:
         packages={name: _find_version(name) for name in PACKAGES},
         commit=_ask_git("rev-parse", "HEAD"),
         dirty=bool(_ask_git("status", "--porcelain")),
+        processes=processes,
     )
 
 

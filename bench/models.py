@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.data import Data
 from bench.settings import Settings
+from methods.models.processes import ALONE, Processes
 from tasks import Task
 from tasks.common.progress import Progress
 
@@ -14,11 +15,21 @@ if TYPE_CHECKING:
 
 
 class Models:
-    """Holds at most one LLM and one encoder in memory; a grid groups the cells that share one."""
+    """Holds at most one LLM and one encoder in memory; a grid groups the cells that share one.
 
-    def __init__(self, settings: Settings, progress: Progress) -> None:
-        self.settings, self.progress = settings, progress
+    Args:
+        processes: that open the same models in the same order, to adapt them together.
+    """
+
+    def __init__(
+        self, settings: Settings, progress: Progress, processes: Processes = ALONE
+    ) -> None:
+        self.settings, self.progress, self.processes = settings, progress, processes
         self._open: dict[str, tuple[tuple[Any, ...], Any]] = {}
+
+    def close(self) -> None:
+        """Forget the open models; the next use opens them again."""
+        self._open.clear()
 
     def _reuse_or_open(self, kind: str, key: tuple[Any, ...], open: Callable[[], Any]) -> Any:
         if kind not in self._open or self._open[kind][0] != key:
@@ -39,6 +50,7 @@ class Models:
                 seed=seed,
                 cache=self.settings.store.cache,
                 progress=self.progress,
+                processes=self.processes,
             )
 
         config = self.settings.llm(name)

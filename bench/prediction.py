@@ -7,6 +7,7 @@ from pathlib import Path
 from bench import store
 from methods import Method
 from methods.core.runtime import Runtime
+from methods.models.processes import ALONE, Processes
 from tasks import Example, Prediction
 from tasks.common.errors import StorageError
 
@@ -15,9 +16,12 @@ CHUNK = 256
 
 
 def predict_in_chunks(
-    method: Method, examples: Sequence[Example], runtime: Runtime
+    method: Method, examples: Sequence[Example], runtime: Runtime, processes: Processes = ALONE
 ) -> list[Prediction]:
     """Predictions for all examples, reading the chunks that an earlier run saved in `scratch`.
+
+    Args:
+        processes: that answer parts of each chunk; only the main one returns predictions.
 
     Raises TypeError where the method doesn't return one prediction per example, in order.
     """
@@ -27,14 +31,24 @@ def predict_in_chunks(
         runtime.progress.start("predict", len(examples), start)
         chunk = examples[start : start + CHUNK]
         path = runtime.scratch / f"predictions-{start}.jsonl"
-        answers = _read_saved(path, chunk)
-        if answers is None:
-            answers = method.predict(chunk)
-            _require_one_each(method, chunk, answers)
-            store.write_chunk(path, answers)
-        predictions += answers
+        answers = _read_saved(path, chunk) if processes.is_main else None
+        if not processes.share(answers is not None):
+            answers = _predict(method, chunk, processes)
+            if processes.is_main:
+                store.write_chunk(path, answers)
+        predictions += answers or []
     runtime.progress.start("predict", len(examples), len(examples))
     return predictions
+
+
+def _predict(method: Method, examples: Sequence[Example], processes: Processes) -> list[Prediction]:
+    """Predictions for `examples`, of which each process answers those of other users."""
+    users = {user: place for place, user in enumerate(dict.fromkeys(e.user_id for e in examples))}
+    own = [e for e in examples if users[e.user_id] % processes.number == processes.rank]
+    answers = method.predict(own) if own else []
+    _require_one_each(method, own, answers)
+    found = {answer.id: answer for part in processes.gather(answers) for answer in part}
+    return [found[example.id] for example in examples]
 
 
 def _read_saved(path: Path, chunk: Sequence[Example]) -> list[Prediction] | None:

@@ -173,6 +173,7 @@ class Environment(_Record):
         processor: architecture, such as "x86_64".
         cpus: logical cores of the machine; None where the system doesn't say.
         threads: that torch uses for one operation.
+        processes: that ran the cell together; memory and times are the main one's.
         gpus: names of the visible ones.
         packages: name → version; None where it is not installed.
         commit: of the project's checkout; None for an installed package.
@@ -188,6 +189,7 @@ class Environment(_Record):
     packages: dict[str, str | None]
     commit: str | None
     dirty: bool
+    processes: int = 1
 
 
 class CellRecord(_Record):

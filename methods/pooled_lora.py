@@ -40,6 +40,8 @@ class PooledLora(LoraMethod):
     def shared_lora(self) -> LoraConfig:
         return self.config.lora
 
+    predicts_in_parallel = True
+
     def fit(self, train: Dataset, dev: Dataset | None) -> FitReport:  # noqa: ARG002
         lessons = {
             (query.user_id, query.input, response): query

@@ -157,7 +157,7 @@ def _measure(
     scores = []
     for row in place.rows:
         generic = find_row(samples, reference, row.key)
-        theirs = {} if generic in {None, row.key} else samples[generic or row.key]
+        theirs = {} if generic is None or generic == row.key else samples[generic]
         for measure, sample in samples[row.key].items():
             against = theirs.get(measure) if measure in compared else None
             scores.append(scorer.score(row, measure, sample, reference, against))

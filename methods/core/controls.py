@@ -230,6 +230,8 @@ def make_control(method: type[Method], control: str) -> type[Method]:
             "uses_encoder": method.uses_encoder,
             "sees_golds": method.sees_golds,
             "bound": method.bound,
+            "trains_in_parallel": method.trains_in_parallel,
+            "predicts_in_parallel": method.predicts_in_parallel,
             "Config": method.Config,
             "inner_class": method,
             "swap_class": SWAPS[name],

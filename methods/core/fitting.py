@@ -8,6 +8,7 @@ from typing import Any
 
 from methods.cache.folders import hold_lock, load_kept, make_once
 from methods.core.method import Method
+from methods.models.processes import ALONE, Processes
 from methods.models.report import FitReport
 from tasks.common.errors import StorageError
 from tasks.common.files import read_json, write_json
@@ -34,6 +35,7 @@ def fit_once(
     folder: Path,
     new_method: Callable[[], Method[Any]],
     data: Callable[[], tuple[Dataset, Dataset | None]],
+    processes: Processes = ALONE,
 ) -> Fit:
     """Load the fit that `folder` keeps, or fit a method and keep it there.
 
@@ -43,6 +45,8 @@ def fit_once(
     Args:
         folder: of this fit alone, named by all that it depends on.
         data: gives the train set and the set to watch; called only if something must be fitted.
+        processes: that call this function with equal arguments. The main one keeps the fit; the
+            others help to train it (`Method.trains_in_parallel`), or load it afterwards.
 
     Raises:
         ModelError: training diverges or runs out of memory.
@@ -50,15 +54,17 @@ def fit_once(
     """
     fresh: list[Fit] = []
 
-    def make(part: Path) -> None:
+    def fit(method: Method[Any]) -> Fit:
         train, dev = data()
-        method = new_method()
         started = time.monotonic()
         report = method.fit(train, dev)
-        seconds = round(time.monotonic() - started, 3)
-        method.save(part / MODEL)
-        write_json(part / REPORT, {**asdict(report), "seconds": seconds})
-        fresh.append(Fit(method, report, seconds))
+        return Fit(method, report, round(time.monotonic() - started, 3))
+
+    def make(part: Path) -> None:
+        made = fit(new_method())
+        made.method.save(part / MODEL)
+        write_json(part / REPORT, {**asdict(made.report), "seconds": made.seconds})
+        fresh.append(made)
 
     def load(folder: Path) -> Fit:
         report, seconds = _read_report(folder / REPORT)
@@ -66,12 +72,20 @@ def fit_once(
         method.load(folder / MODEL)
         return Fit(method, report, seconds)
 
+    if not processes.is_main:
+        helped = None
+        if processes.share(value=False):
+            method = new_method()
+            helped = fit(method) if method.trains_in_parallel else None
+        processes.wait()  # until it is kept
+        return helped or load(folder)
     with hold_lock(folder.with_name(f".{folder.name}.fit.lock")):
         kept = load_kept(folder, load, "fitted again")
-        if kept is not None:
-            return kept
-        make_once(folder, make)
-        return fresh[0]
+        processes.share(kept is None)
+        if kept is None:
+            make_once(folder, make)
+        processes.wait()
+        return kept or fresh[0]
 
 
 def _read_report(file: Path) -> tuple[FitReport, float]:

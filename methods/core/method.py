@@ -72,6 +72,10 @@ class Method(ABC, Generic[C]):
         learns_answers: True if an LLM is trained to give a task's golds or the responses of
             histories, so that it applies only where golds are answers.
         bound: True for an upper or lower bound, which no table marks as the best method.
+        trains_in_parallel: True if several processes may call `fit` at once, which train together
+            (`Runtime.processes`); of other methods only the main process's fits, and others load.
+        predicts_in_parallel: True if several processes may call `predict` at once, each with the
+            examples of other users; of other methods only the main process answers.
         Config: the options' type, taken from `Method[...]`.
     """
 
@@ -83,6 +87,8 @@ class Method(ABC, Generic[C]):
     sees_golds: ClassVar[bool] = False
     learns_answers: ClassVar[bool] = False
     bound: ClassVar[bool] = False
+    trains_in_parallel: ClassVar[bool] = False
+    predicts_in_parallel: ClassVar[bool] = False
     Config: ClassVar[type[MethodConfig]] = MethodConfig
 
     def __init_subclass__(cls, **options: Any) -> None:

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from methods.models.processes import ALONE, Processes
 from tasks.budget import LAMP, BudgetRule
 from tasks.common.errors import ConfigError
 from tasks.common.progress import Progress
@@ -52,6 +53,7 @@ class Runtime:
             them (a generated world); else {}.
         golds: of the evaluated set, for a method with `sees_golds`; {} for all others.
         population: the train set's examples, without golds; controls draw other users from it.
+        processes: that fit the method together (`Method.trains_in_parallel`).
     """
 
     task: Task
@@ -66,6 +68,7 @@ class Runtime:
     bounds: Bounds = field(default_factory=dict)
     golds: Mapping[str, str] = field(default_factory=dict)
     budget_rule: BudgetRule = LAMP
+    processes: Processes = ALONE
 
     @cached_property
     def llm(self) -> "LLM":

@@ -70,9 +70,11 @@ def _matches(name: str, target: str) -> bool:
 
 
 def sizes(layer: Any) -> tuple[int, int]:
-    """(inputs, outputs) of a linear layer; GPT-2's Conv1D keeps its weight transposed."""
-    rows, columns = layer.weight.shape
-    return (rows, columns) if isinstance(layer, Conv1D) else (columns, rows)
+    """(inputs, outputs) of a linear layer, whose weight may be packed (4 bits)."""
+    if isinstance(layer, Conv1D):
+        inputs, outputs = layer.weight.shape
+        return inputs, outputs
+    return layer.in_features, layer.out_features
 
 
 class AdapterStack(nn.Module):

@@ -83,6 +83,7 @@ class LoraMethod(Method[L]):
     """
 
     learns_answers = True
+    trains_in_parallel = True
 
     @property
     def shared_lora(self) -> LoraConfig | None:
@@ -162,6 +163,7 @@ class LoraMethod(Method[L]):
                 identity=content_key(about),
                 checkpoint=runtime.scratch / "training",
                 progress=runtime.progress,
+                processes=runtime.processes,
             )
         self.shared.requires_grad_(requires_grad=False)
         return report

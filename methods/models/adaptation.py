@@ -12,6 +12,8 @@ from methods.models import pretrained
 from methods.models.checks import read_quantization
 from methods.models.config import LLMConfig, LoraConfig
 from methods.models.language_model import LanguageModel
+from methods.models.processes import ALONE, Processes
+from methods.models.report import FitReport
 from methods.models.training import TrainingData, train_module
 from tasks.common.errors import ModelError
 from tasks.common.files import write_json
@@ -33,6 +35,7 @@ def adapt_llm(
     train: Dataset,
     seed: int,
     progress: Progress,
+    processes: Processes = ALONE,
 ) -> Path:
     """Tune the LLM in `base` on `example.input` → gold and write it to `folder`, unless it exists.
 
@@ -41,6 +44,7 @@ def adapt_llm(
 
     Args:
         folder: named by the adapted LLM's `weights_key`.
+        processes: that tune it together, each calling this function with equal arguments.
 
     Returns:
         `folder`.
@@ -59,7 +63,8 @@ def adapt_llm(
             hint='Set adapt = "none", or name a folder of weights that aren\'t quantized',
         )
 
-    def make(part: Path) -> None:
+    def tune() -> tuple[LanguageModel, Any, FitReport]:
+        """The LLM, what was trained of it, and how."""
         seeds = Seeds.root("adapt", task.name, seed)
         device = pretrained.device_of(config.device)
         # Adapters are float32 over any base; full tuning changes the base itself, so in float32.
@@ -80,17 +85,30 @@ def adapt_llm(
                 identity=folder.name,
                 checkpoint=checkpoint,
                 progress=progress,
+                processes=processes,
             )
-        final: Any = tuned.merge_and_unload() if lora else model
+        return llm, tuned, report
+
+    def make(part: Path) -> None:
+        needed.append(processes.share(value=True))
+        llm, tuned, report = tune()
+        final = tuned.merge_and_unload() if config.adapt == "lora" else llm.model
         final.save_pretrained(part)
-        tokenizer.save_pretrained(part)
+        llm.tokenizer.save_pretrained(part)
         write_json(
             part / RECORD,
             {"weights": folder.name, "steps": report.steps, "curve": list(report.curve)},
         )
 
-    make_once(folder, make)
-    shutil.rmtree(checkpoint, ignore_errors=True)
+    needed: list[bool] = []
+    if processes.is_main:
+        make_once(folder, make)
+        if not needed:
+            processes.share(value=False)
+        shutil.rmtree(checkpoint, ignore_errors=True)
+    elif processes.share(value=True):
+        tune()
+    processes.wait()  # until it is stored
     return folder
 
 

@@ -242,8 +242,9 @@ class LLMConfig(FrozenConfig):
             "none", "lora" (merged afterwards) or "full"; once per task and seed.
         adaptation, lora: options of that tuning.
         dtype: "auto" is bfloat16 on a GPU that supports it, else float32.
-        quantize: "int8-dynamic" runs linear layers in int8 on CPUs: faster, with other answers, and
-            nothing can be trained through it.
+        quantize: "int8", "nf4" and "fp4" keep the linear layers' weights in 8 or 4 bits, by
+            bitsandbytes (extra `quantized`), and soft tokens and LoRA can be trained through them;
+            "int8-dynamic" runs them in int8 on CPUs: faster, and nothing can be trained.
         device: "auto" uses a GPU if there is one.
         device_map: accelerate's placement of a model too large for one device, e.g. "auto".
         batch_size: examples per forward pass; "auto" starts at 64 and halves when memory runs out.
@@ -264,7 +265,7 @@ class LLMConfig(FrozenConfig):
     adaptation: AdaptationConfig = AdaptationConfig()
     lora: LoraConfig = LoraConfig()
     dtype: DType = "auto"
-    quantize: Literal["none", "int8-dynamic"] = "none"
+    quantize: Literal["none", "int8-dynamic", "int8", "nf4", "fp4"] = "none"
     device: str = "auto"
     device_map: str | None = None
     batch_size: PositiveInt | Literal["auto"] = "auto"
@@ -304,7 +305,7 @@ class LLMConfig(FrozenConfig):
     def _check_source(self) -> Self:
         if (self.model is None) == (self.scratch is None):
             raise ValueError("give either `model` or `scratch`")
-        if self.quantize != "none" and self.dtype not in {"auto", "float32"}:
+        if self.quantize == "int8-dynamic" and self.dtype not in {"auto", "float32"}:
             raise ValueError(f'quantize = "{self.quantize}" needs dtype = "float32"')
         return self
 

@@ -16,6 +16,7 @@ from methods.models.identity import base_key, identity_from, weights_key
 from methods.models.interface import LLM
 from methods.models.language_model import LanguageModel
 from methods.models.loading import GGUF, pin, resolve, source_identity
+from methods.models.processes import ALONE, Processes
 from methods.models.quantization import quantize_dynamic
 from methods.models.scratch import make_scratch_t5
 from methods.models.served.llm import ServedLLM
@@ -33,6 +34,7 @@ def open_llm(
     seed: int,
     cache: Path,
     progress: Progress | None = None,
+    processes: Processes = ALONE,
 ) -> LLM:
     """Open the LLM that `config` describes, after making or adapting it if the config says so.
 
@@ -45,6 +47,7 @@ def open_llm(
         task, train, seed: what an LLM made or adapted here is trained on; otherwise ignored.
         cache: for LLMs made, adapted or converted here, commits, and digests of large files.
         progress: of the adaptation, and afterwards of the prompts that the LLM answers.
+        processes: that adapt it together, each calling this function with equal arguments.
 
     Raises:
         ModelError: the model can't be found or loaded, its parts don't match, or it has too few
@@ -73,6 +76,7 @@ def open_llm(
             train=_require_golds(task, train),
             seed=seed,
             progress=progress or Progress(),
+            processes=processes,
         )
     made_here = folder.is_relative_to(cache)
     try:
@@ -169,9 +173,13 @@ def _load(folder: Path, config: LLMConfig, key: str) -> LanguageModel:
     device = pretrained.device_of(config.device)
     dtype = pretrained.dtype_of(config.dtype, device)
     model, tokenizer = pretrained.load(
-        folder, dtype=dtype, device=device, device_map=config.device_map
+        folder,
+        dtype=dtype,
+        device=device,
+        device_map=config.device_map,
+        quantize=config.quantize,
     )
-    if config.quantize != "none":
+    if config.quantize == "int8-dynamic":
         quantize_dynamic(model, name=config.name)
     identity = identity_from(key, config)
     return LanguageModel(model, tokenizer, config, identity, weights=key, name=config.name)

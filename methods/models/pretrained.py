@@ -15,6 +15,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from methods.models import low_bits
 from methods.models.checks import check_folder, read_quantization
 from methods.models.config import DType
 from tasks.common.errors import ConfigError, ModelError
@@ -56,7 +57,12 @@ def dtype_of(name: DType, device: torch.device) -> torch.dtype:
 
 
 def load(
-    folder: Path, *, dtype: torch.dtype, device: torch.device, device_map: str | None = None
+    folder: Path,
+    *,
+    dtype: torch.dtype,
+    device: torch.device,
+    device_map: str | None = None,
+    quantize: str = "none",
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """The encoder-decoder or decoder-only LLM in `folder`, in eval mode, and its tokenizer.
 
@@ -65,15 +71,19 @@ def load(
 
     Args:
         device_map: accelerate's placement, in place of `device`.
+        quantize: as in `LLMConfig`, of weights that aren't quantized; "int8-dynamic" follows later.
 
     Weights that are quantized in the folder (bitsandbytes, GPTQ, AWQ …) stay so.
 
     Raises:
         ModelError: a file is missing or broken, the architecture is unknown, a package for
             quantized weights is missing, or `check_model` finds a fault.
+        ConfigError: the weights can't be quantized here (`low_bits.make_config`).
     """
     weights = check_folder(folder)
-    quantized = read_quantization(folder) is not None
+    kept = read_quantization(folder)
+    bits = low_bits.make_config(quantize, dtype=dtype, device=device, kept=kept, name=str(folder))
+    quantized = kept is not None or bits is not None
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
@@ -98,6 +108,7 @@ def load(
             weights_only=True,
             trust_remote_code=False,
             output_loading_info=True,
+            **({} if bits is None else {"quantization_config": bits}),
         )
     except torch.OutOfMemoryError:
         raise
@@ -108,7 +119,7 @@ def load(
         raise _unreadable(folder, error) from error
     if quantized and getattr(model, "hf_quantizer", None) is None:  # transformers only logs it
         raise ModelError(
-            f"transformers doesn't know its quantization ({read_quantization(folder)})",
+            f"transformers doesn't know its quantization ({kept})",
             file=folder,
             hint="Correct quantization_config in config.json, or name other weights",
         )

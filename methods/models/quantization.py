@@ -101,6 +101,6 @@ def quantize_dynamic(model: Any, *, name: str) -> None:
 
 
 def count_parameters(model: Any) -> int:
-    """Parameters of a model, those of layers in int8 included; shared ones count once."""
+    """Parameters of a model, those of quantized layers included; shared ones count once."""
     known: int | None = getattr(model, "parameters_before_int8", None)
-    return sum(weight.numel() for weight in model.parameters()) if known is None else known
+    return int(model.num_parameters()) if known is None else known

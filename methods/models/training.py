@@ -11,10 +11,12 @@ import torch
 from torch import nn
 
 from methods.models.batching import BatchSize, in_batches
-from methods.models.checkpoint import Checkpoint, State, put_weights, trained_weights
+from methods.models.checkpoint import State, put_weights, trained_weights
 from methods.models.config import TrainingConfig
 from methods.models.loop import run_steps
+from methods.models.processes import ALONE, Processes
 from methods.models.report import FitReport
+from methods.models.shared_checkpoint import SharedCheckpoint
 from tasks.common.errors import ConfigError, ModelError
 from tasks.common.files import content_key
 from tasks.common.progress import Progress
@@ -54,6 +56,7 @@ def train_module(
     progress: Progress,
     dev: TrainingData | None = None,
     learning_rates: Mapping[str, float] | None = None,
+    processes: Processes = ALONE,
 ) -> FitReport:
     """Fit the parameters of `module` that require gradients; it ends in eval mode.
 
@@ -62,12 +65,16 @@ def train_module(
     number, so a run that was killed and resumed ends with the same weights as an uninterrupted one
     (bit for bit on a CPU).
 
+    Several processes each take a share of every batch and add their gradients, so weights are those
+    of one process but for rounding. Masks of torch's dropout are other ones, as on another device.
+
     Args:
         seeds: for order and dropout.
         identity: what else the outcome depends on (LLM, data, method), for the checkpoint.
         checkpoint: folder to resume from, if it holds a state of this training, and to write to.
         dev: for the dev loss at each evaluation; required for early stopping.
         learning_rates: submodule → its learning rate instead of the config's; same schedule.
+        processes: that train the module together; each calls this function with equal arguments.
 
     Returns:
         Steps, examples seen, and the curve: {"step", "loss", "learning_rate", "dev_loss"?} at each
@@ -80,7 +87,10 @@ def train_module(
         StorageError: the checkpoint can't be written.
     """
     rates = learning_rates or {}
-    return _Training(module, data, config, seeds, identity, checkpoint, progress, dev, rates).run()
+    training = _Training(
+        module, data, config, seeds, identity, checkpoint, progress, dev, rates, processes
+    )
+    return training.run()
 
 
 class _Training:
@@ -95,6 +105,7 @@ class _Training:
         progress: Progress,
         dev: TrainingData | None,
         rates: Mapping[str, float],
+        processes: Processes,
     ) -> None:
         # Both import every model's code, which those who only list methods don't need.
         from accelerate import Accelerator
@@ -106,7 +117,7 @@ class _Training:
                 hint="Unset early_stop_patience, or give the task dev data",
             )
         self.module, self.data, self.dev, self.config = module, data, dev, config
-        self.seeds, self.progress = seeds, progress
+        self.seeds, self.progress, self.processes = seeds, progress, processes
         self.trained = [weight for weight in module.parameters() if weight.requires_grad]
         self.device = self.trained[0].device
         self.accelerator = Accelerator()
@@ -132,7 +143,7 @@ class _Training:
                 dict(rates),
             ]
         )
-        self.checkpoint = Checkpoint(checkpoint, key, config.checkpoint_minutes)
+        self.checkpoint = SharedCheckpoint(checkpoint, key, config.checkpoint_minutes, processes)
         self.stateful = {"optimizer": self.optimizer, "scheduler": self.scheduler}
 
     def run(self) -> FitReport:
@@ -151,6 +162,7 @@ class _Training:
             )
         if state.best is not None:
             put_weights(self.module, state.best)
+        self.processes.copy_from_main(self.trained)
         return FitReport(steps=state.step, examples=state.examples, curve=tuple(state.curve))
 
     def _after_step(self, state: State) -> bool:
@@ -161,9 +173,12 @@ class _Training:
     def _step(self, state: State) -> None:
         epoch, position = divmod(state.step, self.steps_per_epoch)
         rows = self._batches(epoch)[position]
-        nll, tokens = self.micro_batch.fit(
-            lambda size: self._accumulate(rows, size, epoch=epoch, step=state.step)
+        own = self.processes.part_of(rows)
+        found = self.micro_batch.fit(
+            lambda size: self._accumulate(own, size, epoch=epoch, step=state.step)
         )
+        nll, tokens = self.processes.add(*found)
+        self.processes.add_gradients(self.trained)
         for weight in self.trained:
             if weight.grad is not None:
                 weight.grad.div_(tokens)
@@ -175,13 +190,14 @@ class _Training:
         self.optimizer.zero_grad()
         state.examples += len(rows)
         state.nll += nll
-        state.tokens += tokens
+        state.tokens += int(tokens)
 
     def _accumulate(
         self, rows: Sequence[int], size: int, *, epoch: int, step: int
     ) -> tuple[float, int]:
         """Accumulate gradients of the summed NLL of `rows`; returns that sum and its tokens."""
-        torch.manual_seed(self.seeds.seed("step", step))
+        rank = [self.processes.rank] if self.processes.rank else []  # masks of its own
+        torch.manual_seed(self.seeds.seed("step", step, *rank))
         self.optimizer.zero_grad()
         nll_sum, tokens_sum = 0.0, 0
         for start in range(0, len(rows), size):
@@ -229,16 +245,22 @@ class _Training:
 
     @torch.no_grad()
     def _dev_loss(self, dev: TrainingData, step: int) -> float:
-        def measure(rows: Sequence[int]) -> list[tuple[float, int]]:
+        own = self.processes.part_of(range(len(dev.lengths)))
+
+        def measure(places: Sequence[int]) -> list[tuple[float, int]]:
+            rows = [own[place] for place in places]
             nll, tokens = self._nll(dev, rows, 0)
             if not torch.isfinite(nll).all():
                 raise _not_finite("dev loss", dev, rows, step)
             return list(zip(nll.tolist(), tokens.tolist(), strict=True))
 
         self.module.eval()
-        found = in_batches(dev.lengths, self.dev_batch, measure)
+        found = in_batches([dev.lengths[row] for row in own], self.dev_batch, measure)
         self.module.train()
-        return math.fsum(nll for nll, _ in found) / sum(tokens for _, tokens in found)
+        nll, tokens = self.processes.add(
+            math.fsum(nll for nll, _ in found), sum(tokens for _, tokens in found)
+        )
+        return nll / tokens
 
     def _is_point(self, step: int) -> bool:
         """Whether one of the evenly spaced `evaluations` is due; the last is at the end."""

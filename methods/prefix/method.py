@@ -22,12 +22,12 @@ from methods.models.config import TrainingConfig
 from methods.models.embedding_store import EmbeddingStore
 from methods.models.report import FitReport
 from methods.models.training import TrainingData, train_module
+from methods.prefix.finite import check_finite
 from methods.prefix.histories import Batch, HistoryEncoder, subset
 from methods.prefix.user_state import Stored
 from methods.prefix.whitening import Whitening
 from methods.prompt.method import PromptMethod
 from methods.prompt.text_side import TextSideConfig, text_side_key
-from tasks.common.errors import ModelError
 from tasks.common.files import content_key
 from tasks.example import Dataset, Example, Prediction, newest_first
 
@@ -87,6 +87,8 @@ class PrefixMethod(Method[F]):
 
     uses_encoder = True
     learns_answers = True
+    trains_in_parallel = True
+    predicts_in_parallel = True
 
     @abstractmethod
     def build(self) -> nn.Module:
@@ -106,12 +108,7 @@ class PrefixMethod(Method[F]):
         A training that diverges is left to the training loop, which names the step.
         """
         tokens = self.prefix(batch)
-        finite = torch.isfinite(tokens.detach()).flatten(1).all(1)
-        if not finite.all():
-            rows = [row for row, sound in enumerate(finite.tolist()) if not sound]
-            bad = [batch.examples[row] for row in rows]
-            if not self.plug.training or not any(example.history for example in bad):
-                raise _not_finite(bad[0])
+        check_finite(tokens, batch.examples, training=self.plug.training)
         return tokens
 
     @property
@@ -179,6 +176,7 @@ class PrefixMethod(Method[F]):
                 progress=self.runtime.progress,
                 dev=None if dev is None else self._training_data(dev, augment=0),
                 learning_rates=self.learning_rates,
+                processes=self.runtime.processes,
             )
         failed = len(train) - len(set(data.ids))
         counts = {**self._counts(train), "failed_prompts": failed}
@@ -383,18 +381,3 @@ class PrefixMethod(Method[F]):
             "empty_histories": sizes.count(0),
             "cut_histories": sum(size > self.config.max_history for size in sizes),
         }
-
-
-def _not_finite(example: Example) -> ModelError:
-    what = f"the soft tokens of id {example.id} are not finite"
-    if not example.history:
-        return ModelError(
-            f"{what}; its history is empty",
-            hint="Return finite soft tokens for a history without behaviors, such as zeros where a "
-            "mean or a maximum over it has no value",
-        )
-    return ModelError(
-        what,
-        hint=f"Look at what the plug computes for its {len(example.history)} behaviors; if that is "
-        "finite before training, lower learning_rate",
-    )

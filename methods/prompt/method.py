@@ -67,6 +67,8 @@ class PromptMethod(Method[C]):
     other exception stops the cell.
     """
 
+    predicts_in_parallel = True
+
     def __init__(self, config: C, runtime: Runtime) -> None:
         super().__init__(config, runtime)
         self._last: tuple[Example, Sequence[Behavior]] | None = None

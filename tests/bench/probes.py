@@ -204,3 +204,26 @@ class Learns(Says):
 class SecondVersion(Says):
     name = "says"
     version = 2
+
+
+class FailsInTheSecond(Says):
+    """Fails where it is the second process that runs a cell."""
+
+    name = "fails-in-the-second"
+    predicts_in_parallel = True
+
+    def answer(self, example):
+        if os.environ.get("RANK") == "1":
+            raise KeyError("only here")
+        return "5"
+
+
+class DiesInTheSecond(FailsInTheSecond):
+    """Takes the second process along."""
+
+    name = "dies-in-the-second"
+
+    def answer(self, example):
+        if os.environ.get("RANK") == "1":
+            os._exit(9)
+        return "5"

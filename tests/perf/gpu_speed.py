@@ -3,6 +3,7 @@
     python -m tests.perf.gpu_speed flan-t5-xxl --micro-batch 32
     python -m tests.perf.gpu_speed llama-3-8b
     python -m tests.perf.gpu_speed t5-tiny --tiny       # tries it out, on a CPU too
+    torchrun --nproc-per-node 2 -m tests.perf.gpu_speed llama-3-8b      # the step alone, on two GPUs
 
 Prints one line of JSON per measurement: a training step, a profile of its kernels, the LLM's part of it,
 generation. Needs no download. The compute dtype is bfloat16; the input encoder, of BERT-base's size, is float32.
@@ -23,6 +24,8 @@ from methods.core.runtime import Runtime
 from methods.models.config import Decoding, EncoderConfig, LLMConfig
 from methods.models.encoder import Encoder
 from methods.models.language_model import LanguageModel
+from methods.models.processes import Processes
+from methods.models.together import join
 from methods.pplug import PPlug
 from tasks import TASKS, Behavior, Dataset, Example
 from tasks.common.progress import Progress
@@ -82,8 +85,8 @@ class Clock(Progress):
 class Bench:
     """One LLM and one encoder, and what is measured on them."""
 
-    def __init__(self, name: str, load: Load, folder: Path) -> None:
-        self.name, self.load, self.folder = name, load, folder
+    def __init__(self, name: str, load: Load, folder: Path, processes: Processes) -> None:
+        self.name, self.load, self.folder, self.processes = name, load, folder, processes
         self.rate = measure_matmul_rate(load.matrix)
         self.model, self.tokenizer = make_llm(name, torch.bfloat16)
         self.vocabulary = min(self.model.config.vocab_size, 30000)
@@ -119,11 +122,15 @@ class Bench:
         runtime = Runtime(
             TASKS.get("LaMP-5")(), Seeds.root("speed"), self.load.tokens, self.folder,
             self.folder / f"run-{bf16}", lambda: llm, lambda: self.encoder, progress=clock,
+            processes=self.processes,
         )  # fmt: skip
         options = {"batch_size": batch, "micro_batch_size": micro_batch, "epochs": 1, "bf16": bf16}
         method = PPlug(PPlug.Config(training={**options, "evaluations": 1}), runtime)
         reset_peak()
         method.fit(train, None)
+        if self.processes.number > 1:
+            self.report_step(clock.median_step, batch, micro_batch, bf16=bf16)
+            return
         peak, data = peak_gib(), method._training_data(train, augment=0)
 
         def run(rows: int) -> None:
@@ -143,6 +150,15 @@ class Bench:
         )  # fmt: skip
         if not bf16:
             self.profile(lambda: run(micro_batch))
+
+    def report_step(self, second: float, batch: int, micro_batch: int, *, bf16: bool) -> None:
+        """A step of several processes, as the main one saw it."""
+        if self.processes.is_main:
+            report(
+                llm=self.name, bf16_autocast=bf16, batch=batch, micro_batch=micro_batch,
+                processes=self.processes.number, step_seconds=second,
+                examples_per_second=batch / second, peak_gib=peak_gib(),
+            )  # fmt: skip
 
     def measure_llm_alone(self, rows: int) -> None:
         """Forward and backward pass through the frozen LLM to its soft tokens."""
@@ -236,12 +252,14 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     given = parse()
     load = TINY if given.tiny else Load()
-    with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(given.llm, load, Path(folder))
+    with join() as processes, processes.united(), tempfile.TemporaryDirectory() as folder:
+        bench = Bench(given.llm, load, Path(folder), processes)
         for bf16 in (False, True):
             bench.measure_training(
                 given.batch, given.micro_batch or given.batch, given.steps, bf16=bf16
             )
+        if processes.number > 1:
+            return
         bench.measure_llm_alone(given.micro_batch or given.batch)
         for beams in given.beams:
             for batch in load.generation_batches:
