@@ -46,7 +46,7 @@ def find_training_keys(
             watched = own.fingerprint(other, "dev") if own.watches_dev else None
         except DataError as error:
             raise DataError(
-                f"{row.name} is trained on {name} too: {error.what}",
+                f"{error.what} ({row.name} is trained on {name} too)",
                 hint=error.hint,
                 file=error.file,
                 id=error.id,

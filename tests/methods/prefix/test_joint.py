@@ -179,11 +179,10 @@ def test_swapped_histories_in_training_are_swapped_on_every_task(tmp_path):
     assert texts[2] == [item.text for item in EXAMPLES[4].history]
 
 
-@pytest.mark.parametrize("variant", ["all-tasks", "other-tasks"])
-def test_a_plug_for_several_tasks_conforms(tmp_path, variant):
+def test_a_plug_for_all_tasks_conforms(tmp_path):
     path = tmp_path / "bench.toml"
     path.write_text("")
     settings = load_settings(path, ["methods.pplug-whitened.training.epochs=1"], None)
-    found = list(check_method(settings, f"pplug-whitened-{variant}", ["LaMP-7"]))
+    found = list(check_method(settings, "pplug-whitened-all-tasks", ["LaMP-7"]))
     assert not [f"{r.name}: {r.detail}" for _, r in found if not r.passed]
     assert [r.name for _, r in found if r.skipped] == ["seeds"]
