@@ -30,11 +30,11 @@ def movie(id, text, user):
     return {"id": id, "input": f"{LaMP2.instruction} {text}", "profile": profile, "user_id": user}
 
 
-def write_movies(root, text="A film."):
+def write_movies(root, text="A film.", tags=("action", "comedy")):
     folder = root / "data" / "time" / "LaMP_2" / "new"
     for set in ("train", "dev"):
         asked = [movie(f"{set}{n}", text, "abc"[n]) for n in range(3)]
-        golds = {f"{set}{n}": ("action", "comedy")[n % 2] for n in range(3)}
+        golds = {f"{set}{n}": tags[n % 2] for n in range(3)}
         write_set(folder / set, asked, golds, set=set, task="LaMP_2")
     return folder
 
@@ -44,7 +44,7 @@ def project(project):
     write_movies(project.root)
     project.add("""
 [methods.pplug.training]
-epochs = 1
+epochs = 2
 batch_size = 4
 learning_rate = 1e-2
 
@@ -125,8 +125,8 @@ def test_a_run_fits_all_tasks_once_and_scores_each_task(project):
     fits = [path for path in (project.root / "cache" / "fitted").iterdir() if path.is_dir()]
     assert len(fits) == 5  # of two tasks alone, of both, and of each without the other
     record = store.read_record(found["pplug-others", "LaMP-3"].folder)
-    assert (record.task, record.fit.examples) == ("LaMP-3", 3)
-    write_movies(project.root, "Another film.")
+    assert (record.task, record.fit.examples) == ("LaMP-3", 6)
+    write_movies(project.root, tags=("classic", "action"))
     later = {place: cell.folder for place, cell in cells(project, "controls=false").items()}
     reasons = explain_left(project.plan(BOTH, "controls=false"))
     assert reasons[later["pplug-others", "LaMP-3"].name.partition("-")[2]] == (
@@ -137,7 +137,7 @@ def test_a_run_fits_all_tasks_once_and_scores_each_task(project):
         State.KEPT,
     }
     same = later["pplug-others", "LaMP-2"] / store.MODEL / "plug.safetensors"
-    assert same.read_bytes() == plugs["pplug-others", "LaMP-2"]  # whatever LaMP-2's own films are
+    assert same.read_bytes() == plugs["pplug-others", "LaMP-2"]  # whatever LaMP-2's own tags are
     other = later["pplug-others", "LaMP-3"] / store.MODEL / "plug.safetensors"
     assert other.read_bytes() != plugs["pplug-others", "LaMP-3"]
 
