@@ -19,7 +19,12 @@ LOGS = ".logs"
 
 
 def announce(
-    settings: Settings, grid: Grid, expected: Mapping[str, float | None], console: Console
+    settings: Settings,
+    grid: Grid,
+    expected: Mapping[str, float | None],
+    console: Console,
+    *,
+    elsewhere: bool = False,
 ) -> Path | None:
     """Print the cells left and the time they will take; returns the run's log file.
 
@@ -28,11 +33,13 @@ def announce(
 
     Args:
         expected: what `bench.estimate.expect_seconds` says of the cells left.
+        elsewhere: not processes of this machine run the cells, and their number isn't known yet.
 
     Raises StorageError where the runs' folder can't be written.
     """
-    workers = min(settings.suite(grid.suite)[1].workers, max(1, len(expected)))
-    text = summarize(grid, sum_up(expected, workers), workers)
+    _, suite = settings.suite(grid.suite)
+    workers = None if elsewhere else min(suite.workers, max(1, len(expected)))
+    text = summarize(grid, sum_up(expected, workers or 1), workers)
     console.print(f"suite {grid.suite}: {text}", soft_wrap=True)
     if not expected:
         return None

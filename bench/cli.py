@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cli_options import Format, Methods, Set, Suite, Tasks, UnequalTerms
+from bench.cluster.options import Address, Engine, EngineOption, choose_engine
 from bench.compare_cli import compare
 from bench.data_cli import app as data_app
 from bench.output import (
@@ -97,6 +98,8 @@ def run(
     task: Tasks = [],  # noqa: B006
     set: Set = [],  # noqa: B006
     all_metrics: AllMetrics = False,
+    engine: EngineOption = Engine.LOCAL,
+    address: Address = None,
     config: Config = CONFIG,
 ) -> None:
     """Run a suite's cells that are not done yet, store every prediction, print the table.
@@ -109,11 +112,12 @@ def run(
     from bench.engine import run_grid
     from bench.estimate import expect_seconds
 
+    run_cells = choose_engine(engine, address)
     log = make_console(stderr=True)
     with log.status("planning …"):  # in a terminal only
         settings, grid = _plan(suite, method, task, set, config)
         expected = expect_seconds(grid)
-    file = announce(settings, grid, expected, log)
+    file = announce(settings, grid, expected, log, elsewhere=run_cells is not None)
 
     def report(outcome: Outcome) -> None:
         if outcome.state != "kept":
@@ -121,7 +125,7 @@ def run(
             line = f"{outcome.state}  {outcome.cell.title}  {reason}".rstrip()
             log.print(line, style="red" if outcome.state == "failed" else "", soft_wrap=True)
 
-    outcomes = run_grid(settings, grid, log, report, expected=expected, log=file)
+    outcomes = run_grid(settings, grid, log, report, expected=expected, log=file, engine=run_cells)
     states = [outcome.state for outcome in outcomes]
     table = tables.build(settings, grid, all_metrics=all_metrics, allow_unequal=True)
     render.print_table(table, make_console())

@@ -18,6 +18,8 @@ from bench.time_left import TimeLeft
 from tasks.metrics import find_withheld
 
 OnOutcome = Callable[[Outcome], None]
+RunCells = Callable[[Settings, Grid, Bars, Console, OnOutcome], dict[int, Outcome]]
+"""Runs the cells of a grid that aren't done; returns their outcomes by index in the grid."""
 
 
 def run_grid(
@@ -28,6 +30,7 @@ def run_grid(
     *,
     expected: Mapping[str, float | None] | None = None,
     log: Path | None = None,
+    engine: RunCells | None = None,
 ) -> list[Outcome]:
     """Run every cell that isn't done. A failed cell is recorded, and the others still run.
 
@@ -36,6 +39,7 @@ def run_grid(
         report: called with each outcome as it comes.
         expected: title of a cell to run → the seconds that it may take, for the time left.
         log: a file that gets a line for each cell and phase.
+        engine: runs the cells instead of this machine's own processes.
 
     Returns:
         The outcomes, in the order of the grid's cells.
@@ -61,12 +65,7 @@ def run_grid(
             datas[cell.source].load(cell.task, suite.train)
             datas[cell.source].load(cell.task, suite.evaluate)
     _report_warnings(left, datas, console)
-    for source, task in {(cell.source, cell.task): None for cell in left}:
-        evaluated = datas[source].load(task, suite.evaluate)
-        check_modules(task(), evaluated, settings.scoring.rules)
-        for metric, why in find_withheld(task(), settings.scoring.rules).items():
-            line = f"warning  {task.name}  {metric} will be withheld: {why}"
-            console.print(line, style="yellow", soft_wrap=True)
+    _check_metrics(left, datas, settings, console)
     number = min(suite.workers, len(left))
     seconds = {cell.title: (expected or {}).get(cell.title) for cell in left}
     with Bars(console, TimeLeft(seconds, number), log=log) as bars:
@@ -77,7 +76,9 @@ def run_grid(
                 bars.cell_done(outcome.cell.title, outcome.state)
 
         elsewhere: dict[int, Outcome] = {}
-        if number > 1:
+        if engine is not None and left:
+            elsewhere = engine(settings, grid, bars, console, on_outcome)
+        elif number > 1:
             elsewhere = workers.run(settings, grid, number, threads, bars, on_outcome)
         # What a worker left undone, perhaps because it was killed, runs here.
         rest = [cell for index, cell in enumerate(grid.cells) if index not in elsewhere]
@@ -90,6 +91,18 @@ def _report_warnings(cells: Sequence[Cell], datas: dict[str, Data], console: Con
     for place, cell in {cell.place: cell for cell in cells}.items():
         for warning in datas[cell.source].warnings(cell.task):
             console.print(f"warning  {place}  {warning}", style="yellow", soft_wrap=True)
+
+
+def _check_metrics(
+    cells: Sequence[Cell], datas: dict[str, Data], settings: Settings, console: Console
+) -> None:
+    """Print which metrics will be withheld. Raises ConfigError for one that can't be computed."""
+    for source, task in {(cell.source, cell.task): None for cell in cells}:
+        evaluated = datas[source].load(task, datas[source].suite.evaluate)
+        check_modules(task(), evaluated, settings.scoring.rules)
+        for metric, why in find_withheld(task(), settings.scoring.rules).items():
+            line = f"warning  {task.name}  {metric} will be withheld: {why}"
+            console.print(line, style="yellow", soft_wrap=True)
 
 
 def _run_here(

@@ -146,6 +146,10 @@ class Bars:
         self._workers: dict[int, _Worker] = {}
         self._next, self._pause = time.monotonic(), FIRST
 
+    def share(self, workers: int) -> None:
+        """So many workers share the cells, as has turned out."""
+        self._left.share(workers)
+
     def start_worker(self, worker: int) -> None:
         """A worker starts: its imports and models take the first seconds."""
         self.show(worker, Doing(""))

@@ -19,10 +19,14 @@ class TimeLeft:
     def __init__(self, expected: Mapping[str, float | None], workers: int) -> None:
         self._left = dict(expected)
         self.cells = len(expected)
-        self._workers = max(1, min(workers, len(expected)))
+        self.share(workers)
         self._began: dict[str, float] = {}
         self._rest: dict[str, float] = {}
         self._took: list[float] = []
+
+    def share(self, workers: int) -> None:
+        """So many workers share the cells, as has turned out."""
+        self._workers = max(1, min(workers, self.cells))
 
     def begin(self, title: str) -> None:
         """A cell begins."""

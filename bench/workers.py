@@ -99,7 +99,7 @@ def run(
             )
             process.start()
             processes.append(process)
-            orders[ours] = _order_cells(len(grid.cells), worker, number)
+            orders[ours] = order_cells(len(grid.cells), worker, number)
             bars.start_worker(worker)
             theirs.close()  # with only the worker's copy open, its end is noticed here
         numbers = {connection: worker for worker, connection in enumerate(orders)}
@@ -131,7 +131,7 @@ def run(
     return found
 
 
-def _order_cells(cells: int, worker: int, workers: int) -> list[int]:
+def order_cells(cells: int, worker: int, workers: int) -> list[int]:
     """The order in which one worker is given cells: its own part of the grid, then the others'
     from the end, so that it reaches the fits they are computing last.
     """

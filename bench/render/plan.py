@@ -62,8 +62,12 @@ def print_plan(grid: Grid, console: Console) -> None:
     print_sheet(make_plan_sheet(grid), console)
 
 
-def summarize(grid: Grid, estimate: Estimate, workers: int) -> str:
-    """One line: how many cells are in which state, and how long the rest will take."""
+def summarize(grid: Grid, estimate: Estimate, workers: int | None) -> str:
+    """One line: how many cells are in which state, and how long the rest will take.
+
+    Args:
+        workers: that the estimate is of; None: of one, where more may share the cells.
+    """
     states = [find_state(cell) for cell in grid.cells]
     counts = ", ".join(f"{states.count(state)} {state}" for state in (DONE, FAILED, LEFT))
     text = f"{len(states)} cell{'s' * (len(states) != 1)}: {counts}"
@@ -73,7 +77,9 @@ def summarize(grid: Grid, estimate: Estimate, workers: int) -> str:
     if estimate.unknown == remaining:
         return f"{text}; no estimate of the time left until cells of these methods are done"
     text += f"; about {format_duration(estimate.seconds)} left"
-    if workers > 1:
+    if workers is None:
+        text += " for one worker"
+    elif workers > 1:
         text += f" with {workers} workers"
     if estimate.unknown == 1:
         text += ", not counting 1 cell of a method without finished cells"

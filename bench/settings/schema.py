@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from bench.settings.needs import NeedsSettings
 from bench.settings.tables import inherit, look_up, merge, select_task
 from methods.core.controls import SEPARATOR
 from methods.models.config import EncoderConfig, FrozenConfig, LLMConfig
@@ -258,6 +259,7 @@ class Settings(_Strict):
             options of single tasks; the other keys are options. They are checked against the
             method's Config when the grid is planned.
         trainings: options of a training that `training = "NAME"` of a variant or suite refers to.
+        needs: what a worker of a cluster takes of its node, by the name of an LLM or encoder.
         pools: lists of methods and variants that `pool = "NAME"` of a variant or suite refers to.
         suites: one with `like` takes over the keys of that suite that it doesn't set itself, and
             within `training` and `options` likewise; `about` is its own.
@@ -270,6 +272,7 @@ class Settings(_Strict):
     tasks: dict[Name, TableConfig] = {}
     llms: dict[Name, LLMConfig] = {}
     encoders: dict[Name, EncoderConfig] = {}
+    needs: dict[Name, NeedsSettings] = {}
     methods: dict[Name, dict[str, Any]] = {}
     trainings: dict[Name, dict[str, Any]] = {}
     pools: dict[Name, tuple[str, ...]] = {}
@@ -290,6 +293,16 @@ class Settings(_Strict):
             if name in TASKS.targets:
                 raise ValueError(f"{name!r} is the name of a registered task; choose another")
         return tasks
+
+    @model_validator(mode="after")
+    def _check_needs(self) -> Self:
+        known = [*self.llms, *self.encoders]
+        for name in self.needs:
+            if name not in known:
+                raise ConfigError(
+                    f"[needs.{name}] names no LLM and no encoder", hint=did_you_mean(name, known)
+                )
+        return self
 
     @model_validator(mode="after")
     def _check_metrics_tasks(self) -> Self:

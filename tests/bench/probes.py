@@ -120,6 +120,18 @@ class Waits(Fails):
         return FitReport()
 
 
+class Hangs(Waits):
+    """The first time, writes the ids of its parent and itself, then works until it is stopped."""
+
+    name = "hangs"
+
+    def fit(self, train, dev):
+        if not self.config.file.exists():
+            self.config.file.write_text(f"{os.getppid()} {os.getpid()}\n")
+            time.sleep(600)
+        return FitReport()
+
+
 class Dies(Says):
     """Takes its whole process along the first time, before its file is there."""
 

@@ -129,6 +129,13 @@ class Project:
         settings = self.load(*overrides, suite=suite)
         return run_grid(settings, plan(settings, suite), Console(quiet=True), lambda _: None)
 
+    def start_over(self) -> None:
+        """Put the results aside, and what cells share: then all is computed again."""
+        aside = self.root / "aside"
+        aside.mkdir()
+        for folder in (self.runs, self.root / "cache"):
+            folder.rename(aside / folder.name)
+
     def stored(self) -> dict[str, bytes]:
         """Path → bytes of every stored file of the runs, without records (they carry times)."""
         return {
@@ -148,10 +155,11 @@ class Project:
         """The real command in a process of its own, which hears Ctrl-C even if the tests don't:
         a shell starts what it puts in the background deaf to it.
         """
+        paths = [str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
         return subprocess.Popen(
             [*command, *arguments],
             cwd=self.root,
-            env=os.environ | {"PYTHONPATH": str(REPOSITORY), "COLUMNS": "200"},
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths), "COLUMNS": "200"},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

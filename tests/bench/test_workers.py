@@ -8,7 +8,7 @@ from rich.console import Console
 
 from bench.engine import run_grid
 from bench.grid import plan
-from bench.workers import _choose, _order_cells
+from bench.workers import _choose, order_cells
 from tasks.common.errors import StorageError
 
 ROWS = ("zero-shot", "bm25", "mean-score", "pplug")
@@ -36,10 +36,10 @@ def test_two_workers_store_what_one_does(project):
 
 
 def test_an_idle_worker_takes_from_the_end_of_the_others_parts():
-    orders = [_order_cells(9, worker, 2) for worker in range(2)]
+    orders = [order_cells(9, worker, 2) for worker in range(2)]
     assert orders == [[0, 1, 2, 3, 8, 7, 6, 5, 4], [4, 5, 6, 7, 8, 3, 2, 1, 0]]
     for worker in range(4):  # more workers than cells: each still offers all of them
-        assert sorted(_order_cells(3, worker, 4)) == [0, 1, 2]
+        assert sorted(order_cells(3, worker, 4)) == [0, 1, 2]
 
 
 def test_a_cell_whose_fit_another_worker_computes_is_postponed():

@@ -1,0 +1,1 @@
+"""The grid on a Ray cluster. Only `connection` imports Ray, and only when a run asks for it."""
