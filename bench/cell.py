@@ -11,6 +11,7 @@ from bench import store
 from bench.data import Data
 from bench.environment import describe_environment
 from bench.grid import Cell
+from bench.joint import make_group
 from bench.locks import Busy, lock_cell
 from bench.measuring import PeakMemory, PhaseTimer
 from bench.models import Models
@@ -126,6 +127,7 @@ def make_runtime(
         progress=progress,
         population=data.load(cell.task, data.suite.train).examples,
         bounds=data.bounds(cell.task),
+        group=make_group(settings, cell.source, data, cell.method, cell.config, cell.seed),
         golds=(cell.method.sees_golds and data.load(cell.task, data.suite.evaluate).golds) or {},
         processes=processes,
     )

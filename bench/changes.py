@@ -22,6 +22,8 @@ MEANINGS = {
     "method.version": "the method's version",
 }
 """Part of the key → what it stands for; others are shown by name and with both values."""
+TRAINED_ON = "trained_on."
+"""Begins the parts that stand for other tasks' data."""
 HASHED = {"llm", "encoder", "train.data", "evaluate.data", "watched"}
 
 
@@ -76,6 +78,9 @@ def _compare(stored: dict[str, Any], cell: Cell) -> Iterator[str]:
         if old.get(name) == new.get(name) and (name in old) == (name in new):
             continue
         about = MEANINGS.get(name)
+        if name.startswith(TRAINED_ON):
+            yield f"what it is trained on ({name.removeprefix(TRAINED_ON)})"
+            continue
         if about is None or name not in HASHED | {"models"}:
             about = f"{about or _shorten_name(name)} {_show(old, name)} → {_show(new, name)}"
         yield about

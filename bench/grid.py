@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench.data import Data, name_sources, open_sources
 from bench.identities import Identities, is_made_here
+from bench.joint import find_training_keys
 from bench.key import CellKey, SetKey
 from bench.rows import Row, choose_rows, find_method, make_control_rows, resolve_row
 from bench.settings import Settings, Suite
@@ -252,7 +253,7 @@ def _cell(
     seed: int,
 ) -> Cell:
     suite = data.suite
-    key = _key(settings, identities, data, task, llm, encoder, row, budget, seed)
+    key = _key(settings, identities, source, data, task, llm, encoder, row, budget, seed)
     place = f"{task.name} {source}" if several_sources else task.name
     folder = settings.store.runs / suite_name / task.name / row.name / f"{seed}-{key.digest}"
     return Cell(
@@ -276,6 +277,7 @@ def _cell(
 def _key(
     settings: Settings,
     identities: Identities,
+    source: str,
     data: Data,
     task: type[Task],
     llm: str | None,
@@ -306,4 +308,5 @@ def _key(
         models=tuple(named_model_identities(row.named_models, task=task(), cache=cache)),
         seed=seed,
         words=task.words,
+        trained_on=find_training_keys(settings, source, data, task, row),
     )

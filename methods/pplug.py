@@ -27,8 +27,9 @@ from methods.prefix.attention import (
     keep_top,
     softmax_over,
 )
+from methods.prefix.config import PrefixConfig
 from methods.prefix.histories import Batch, subset
-from methods.prefix.method import BATCH, BYTES_PER_VALUE, PrefixConfig, PrefixMethod
+from methods.prefix.method import BATCH, BYTES_PER_VALUE, PrefixMethod
 from methods.prefix.plug import Plug
 from methods.prefix.projector import Projector
 from methods.prefix.user_state import Stored

@@ -9,8 +9,9 @@ from torch import nn
 
 from methods.core.method import Cost
 from methods.prefix.attention import softmax_over
+from methods.prefix.config import PrefixConfig
 from methods.prefix.histories import Batch
-from methods.prefix.method import BYTES_PER_VALUE, PrefixConfig, PrefixMethod
+from methods.prefix.method import BYTES_PER_VALUE, PrefixMethod
 from methods.prefix.plug import Plug
 from methods.prefix.user_state import Stored
 from methods.prefix.whitening import Whitening

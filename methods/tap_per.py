@@ -11,8 +11,9 @@ from methods.core.method import Cost
 from methods.models.embedding_memory import EmbeddingMemory
 from methods.models.token_means import TokenMeans
 from methods.prefix.attention import Recency, RecencyTerms, softmax_over
+from methods.prefix.config import PrefixConfig
 from methods.prefix.histories import Batch
-from methods.prefix.method import BYTES_PER_VALUE, PrefixConfig, PrefixMethod
+from methods.prefix.method import BYTES_PER_VALUE, PrefixMethod
 from methods.prefix.plug import Plug
 
 INITIAL_STD = 0.02

@@ -11,9 +11,9 @@ from bench.conformance.tiny_runtime import tiny_runtimes
 from bench.data import Data
 from bench.rows import resolve_options
 from bench.settings import Settings
-from methods import METHODS
-from tasks import Dataset, Task
-from tasks.common.errors import DataError
+from methods import METHODS, Method
+from tasks import TASKS, Dataset, Task
+from tasks.common.errors import ConfigError, DataError
 from tasks.data.layout import SplitName, find_files
 from tasks.data.loading import load_dataset
 from tasks.sample.grammars import has_sample
@@ -42,7 +42,9 @@ def check_method(
     method = METHODS.get(name)
     with tempfile.TemporaryDirectory(prefix="bench-check-") as place:
         folder = Path(place)
-        if source is None:
+        config = method.parse_config(options, f"[methods.{variant}]")
+        several = method.trains_on(config) != "task"
+        if source is None or several:
             write_sample(folder / "data")
         for task_name in tasks or settings.task_names():
             task = settings.task(task_name)()
@@ -63,9 +65,25 @@ def check_method(
                 task=task,
                 train=train,
                 dev=dev,
-                make_runtime=tiny_runtimes(task, folder),
+                make_runtime=tiny_runtimes(
+                    task, folder, _load_other(method, task, folder / "data") if several else None
+                ),
             )
             yield from ((task_name, result) for result in results)
+
+
+def _load_other(
+    method: type[Method], task: Task, sample: Path
+) -> dict[type[Task], tuple[Dataset, Dataset]]:
+    """A second task of the sample, for a method that is trained on several: its train and dev."""
+    for name in TASKS.names():
+        other = TASKS.get(name)
+        if other is not type(task) and method.applicable(other) and has_sample(other):
+            return {other: _load(other(), sample, "time")}
+    raise ConfigError(
+        f"{method.name} is trained on several tasks, and applies to no second one of the sample",
+        hint="Run it in a suite of the tasks that it applies to",
+    )
 
 
 class _NoFilesError(Exception):

@@ -1,6 +1,6 @@
 """Runtimes on tiny random models, for conformance checks and tests."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from bench.conformance.subject import MakeRuntime
 from bench.conformance.tiny_models import tiny_encoder, tiny_t5
 from methods.core.runtime import Runtime
-from tasks import Task
+from methods.core.task_group import TaskData, TaskGroup
+from tasks import Dataset, Task
 from tasks.common.rubric import Aspect, Rubric
 from tasks.common.seeds import Seeds
 
@@ -17,10 +18,15 @@ if TYPE_CHECKING:
     from methods.models.interface import LLM
 
 
-def tiny_runtimes(task: Task, folder: Path) -> MakeRuntime:
+def tiny_runtimes(
+    task: Task, folder: Path, others: Mapping[type[Task], tuple[Dataset, Dataset]] | None = None
+) -> MakeRuntime:
     """A maker of runtimes for `check`, on a tiny T5 and a tiny encoder written to `folder`.
 
     Two beams, 6 new tokens, 384 input tokens.
+
+    Args:
+        others: further tasks with their train and dev sets, for methods that are trained on them.
     """
     from methods.models.config import Decoding, EncoderConfig, LLMConfig
     from methods.models.encoder import Encoder
@@ -57,9 +63,20 @@ def tiny_runtimes(task: Task, folder: Path) -> MakeRuntime:
             open_encoder=open_encoder,
             bounds=_AnyBound(),
             golds=_AnyAnswer(task.labels, gold_is_answer=task.gold_is_answer),
+            group=_make_group(task, others) if others else None,
         )
 
     return make_runtime
+
+
+def _make_group(task: Task, others: Mapping[type[Task], tuple[Dataset, Dataset]]) -> TaskGroup:
+    """`task` and the others, whose data are given."""
+    seeds = Seeds.root("conformance")
+    datas = {
+        other.name: TaskData(other(), seeds.child(other.name), train, dev, train.examples)
+        for other, (train, dev) in others.items()
+    }
+    return TaskGroup((task.name, *datas), seeds, datas.__getitem__)
 
 
 class _AnyBound(dict[str, dict[str, str]]):

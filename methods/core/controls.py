@@ -15,6 +15,7 @@ from typing import Any
 from methods.core.key import MethodKey
 from methods.core.method import Cost, Method, MethodConfig
 from methods.core.runtime import Runtime
+from methods.core.task_group import TaskData, TrainOn
 from methods.models.access import Access
 from methods.models.report import FitReport
 from tasks.common.errors import ConfigError, ModelError
@@ -156,6 +157,10 @@ class Controlled(Method):
         return cls.inner_class.applicable(task)
 
     @classmethod
+    def trains_on(cls, config: MethodConfig) -> TrainOn:
+        return cls.inner_class.trains_on(config)
+
+    @classmethod
     def access(cls, config: MethodConfig) -> Access:
         return cls.inner_class.access(config)
 
@@ -171,16 +176,29 @@ class Controlled(Method):
 
     def swap(self) -> Swap:
         """The swap, with the train users as the population."""
-        axes = self.runtime.seeds.child(self.swap_class.__name__)
-        return self.swap_class(self.runtime.population, axes)
+        return self._swap_among(self.runtime.population, self.runtime.seeds)
+
+    def _swap_among(self, population: Sequence[Example], seeds: Seeds) -> Swap:
+        return self.swap_class(population, seeds.child(self.swap_class.__name__))
 
     def fit(self, train: Dataset, dev: Dataset | None) -> FitReport:
-        if self.in_training:
-            swap = self.swap()
-            train = dataclasses.replace(train, examples=tuple(swap(train.examples)))
-            if dev is not None:
-                dev = dataclasses.replace(dev, examples=tuple(swap(dev.examples)))
-        return self.inner.fit(train, dev)
+        if not self.in_training:
+            return self.inner.fit(train, dev)
+        group = self.runtime.group
+        if group is not None and self.trains_on(self.config) != "task":
+            swapped = dataclasses.replace(
+                group, load=lambda name: self._swap_data(group.load(name))
+            )
+            self.inner.runtime = dataclasses.replace(self.runtime, group=swapped)
+        swap = self.swap()
+        return self.inner.fit(_swap_set(train, swap), dev and _swap_set(dev, swap))
+
+    def _swap_data(self, data: TaskData) -> TaskData:
+        """Another task's data, its histories swapped among the users of that task."""
+        swap = self._swap_among(data.population, data.seeds)
+        return dataclasses.replace(
+            data, train=_swap_set(data.train, swap), dev=data.dev and _swap_set(data.dev, swap)
+        )
 
     def predict(self, examples: Sequence[Example]) -> list[Prediction]:
         swapped = self.swap()(examples)
@@ -209,6 +227,10 @@ class Controlled(Method):
 
     def cost(self) -> Cost:
         return self.inner.cost()
+
+
+def _swap_set(data: Dataset, swap: Swap) -> Dataset:
+    return dataclasses.replace(data, examples=tuple(swap(data.examples)))
 
 
 def make_control(method: type[Method], control: str) -> type[Method]:

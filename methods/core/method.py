@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from typing_extensions import TypeVar
 
 from methods.core.key import MethodKey
+from methods.core.task_group import TrainOn
 from methods.models.access import Access
 from methods.models.config import EncoderConfig, FrozenConfig, LLMConfig
 from methods.models.report import FitReport
@@ -120,6 +121,14 @@ class Method(ABC, Generic[C]):
     def is_personal(cls, config: C) -> bool:  # noqa: ARG003
         """Whether answers depend on the history; if not, controls are pointless. Default: yes."""
         return True
+
+    @classmethod
+    def trains_on(cls, config: C) -> TrainOn:  # noqa: ARG003
+        """On which tasks `fit` learns, and so which data its key names. Default: on its own.
+
+        A method that is trained on others finds their data in `Runtime.group`.
+        """
+        return "task"
 
     @classmethod
     def access(cls, config: C) -> Access:  # noqa: ARG003

@@ -1,11 +1,12 @@
 """What a method may use, supplied by its caller."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from methods.core.task_group import TaskData, TaskGroup
 from methods.models.processes import ALONE, Processes
 from tasks.budget import LAMP, BudgetRule
 from tasks.common.errors import ConfigError
@@ -54,6 +55,7 @@ class Runtime:
         golds: of the evaluated set, for a method with `sees_golds`; {} for all others.
         population: the train set's examples, without golds; controls draw other users from it.
         processes: that fit the method together (`Method.trains_in_parallel`).
+        group: the suite's tasks, for a method that is trained on several; None outside a suite.
     """
 
     task: Task
@@ -69,6 +71,20 @@ class Runtime:
     golds: Mapping[str, str] = field(default_factory=dict)
     budget_rule: BudgetRule = LAMP
     processes: Processes = ALONE
+    group: TaskGroup | None = None
+
+    def for_task(self, data: TaskData) -> "Runtime":
+        """The same models and folders for another task, without golds or bounds of its own."""
+        return replace(
+            self,
+            task=data.task,
+            seeds=data.seeds,
+            population=data.population,
+            open_llm=None if self.open_llm is None else lambda: self.llm,
+            open_encoder=None if self.open_encoder is None else lambda: self.encoder,
+            bounds={},
+            golds={},
+        )
 
     @cached_property
     def llm(self) -> "LLM":

@@ -76,6 +76,11 @@ class PoolConfig(MethodConfig):
                     hint="Remove it from the pool",
                 )
             config = method.parse_config(member.options, f"options of pool member {name!r}:")
+            if method.trains_on(config) != "task":
+                raise ConfigError(
+                    f"pool member {name!r} is trained on several tasks, and a pool has one",
+                    hint='Set train_on = "task" for it, or remove it from the pool',
+                )
             found[name] = method, config
         return found
 

@@ -5,30 +5,33 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from random import Random
 from statistics import fmean
 from typing import Any, Self
 
+import numpy as np
 import torch
-from pydantic import NonNegativeInt, PositiveInt, model_validator
 from torch import nn
 from typing_extensions import TypeVar
 
 from methods.cache.weights import load_module, save_module
 from methods.core.key import MethodKey
 from methods.core.method import Cost, Method
+from methods.core.task_group import TaskData, TrainOn, choose_tasks
 from methods.models.access import Access
-from methods.models.config import TrainingConfig
 from methods.models.embedding_store import EmbeddingStore
 from methods.models.report import FitReport
 from methods.models.training import TrainingData, train_module
+from methods.prefix.config import PrefixConfig
 from methods.prefix.finite import check_finite
 from methods.prefix.histories import Batch, HistoryEncoder, subset
+from methods.prefix.joint import join
+from methods.prefix.training import make_training_data
 from methods.prefix.user_state import Stored
 from methods.prefix.whitening import Whitening
 from methods.prompt.method import PromptMethod
-from methods.prompt.text_side import TextSideConfig, text_side_key
+from methods.prompt.text_side import text_side_key
 from tasks.common.files import content_key
+from tasks.common.seeds import Seeds
 from tasks.example import Dataset, Example, Prediction, newest_first
 
 KIND = "plug"
@@ -38,40 +41,6 @@ BATCH = 64
 """Examples whose soft tokens are computed together; no answer depends on it."""
 BYTES_PER_VALUE = 2
 """A user's vectors are stored in float16."""
-SHORTEST_AUGMENTED = 2
-"""Histories of at most this many behaviours are not sub-sampled (methods.md §2b)."""
-
-
-class PrefixConfig(TextSideConfig):
-    """Options of every prefix method.
-
-    Attributes:
-        training: defaults to the paper's (methods.md §2b).
-        max_response_tokens: budget of a training response, end of sequence included.
-        max_history: only this many of the newest behaviours are encoded.
-        labels_in_history: encode a behaviour's response with its text.
-        augment: additional copies of each training example per epoch, each with a random part of
-            the history left out (10 in the released PPlug, methods.md §1.3).
-        plain_epochs: for this many first epochs, training reads the task's plain inputs instead of
-            the prompts that `text` writes. They are shorter, and the prompt doesn't yet show
-            anything of the user.
-    """
-
-    training: TrainingConfig = TrainingConfig()
-    max_response_tokens: PositiveInt = 128
-    max_history: PositiveInt = 512
-    labels_in_history: bool = False
-    augment: NonNegativeInt = 0
-    plain_epochs: NonNegativeInt = 0
-
-    @model_validator(mode="after")
-    def _some_epochs_read_the_text(self) -> Self:
-        if self.plain_epochs >= self.training.epochs:
-            raise ValueError(
-                f"plain_epochs = {self.plain_epochs} leaves none of the {self.training.epochs} "
-                "epochs for the prompts that `text` writes"
-            )
-        return self
 
 
 F = TypeVar("F", bound=PrefixConfig, default=PrefixConfig)
@@ -117,6 +86,10 @@ class PrefixMethod(Method[F]):
         return Stored.HISTORY if self.needs_histories else None
 
     @classmethod
+    def trains_on(cls, config: F) -> TrainOn:
+        return config.train_on
+
+    @classmethod
     def access(cls, config: F) -> Access:
         """Soft tokens, and what its text side needs."""
         text, options = config.text_side()
@@ -131,7 +104,7 @@ class PrefixMethod(Method[F]):
     def plug(self) -> nn.Module:
         """The plug, on the LLM's device."""
         with torch.random.fork_rng():
-            torch.manual_seed(self.runtime.seeds.seed("initial weights"))
+            torch.manual_seed(self._fit_seeds.seed("initial weights"))
             return self.build().to(self.runtime.training_llm.device)
 
     @cached_property
@@ -160,33 +133,77 @@ class PrefixMethod(Method[F]):
         """Train `plug` on the NLL of the golds' tokens, through the frozen LLM."""
         llm = self.runtime.training_llm
         llm.embedding_scale()  # an LLM that takes no soft tokens is refused before any work
-        self._estimate_whitening(train)
-        training = self.config.training
-        data = self._training_data(
-            train, augment=self.config.augment, plain_epochs=self.config.plain_epochs
-        )
+        training, parts = self.config.training, self._choose_parts(train, dev)
+        self._estimate_whitening(parts)
+        data = {
+            part.task.name: part._training_data(
+                own.train, augment=self.config.augment, plain_epochs=self.config.plain_epochs
+            )
+            for part, own in parts
+        }
+        watched = {
+            part.task.name: part._training_data(own.dev, augment=0)
+            for part, own in parts
+            if own.dev is not None
+        }
         with llm.checkpointed(training.gradient_checkpointing):
             report = train_module(
                 self.plug,
-                data,
+                self._join(data),
                 training,
-                seeds=self.runtime.seeds.child(self.name),
-                identity=self._training_identity(train),
+                seeds=self._fit_seeds.child(self.name),
+                identity=self._training_identity([own for _, own in parts]),
                 checkpoint=self.runtime.scratch / "training",
                 progress=self.runtime.progress,
-                dev=None if dev is None else self._training_data(dev, augment=0),
+                dev=self._join(watched) if watched else None,
                 learning_rates=self.learning_rates,
                 processes=self.runtime.processes,
             )
-        failed = len(train) - len(set(data.ids))
-        counts = {**self._counts(train), "failed_prompts": failed}
+        examples = [example for _, own in parts for example in own.train.examples]
+        failed = len(examples) - sum(len(set(found.ids)) for found in data.values())
+        counts = {**self._counts(examples), "failed_prompts": failed}
         return dataclasses.replace(report, notes={**report.notes, **counts})
 
-    def _estimate_whitening(self, train: Dataset) -> None:
-        for part in self.plug.modules():
-            if isinstance(part, Whitening):
-                vectors = self.histories.distinct(self.select_history(train.examples))
-                part.estimate(torch.from_numpy(vectors))
+    def _choose_parts(self, train: Dataset, dev: Dataset | None) -> "list[tuple[Self, TaskData]]":
+        """Each task to train on: a method that shares this plug, and the data.
+
+        Raises ConfigError where other tasks are needed, and there are none.
+        """
+        runtime, name = self.runtime, self.task.name
+        own = TaskData(self.task, runtime.seeds, train, dev, runtime.population)
+        group = runtime.group
+        chosen = choose_tasks(self.config.train_on, name, () if group is None else group.names)
+        if group is None or not chosen:
+            return [(self, own)]
+        datas = [own if other == name else group.load(other) for other in chosen]
+        return [(self if data is own else self._for_task(data), data) for data in datas]
+
+    def _for_task(self, data: TaskData) -> Self:
+        """The same method with this plug on another task."""
+        other = type(self)(self.config, self.runtime.for_task(data))
+        other.plug = self.plug
+        return other
+
+    def _join(self, data: dict[str, TrainingData]) -> TrainingData:
+        return data[self.task.name] if self.config.train_on == "task" else join(data)
+
+    @property
+    def _fit_seeds(self) -> Seeds:
+        """Those of the fit: of the task, or shared by all tasks that one plug is trained on."""
+        group = self.runtime.group
+        if self.config.train_on == "task" or group is None:
+            return self.runtime.seeds
+        return group.seeds
+
+    def _estimate_whitening(self, parts: "list[tuple[Self, TaskData]]") -> None:
+        """From the distinct history texts of each task's train set, as that task writes them."""
+        for module in self.plug.modules():
+            if isinstance(module, Whitening):
+                vectors = [
+                    part.histories.distinct(part.select_history(own.train.examples))
+                    for part, own in parts
+                ]
+                module.estimate(torch.from_numpy(np.concatenate(vectors)))
 
     def predict(self, examples: Sequence[Example]) -> list[Prediction]:
         self.plug.eval()
@@ -320,54 +337,28 @@ class PrefixMethod(Method[F]):
     def _training_data(
         self, split: Dataset, *, augment: int, plain_epochs: int = 0
     ) -> TrainingData:
-        golds = [gold for _, gold in split.pairs()]
         prompts = self.text_side.prompts(split.examples)
-        used = self._prepare(split.examples)
-        # One row per copy; copy 0 is complete. A history too short to leave something out has none.
-        rows = [
-            (pair, copy)
-            for pair, example in enumerate(used)
-            if prompts[pair].text is not None
-            for copy in range(1 + (augment if len(example.history) > SHORTEST_AUGMENTED else 0))
-        ]
-
-        def nll(indices: Sequence[int], epoch: int) -> tuple[torch.Tensor, torch.Tensor]:
-            chosen = [rows[index] for index in indices]
-            batch = self._batch([self._copy(used[pair], epoch, copy) for pair, copy in chosen])
-            plain = epoch < plain_epochs
-            return self.runtime.training_llm.loss(
-                [used[pair].input if plain else prompts[pair].text or "" for pair, _ in chosen],
-                [golds[pair] for pair, _ in chosen],
-                max_input_tokens=self.runtime.max_input_tokens,
-                max_response_tokens=self.config.max_response_tokens,
-                prefix=self._prefix(batch),
-            )
-
-        tokens = self.runtime.training_llm.tokens
-        lengths = [tokens.count(prompt.text or "") for prompt in prompts]
-        return TrainingData(
-            ids=[used[pair].id for pair, _ in rows],
-            lengths=[lengths[pair] for pair, _ in rows],
-            nll=nll,
+        return make_training_data(
+            self._prepare(split.examples),
+            [prompt.text for prompt in prompts],
+            [gold for _, gold in split.pairs()],
+            prefix=lambda examples: self._prefix(self._batch(examples)),
+            llm=self.runtime.training_llm,
+            seeds=self.runtime.seeds,
+            max_input_tokens=self.runtime.max_input_tokens,
+            max_response_tokens=self.config.max_response_tokens,
+            augment=augment,
+            plain_epochs=plain_epochs,
         )
 
-    def _copy(self, example: Example, epoch: int, copy: int) -> Example:
-        """Copy 0 is the example; others leave out int(n·U(0, .5)) + 1 of its n behaviours."""
-        if copy == 0:
-            return example
-        n = len(example.history)
-        random = Random(self.runtime.seeds.seed("augment", example.id, epoch, copy))
-        dropped = random.sample(range(n), int(n * random.uniform(0, 0.5)) + 1)
-        return subset(example, set(range(n)) - set(dropped))
-
-    def _training_identity(self, train: Dataset) -> str:
+    def _training_identity(self, datas: Sequence[TaskData]) -> str:
         """Content key of what decides the outcome, in addition to the training's own config."""
         runtime = self.runtime
         return content_key(
             {
                 "method": self.key(self.config).to_json(),
-                "task": [self.task.name, self.task.version],
-                "train": train.fingerprint,
+                "task": [part for own in datas for part in (own.task.name, own.task.version)],
+                "train": " ".join(own.train.fingerprint for own in datas),
                 "max_input_tokens": runtime.max_input_tokens,
                 "budget_rule": runtime.budget_rule,
                 "llm": runtime.training_llm.identity,
@@ -375,8 +366,8 @@ class PrefixMethod(Method[F]):
             }
         )
 
-    def _counts(self, split: Dataset) -> dict[str, int]:
-        sizes = [len(example.history) for example in split.examples]
+    def _counts(self, examples: Sequence[Example]) -> dict[str, int]:
+        sizes = [len(example.history) for example in examples]
         return {
             "empty_histories": sizes.count(0),
             "cut_histories": sum(size > self.config.max_history for size in sizes),

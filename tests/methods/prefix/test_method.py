@@ -18,6 +18,7 @@ from bench.conformance.tiny_runtime import tiny_runtimes
 from methods.embedding_to_prefix import EmbeddingToPrefix
 from methods.models.language_model import LanguageModel
 from methods.pplug import PPlug, PPlugConfig
+from methods.prefix.training import leave_some_out
 from methods.prompt.method import PromptMethod
 from tasks import TASKS
 from tasks.common.errors import ConfigError, DataError, ModelError
@@ -114,7 +115,7 @@ def test_augmentation_leaves_out_some_and_keeps_the_whole(tmp_path):
         n = len(asked.history)
         if n <= 2:
             continue
-        copies = [method._copy(asked, 0, copy) for copy in range(41)]
+        copies = [leave_some_out(asked, method.runtime.seeds, 0, copy) for copy in range(41)]
         assert copies[0] == asked
         whole = [b.id for b in asked.history]
         kept = [[b.id for b in copy.history] for copy in copies[1:]]
@@ -122,7 +123,8 @@ def test_augmentation_leaves_out_some_and_keeps_the_whole(tmp_path):
         # int(n·U(0, .5)) + 1 left out
         assert {n - len(items) for items in kept} == set(range(1, int(n * 0.4999) + 2))
         assert len({tuple(items) for items in kept}) > 2
-        assert [method._copy(asked, 1, copy) for copy in range(1, 41)] != copies[1:]
+        later = [leave_some_out(asked, method.runtime.seeds, 1, copy) for copy in range(1, 41)]
+        assert later != copies[1:]
 
 
 def test_the_first_epochs_read_plain_inputs_if_asked_to(tmp_path, monkeypatch):
