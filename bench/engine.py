@@ -16,8 +16,8 @@ from bench.settings import Settings
 from bench.threads import choose_threads, set_threads
 from bench.time_left import TimeLeft
 from bench.together import check_together
-from methods.models.launch import count_launched_here
 from methods.models.processes import ALONE, Processes
+from tasks.common.launch import count_launched_here
 from tasks.metrics import find_withheld
 
 OnOutcome = Callable[[Outcome], None]

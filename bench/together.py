@@ -11,21 +11,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from methods.models.launch import count_launched, read_rank
-from methods.models.processes import ALONE, Processes
 from tasks.common.errors import ConfigError
+from tasks.common.launch import count_launched, read_rank
 
 if TYPE_CHECKING:
     from bench.grid import Grid
     from bench.settings import Settings, Suite
+    from methods.models.processes import Processes
 
-_here: list[Processes] = [ALONE]
-"""The processes of this command, the last of them."""
+_here: "list[Processes]" = []
+"""The processes of this command, if a launcher has started several."""
 
 
-def get_processes() -> Processes:
+def get_processes() -> "Processes":
     """The processes that run this command together; `ALONE` without a launcher."""
-    return _here[-1]
+    from methods.models.processes import ALONE
+
+    return _here[-1] if _here else ALONE
 
 
 @contextmanager
@@ -78,7 +80,7 @@ def check_together(
     settings: "Settings",
     suite: "Suite",
     grid: "Grid",
-    processes: Processes,
+    processes: "Processes",
     *,
     elsewhere: bool = False,
 ) -> None:

@@ -14,10 +14,10 @@ from typing import Any, NoReturn, TypeVar
 
 import torch
 
-from methods.models.launch import count_launched
 from methods.models.processes import ALONE, LostProcessError, Processes, RemoteError
 from tasks.common import errors
 from tasks.common.errors import BenchError, ConfigError
+from tasks.common.launch import count_launched
 
 T = TypeVar("T")
 

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from random import Random
+from typing import TYPE_CHECKING
 
 import torch
 
-from methods.models.language_model import LanguageModel
 from methods.models.training import TrainingData
 from methods.prefix.histories import subset
 from tasks.common.seeds import Seeds
 from tasks.example import Example
+
+if TYPE_CHECKING:
+    from methods.models.language_model import LanguageModel
 
 SHORTEST_AUGMENTED = 2
 """Histories of at most this many behaviours are not sub-sampled (methods.md §2b)."""
@@ -21,7 +24,7 @@ def make_training_data(
     golds: Sequence[str],
     *,
     prefix: Callable[[Sequence[Example]], torch.Tensor],
-    llm: LanguageModel,
+    llm: "LanguageModel",
     seeds: Seeds,
     max_input_tokens: int,
     max_response_tokens: int,

@@ -216,7 +216,7 @@ def test_a_full_disk_loses_nothing(project, bench, monkeypatch, size, file):
     before, times = project.stored(), project.times()
     with files_up_to(size), monkeypatch.context() as patch:
         if file == "fit.json":  # which is shorter than a log
-            patch.setattr("bench.announcing.announce", lambda *_: None)
+            patch.setattr("bench.announcing.announce", lambda *_, **__: None)
         done = bench("run")
     assert done.code == 2
     assert file in done.err

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import socket
 import traceback
 
@@ -48,6 +49,7 @@ def _be(rank, number, port, work, arguments):
         "LOCAL_WORLD_SIZE": str(number), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
         "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1",
     }  # fmt: skip
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell's & began
     torch.set_num_threads(1)
     try:
         work(*arguments)
