@@ -10,12 +10,14 @@ import re
 from functools import partial
 from pathlib import Path
 
-from coverage import write_coverage
 from forms import write_compared
 from gpu import write_gpu_generation, write_gpu_training
 from headline import write_choice, write_headline
+from mini import write_mini_dial, write_mini_results, write_mini_seeds
 from real import write_real, write_real_texts
 from real_gpu import write_real_gpu, write_real_rates, write_real_seeds
+from simulated import write_coverage
+from when import write_by_cost, write_by_history
 
 REPOSITORY = Path(__file__).parents[3]
 PAGES = (REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md")))
@@ -31,6 +33,15 @@ TABLES = {
     "real-seeds": write_real_seeds,
     "real-rates": write_real_rates,
     "coverage": write_coverage,
+    "mini-results": write_mini_results,
+    "mini-seeds": write_mini_seeds,
+    "mini-dial": write_mini_dial,
+    **{
+        f"mini-compare-{suite}": partial(write_compared, suite)
+        for suite in ("full", "mixed", "ablations")
+    },
+    "when-history": write_by_history,
+    "when-cost": write_by_cost,
     "gpu-training": write_gpu_training,
     "gpu-generation": write_gpu_generation,
 }

@@ -10,11 +10,11 @@ import torch
 from torch import nn
 
 from methods.models.config import TrainingConfig
-from methods.models.launch import count_launched, count_launched_here, read_rank
 from methods.models.processes import ALONE, LostProcessError, RemoteError
 from methods.models.together import join
 from methods.models.training import TrainingData, train_module
 from tasks.common.errors import BenchError, ConfigError, ModelError
+from tasks.common.launch import count_launched, count_launched_here, read_rank
 from tasks.common.progress import Progress
 from tests.methods.models.launched import run_together
 from tests.methods.models.training_net import CONFIG, SEEDS, Net, data_for
