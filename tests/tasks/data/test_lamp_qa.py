@@ -73,7 +73,7 @@ def test_a_profile_that_gives_the_narrative_away_is_found(files, tmp_path):
     convert_lamp_qa(files, tmp_path / "out")
     path = tmp_path / "out/user/Art_and_Entertainment/dev/dev_questions.json"
     rows = json.loads(path.read_text())
-    rows[0]["profile"][0]["text"] = f"Dear all! {ROW['narrative']} Thanks."
+    rows[0]["profile"][0]["text"] = f"Hi everyone. {ROW['narrative']} Thanks in advance!"
     path.write_text(json.dumps(rows))
     found = {
         finding.kind: finding for finding in audit(LaMPQAArt(), tmp_path / "out", "user").findings
